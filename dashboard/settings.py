@@ -67,9 +67,7 @@ class ShopSettings(_Part):
     history: Duration = Field(timedelta(days=14), description="How much past is written before going live; 0s for none")
     history_payments: int = Field(200_000, ge=0, description="About how many payments that past holds")
     seed: int = Field(3000, ge=0, description="Same seed, same shop")
-    payment_delay: Duration = Field(
-        timedelta(seconds=60), description="Shortest time between an order and its payment"
-    )
+    payment_delay: Duration = Field(timedelta(seconds=60), description="Shortest time between an order and its payment")
 
 
 class LocalSettings(_Part):
@@ -107,7 +105,6 @@ class Settings(BaseSettings):
     shop: ShopSettings = ShopSettings()
     local: LocalSettings = Field(default_factory=LocalSettings)
     web: WebSettings = WebSettings()
-
 
     def as_environment(self) -> dict[str, str]:
         """These settings as SALES_ variables, for the processes that the stack starts."""

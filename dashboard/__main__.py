@@ -1,0 +1,5 @@
+"""`python -m dashboard`, the same as `sales-trends`."""
+
+from dashboard.cli import main
+
+main()

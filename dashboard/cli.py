@@ -1,0 +1,214 @@
+"""The command `sales-trends`. Data goes to stdout, narration to stderr, the outcome into the exit code."""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, NoReturn
+
+import click
+
+from dashboard import __version__
+from dashboard.errors import ExitCode, SalesTrendsError
+from dashboard.lifecycle import LocalStack
+from dashboard.local.doctor import examine
+from dashboard.narration import Narrator
+from dashboard.settings import Settings, load_settings
+
+_EXIT_CODES = """\b
+Exit codes:
+  0    ok
+  1    failed
+  2    changes, late or drift
+  64   usage or settings
+  69   something remote is unreachable
+  130  interrupted
+"""
+
+_WATCH_SECONDS = 1
+
+
+def main() -> NoReturn:
+    """Runs the command and ends the process with its exit code."""
+    # a closed terminal or a service manager's stop is answered like Ctrl-C: everything ends in order
+    for signal_number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signal_number, _interrupt)
+    narrator = Narrator()
+    try:
+        code = commands.main(standalone_mode=False, obj=narrator)
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except click.UsageError as error:
+        error.show()
+        code = ExitCode.USAGE
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        narrator.say("Interrupted.")
+        code = ExitCode.INTERRUPTED
+    except SalesTrendsError as error:
+        narrator.say(error.message, "bold")
+        if error.hint:
+            narrator.say(error.hint)
+        code = error.exit_code
+    except BrokenPipeError:
+        # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.OK
+    sys.exit(code or 0)
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+_target = click.option(
+    "--target", type=click.Choice(["local"]), default="local", show_default=True, help="The system to work on."
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print facts as JSON on stdout.")
+
+
+def _shop_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Options that set a setting for this one run."""
+    for name, variable, text in (
+        ("--history", "SALES_SHOP__HISTORY", "How much past the shop writes on first start, such as 14d; 0s for none."),
+        ("--rate", "SALES_SHOP__RATE", "Payments per second once the shop is live."),
+        ("--window", "SALES_PIPELINE__WINDOW_SIZE", "Length of a revenue window, such as 5s or 1h."),
+    ):
+        command = click.option(
+            name, expose_value=False, callback=_setting_for_this_run(variable), metavar="VALUE", help=text
+        )(command)
+    return command
+
+
+def _setting_for_this_run(variable: str) -> Callable[[click.Context, click.Parameter, str | None], None]:
+    def apply(_context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            os.environ[variable] = value
+
+    return apply
+
+
+@click.group(epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="sales-trends")
+def commands() -> None:
+    """Sales trends on a real streaming pipeline: Kafka, Flink SQL, Iceberg and a dashboard."""
+
+
+@commands.command()
+@_target
+@_shop_options
+@click.pass_obj
+def demo(narrator: Narrator, target: str) -> None:
+    """Start everything, fill it, show it; Ctrl-C stops all of it again."""
+    settings = _settings(target)
+    stack = LocalStack(settings, narrator)
+    started = time.monotonic()
+    narrator.say("Sales Trends on your machine: Kafka, Flink, Iceberg and the dashboard. Ctrl-C stops all of it.\n")
+    try:
+        stack.up()
+        stack.wait_until("The shop's past is sent", stack.history_waits_for, 600)
+        stack.wait_until("First revenue in Iceberg", stack.first_bar_waits_for, 300)
+        narrator.say(
+            f"\nReady after {time.monotonic() - started:.0f} s: "
+            f"http://{settings.web.address}:{settings.web.port} shows revenue per window.\n"
+            "In another terminal: `sales-trends verify` proves the numbers, `sales-trends status` shows the parts.\n"
+            "Ctrl-C stops everything; nothing is lost, the next `make demo` goes on from here.",
+            "bold",
+        )
+        while not (ended := stack.ended_services()):
+            time.sleep(_WATCH_SECONDS)
+        narrator.say(f"\n{', '.join(ended)} ended by itself; its log is {stack.processes.log_file(ended[0])}.", "bold")
+    except KeyboardInterrupt:
+        narrator.say("\nStopping. Ctrl-C again ends everything at once; nothing is lost then either.")
+        _stop(stack)
+        return
+    except SalesTrendsError:
+        _stop(stack)
+        raise
+    _stop(stack)
+    raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+@commands.command()
+@_target
+@_shop_options
+@click.option("--shop/--no-shop", default=True, show_default=True, help="Start the made-up shop too.")
+@click.option("--page/--no-page", default=True, show_default=True, help="Start the dashboard too.")
+@click.pass_obj
+def up(narrator: Narrator, target: str, shop: bool, page: bool) -> None:
+    """Start whatever does not run, and leave it running."""
+    LocalStack(_settings(target), narrator).up(shop=shop, page=page)
+
+
+@commands.command()
+@_target
+@click.option("--delete-data", is_flag=True, help="Also delete its topics, tables, state and journals.")
+@click.option("--yes", is_flag=True, help="Delete without asking.")
+@click.pass_obj
+def down(narrator: Narrator, target: str, delete_data: bool, yes: bool) -> None:
+    """Stop everything; `up` goes on from there."""
+    settings = _settings(target)
+    if delete_data and not yes:
+        home = settings.local.home
+        narrator.say(
+            f"This deletes every topic, Iceberg table, checkpoint and journal in {home}. There is no way back."
+        )
+        if click.prompt(f"Type {target} to delete them", default="", show_default=False, err=True) != target:
+            narrator.say("Nothing was deleted, and everything is as it was.")
+            raise click.exceptions.Exit(ExitCode.FAILED)
+    stack = LocalStack(settings, narrator)
+    stack.down()
+    if delete_data:
+        stack.delete_data()
+        narrator.say(f"Deleted {settings.local.home}.")
+
+
+@commands.command()
+@_target
+@_json
+@click.pass_obj
+def status(narrator: Narrator, target: str, as_json: bool) -> None:
+    """Show each program and each statement; exit 0 when all of them run, else 1."""
+    found = LocalStack(_settings(target), narrator).status()
+    if as_json:
+        click.echo(json.dumps(found.as_dict(), indent=2))
+    else:
+        for service in found.services:
+            facts = f"pid {service.pid:<8} {service.memory_mb:>5} MB  {service.address}" if service.pid else service.log
+            click.echo(f"{service.name:<14} {service.state:<8} {facts}".rstrip())
+        click.echo()
+        for statement in found.statements:
+            click.echo(f"{statement.name:<40} {statement.state}")
+    if not found.running:
+        raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+@commands.command()
+@_target
+@_json
+@click.pass_obj
+def doctor(narrator: Narrator, target: str, as_json: bool) -> None:
+    """Check the machine and say what to do about each fault; exit 0 without one, else 1."""
+    findings = examine(_settings(target))
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    else:
+        for finding in findings:
+            click.echo(f"{'✓' if finding.ok else '✗'} {finding.name:<22} {finding.detail}")
+            if finding.remedy:
+                click.echo(f"  {finding.remedy}")
+    if not all(finding.ok for finding in findings):
+        raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+def _settings(target: str) -> Settings:
+    return load_settings(target=target)
+
+
+def _stop(stack: LocalStack) -> None:
+    try:
+        stack.down()
+    except KeyboardInterrupt:
+        stack.kill()

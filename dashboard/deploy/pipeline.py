@@ -1,0 +1,119 @@
+"""The pipeline as pipeline_sql/ describes it: topics, statements, tables; the same for every target."""
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from dashboard.errors import DeployError
+from dashboard.settings import PipelineSettings
+
+_FOLDER = Path(__file__).parents[2] / "pipeline_sql"
+_WINDOW_SIZE = re.compile(r"/\* window_size \*/ INTERVAL '\d+' \w+")
+_CREATES = re.compile(r"CREATE TABLE (?P<table>\w+)")
+
+Kind = Literal["create table", "create table as", "insert", "alter table"]
+
+
+@dataclass(frozen=True)
+class InputTopic:
+    """A topic that the outside writes."""
+
+    name: str
+    partitions: int
+    value: dict[str, Any] | None
+    """Avro schema of the record's value; None where it is not Avro."""
+    key: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement in the Confluent Cloud dialect, without comments, with its parameters filled in."""
+
+    name: str
+    text: str
+    properties: Mapping[str, str]
+
+    @cached_property
+    def kind(self) -> Kind:
+        if self.text.startswith("CREATE TABLE"):
+            return "create table as" if "\nAS\n" in self.text else "create table"
+        if self.text.startswith("INSERT INTO"):
+            return "insert"
+        if self.text.startswith("ALTER TABLE"):
+            return "alter table"
+        raise DeployError(
+            f"The statement {self.name} begins with {self.text[:20]!r}.",
+            "A pipeline statement is a CREATE TABLE, CREATE TABLE … AS, INSERT INTO or ALTER TABLE.",
+        )
+
+    @property
+    def runs(self) -> bool:
+        """It goes on running, unlike one that only makes or alters a table."""
+        return self.kind in ("create table as", "insert")
+
+    @property
+    def created_table(self) -> str | None:
+        match = _CREATES.match(self.text)
+        return match["table"] if match else None
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    topics: list[InputTopic]
+    statements: list[Statement]
+    tableflow_topics: list[str]
+    checks: dict[str, str]
+    """SELECTs that prove the pipeline, by name."""
+
+    @property
+    def created_tables(self) -> dict[str, Statement]:
+        """Each table that a statement creates, with that statement."""
+        return {table: statement for statement in self.statements if (table := statement.created_table) is not None}
+
+
+def load_pipeline(settings: PipelineSettings, folder: Path = _FOLDER) -> Pipeline:
+    """Reads pipeline_sql/; raises DeployError for a description that names what is not there."""
+    described = tomllib.loads((folder / "pipeline.toml").read_text())
+    properties = described.get("properties", {})
+    statements = [
+        Statement(name, _filled(_without_comments(path.read_text()), settings), properties.pop(name, {}))
+        for path in sorted((folder / "statements").glob("*.sql"))
+        for name in [path.stem.partition("-")[2]]
+    ]
+    if properties:
+        raise DeployError(f"pipeline.toml gives properties to {', '.join(properties)}, which no file defines.")
+
+    def schema(file: str | None) -> dict[str, Any] | None:
+        return json.loads((folder / "contracts" / file).read_text()) if file else None
+
+    topics = [
+        InputTopic(topic["name"], topic["partitions"], schema(topic.get("value")), schema(topic.get("key")))
+        for topic in described["topic"]
+    ]
+    checks = {path.stem: _without_comments(path.read_text()) for path in sorted((folder / "checks").glob("*.sql"))}
+    return Pipeline(topics, statements, described["tableflow"]["topics"], checks)
+
+
+def _without_comments(text: str) -> str:
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith("--")]
+    return "\n".join(lines).strip().removesuffix(";")
+
+
+def _filled(text: str, settings: PipelineSettings) -> str:
+    return _WINDOW_SIZE.sub(_interval(settings.window_size), text)
+
+
+def _interval(duration: timedelta) -> str:
+    """A literal of the largest unit that divides the duration; Flink wants more than two digits announced."""
+    count, unit = int(duration.total_seconds()), "SECOND"
+    for length, name in ((86_400, "DAY"), (3_600, "HOUR"), (60, "MINUTE")):
+        if count % length == 0:
+            count, unit = count // length, name
+            break
+    return f"INTERVAL '{count}' {unit}" + (f"({len(str(count))})" if count > 99 else "")

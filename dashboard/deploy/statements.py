@@ -1,0 +1,189 @@
+"""Starts, finds and stops the pipeline's statements on open-source Flink."""
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from dashboard.deploy import open_source, tableflow
+from dashboard.deploy.open_source import Addresses
+from dashboard.deploy.pipeline import Pipeline
+from dashboard.errors import DeployError
+from dashboard.remotes.flink import Flink, Job, Session
+from dashboard.settings import PipelineSettings
+
+DEDUPLICATION = "unique-payments-maintenance"
+JOIN = "completed-orders-materializer"
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The pipeline on one open-source Flink cluster."""
+
+    flink: Flink
+    pipeline: Pipeline
+    settings: PipelineSettings
+    addresses: Addresses
+    state_folder: Path
+    """The same place as `addresses.state`, as this process sees it."""
+
+    @property
+    def statement_names(self) -> list[str]:
+        """Every statement that runs, in dependency order: the pipeline's, then Tableflow's stand-ins."""
+        names = [statement.name for statement in self.pipeline.statements if statement.runs]
+        return names + [tableflow.statement_name(topic) for topic in self.pipeline.tableflow_topics]
+
+    def jobs(self) -> dict[str, Job]:
+        """The newest job of each of our statements that has one."""
+        ours = set(self.statement_names)
+        newest: dict[str, Job] = {}
+        for job in self.flink.jobs():
+            if job.name in ours:
+                newest.setdefault(job.name, job)
+        return newest
+
+    def start(self, name: str) -> None:
+        """Submits a statement that has no live job, from its newest savepoint or checkpoint if it has one."""
+        job = self.jobs().get(name)
+        if job is not None and not job.ended:
+            return
+        properties = {"execution.checkpointing.interval": _milliseconds(self.settings.checkpoint_interval)}
+        topic = self._tableflow_topic(name)
+        if topic is not None:
+            properties["execution.checkpointing.interval"] = _milliseconds(self.settings.commit_interval)
+            # nothing to keep but offsets: a state backend without files of its own
+            properties["state.backend.type"] = "hashmap"
+            properties |= tableflow.SESSION_PROPERTIES
+        forget_old_snapshots(self.state_folder / name)
+        newest_state = newest_snapshot(self.state_folder / name)
+        if newest_state is not None:
+            properties["execution.state-recovery.path"] = newest_state.as_uri()
+        statement = next((one for one in self.pipeline.statements if one.name == name), None)
+        properties |= statement.properties if statement else {}
+        with self.flink.session(open_source.session_properties(name, properties, self.addresses)) as session:
+            self._create_tables(session, name)
+            if topic is not None:
+                self._start_tableflow(session, topic)
+            elif statement is not None:
+                session.execute(open_source.running_statement(statement))
+
+    def explain(self, name: str) -> str:
+        """Flink's plan of a statement, as text."""
+        statement = next(one for one in self.pipeline.statements if one.name == name)
+        with self.flink.session(open_source.session_properties(name, statement.properties, self.addresses)) as session:
+            self._create_tables(session, name)
+            return str(session.execute(f"EXPLAIN {open_source.running_statement(statement)}").rows[0][0])
+
+    def check(self, name: str) -> list[dict[str, Any]]:
+        """The rows that pipeline_sql/checks/<name>.sql finds in the topics as they are now."""
+        text = next(text for check, text in self.pipeline.checks.items() if check == name)
+        properties = open_source.session_properties(name, {"execution.runtime-mode": "batch"}, self.addresses)
+        with self.flink.session(properties) as session:
+            self._create_tables(session, name, bounded=True)
+            result = session.execute(text)
+        return [dict(zip(result.columns, row, strict=True)) for row in result.rows]
+
+    def wait_running(self, names: list[str], waits_for: Callable[[str], None], within_seconds: float = 90) -> None:
+        """Returns when every task of these statements runs; raises DeployError with Flink's reason when one fails."""
+        deadline = time.monotonic() + within_seconds
+        while True:
+            jobs = self.jobs()
+            for name in names:
+                if name in jobs and jobs[name].ended:
+                    raise DeployError(
+                        f"The statement {name} ended as {jobs[name].state}: "
+                        f"{self.flink.job_failure(jobs[name].id) or 'Flink gives no reason'}.",
+                        "Its tasks' log is `taskmanager.log`.",
+                    )
+            open_names = [name for name in names if name not in jobs or not jobs[name].running]
+            if not open_names:
+                return
+            if time.monotonic() > deadline:
+                reasons = [self.flink.job_failure(jobs[name].id) for name in open_names if name in jobs]
+                raise DeployError(
+                    f"Not running after {within_seconds:.0f} s: {', '.join(open_names)}. "
+                    f"{next((reason for reason in reasons if reason), '')}"
+                )
+            waits_for(f"{len(names) - len(open_names)} of {len(names)} run")
+            time.sleep(_POLL_SECONDS)
+
+    def stop(self, waits_for: Callable[[str], None], within_seconds: float = 60) -> list[str]:
+        """Stops every live statement with a savepoint and returns the names of those that were stopped.
+
+        One that cannot take a savepoint is cancelled: it resumes from its newest checkpoint.
+        """
+        live = {name: job for name, job in self.jobs().items() if not job.ended}
+        for number, (name, job) in enumerate(live.items()):
+            waits_for(f"savepoint of {name}, {number + 1} of {len(live)}")
+            folder = f"{self.addresses.state}/{name}"
+            try:
+                if not job.running:
+                    raise DeployError(f"The statement {name} is {job.state}, so it can take no savepoint.")
+                self.flink.stop_with_savepoint(job.id, folder, within_seconds)
+            except DeployError:
+                self.flink.cancel(job.id)
+        return list(live)
+
+    def _create_tables(self, session: Session, user: str, *, bounded: bool = False) -> None:
+        """Every table of the pipeline, as tables of this session; bounded ones end with the newest record."""
+        for topic in self.pipeline.topics:
+            if topic.value is not None:
+                columns = open_source.input_columns(topic)
+                session.execute(open_source.kafka_table(columns, topic.name, user, self.addresses, bounded=bounded))
+        for table, statement in self.pipeline.created_tables.items():
+            columns = open_source.created_columns(statement)
+            session.execute(open_source.kafka_table(columns, table, user, self.addresses, bounded=bounded))
+        for statement in self.pipeline.statements:
+            if statement.kind == "alter table" and (text := open_source.altering_statement(statement)):
+                session.execute(text)
+
+    def _start_tableflow(self, session: Session, topic: str) -> None:
+        columns = self._shape(topic)
+        tableflow.use_catalog(session, self.addresses)
+        tableflow.create_table(session, topic, columns, self.addresses)
+        session.execute(tableflow.copying_statement(topic, columns, self.addresses))
+
+    def _shape(self, topic: str) -> list[tuple[str, str]]:
+        """Names and canonical types of a topic's columns, as Flink reads them out of the table's definition."""
+        created = self.pipeline.created_tables.get(topic)
+        if created is not None:
+            columns = open_source.created_columns(created)
+        else:
+            columns = open_source.input_columns(next(one for one in self.pipeline.topics if one.name == topic))
+        with self.flink.session({}) as session:
+            session.execute(open_source.shape_table(columns))
+            rows = session.execute(f"DESCRIBE `{topic}`").rows
+        return [(name, _type(type_, nullable)) for name, type_, nullable, *_ in rows]
+
+    def _tableflow_topic(self, name: str) -> str | None:
+        topics = {tableflow.statement_name(topic): topic for topic in self.pipeline.tableflow_topics}
+        return topics.get(name)
+
+
+def forget_old_snapshots(folder: Path) -> None:
+    """Removes what earlier runs of a statement left in its folder, but for the run that holds the newest snapshot."""
+    newest = newest_snapshot(folder)
+    if newest is None:
+        return
+    for run in folder.iterdir():
+        if run not in (newest, *newest.parents):
+            shutil.rmtree(run, ignore_errors=True)
+
+
+def newest_snapshot(folder: Path) -> Path | None:
+    """The newest complete checkpoint or savepoint under a statement's folder, or None."""
+    complete = [path.parent for path in folder.glob("**/_metadata")]
+    return max(complete, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def _type(type_: str, nullable: object) -> str:
+    plain = type_.replace(" *ROWTIME*", "").replace(" NOT NULL", "")
+    return plain if nullable in (True, "TRUE") else f"{plain} NOT NULL"
+
+
+def _milliseconds(duration: timedelta) -> str:
+    return f"{int(duration.total_seconds() * 1000)} ms"

@@ -1,0 +1,284 @@
+"""The local stack from nothing to running, and back: composes the programs of local/ with the statements of deploy/.
+
+The order matters for the numbers. The join emits a payment's order at once, so a payment that had to wait for its
+order would come out after younger ones, behind the watermark, and its window would miss it. Therefore payments are
+held back, by starting the deduplication last, until the join has read every order that exists.
+"""
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+import psutil
+from filelock import FileLock, Timeout
+
+from dashboard.deploy.open_source import Addresses
+from dashboard.deploy.pipeline import load_pipeline
+from dashboard.deploy.statements import DEDUPLICATION, JOIN, Deployment
+from dashboard.deploy.topics import create_topics, register_contracts
+from dashboard.errors import DeployError, SettingsError, StackError, UnreachableError
+from dashboard.local import services
+from dashboard.local.broker import CLUSTER_ID
+from dashboard.local.jars import fetch_jars
+from dashboard.local.processes import ProcessTable, Service
+from dashboard.local.shop.progress import read_progress
+from dashboard.narration import Narrator
+from dashboard.readers.lake import Lake
+from dashboard.remotes.flink import Flink
+from dashboard.remotes.kafka import Kafka
+from dashboard.remotes.registry import Registry
+from dashboard.settings import Settings
+
+ORDERS_TOPIC = "shiftleft.public.orders"
+_FORMAT_VERSION = 1
+"""Of what a stack keeps on disk."""
+_CATCH_UP_SECONDS = 600
+_POLL_SECONDS = 0.2
+
+
+@dataclass(frozen=True)
+class ServiceStatus:
+    name: str
+    state: str
+    """`running` or `stopped`."""
+    pid: int | None
+    address: str
+    memory_mb: int | None
+    since: str | None
+    """UTC, ISO 8601."""
+    log: str
+
+
+@dataclass(frozen=True)
+class StatementStatus:
+    name: str
+    state: str
+    """Flink's word for the job's state, or `absent`."""
+
+
+@dataclass(frozen=True)
+class StackStatus:
+    services: list[ServiceStatus]
+    statements: list[StatementStatus]
+
+    @property
+    def running(self) -> bool:
+        """Everything runs."""
+        return all(one.state == "running" for one in self.services) and all(
+            one.state == "RUNNING" for one in self.statements
+        )
+
+    def as_dict(self) -> dict[str, object]:
+        return {"running": self.running, **asdict(self)}
+
+
+class LocalStack:
+    """The local stack of one home folder."""
+
+    def __init__(self, settings: Settings, narrator: Narrator) -> None:
+        local = settings.local
+        self.settings = settings
+        self.narrator = narrator
+        self.processes = ProcessTable(local.home)
+        self.kafka = Kafka(f"127.0.0.1:{local.kafka_port}")
+        self.registry = Registry(f"http://127.0.0.1:{local.registry_port}")
+        self.pipeline = load_pipeline(settings.pipeline)
+        state_folder = local.home / "flink" / "state"
+        self.deployment = Deployment(
+            Flink(f"http://127.0.0.1:{local.flink_port}", f"http://127.0.0.1:{local.gateway_port}"),
+            self.pipeline,
+            settings.pipeline,
+            Addresses(
+                bootstrap=self.kafka.bootstrap,
+                registry=self.registry.url,
+                catalog=f"{self.registry.url}/iceberg",
+                namespace=CLUSTER_ID,
+                state=state_folder.as_uri(),
+            ),
+            state_folder,
+        )
+
+    def up(self, *, shop: bool = True, page: bool = True) -> None:
+        """Starts whatever does not run; what runs is left alone. Raises StackError, DeployError, UnreachableError."""
+        with self._only_one():
+            self._check_kind()
+            classpaths = fetch_jars(self.settings.local.cache, self.narrator)
+            self._start(services.platform_services(self.settings, classpaths))
+            if page:
+                self._start([services.dashboard_service(self.settings)])
+            with self.narrator.step("Topics and contracts") as step:
+                created = create_topics(self.pipeline, self.kafka)
+                register_contracts(self.pipeline, self.registry)
+                step.result = f"{len(created)} topics created" if created else "all there"
+            others = [name for name in self.deployment.statement_names if name != DEDUPLICATION]
+            self._start_statements(others)
+            if shop:
+                self._start([services.order_feed_service(self.settings)])
+                self._start([services.payment_app_service(self.settings)])
+            self._wait_for_orders()
+            self._start_statements([DEDUPLICATION])
+
+    def down(self) -> None:
+        """Stops everything in order: shop, statements with a savepoint, programs. What does not run is left out."""
+        with self._only_one():
+            for name in (services.DASHBOARD, *reversed(services.SHOP)):
+                self._stop(name)
+            if self.processes.find("jobmanager") and self.processes.find("taskmanager"):
+                with self.narrator.step("Statements stop with a savepoint") as step:
+                    try:
+                        step.result = f"{len(self.deployment.stop(step.waits_for))} stopped"
+                    except UnreachableError:
+                        step.result = "Flink does not answer; they resume from their newest checkpoints"
+            for name in reversed(services.PLATFORM):
+                self._stop(name)
+
+    def kill(self) -> None:
+        """Ends every program at once; the next `up` resumes from the newest checkpoints."""
+        for name in services.STOP_ORDER:
+            self.processes.stop(name, 0)
+
+    def delete_data(self) -> None:
+        """Removes topics, tables, state, journals and logs of a stopped stack; the downloaded jars stay."""
+        running = [one.name for one in self._service_statuses() if one.state == "running"]
+        if running:
+            raise StackError(f"Still running: {', '.join(running)}.", "Run `sales-trends down` first.")
+        shutil.rmtree(self.settings.local.home)
+
+    def status(self) -> StackStatus:
+        statuses = self._service_statuses()
+        jobs = {}
+        if any(one.name == "jobmanager" and one.state == "running" for one in statuses):
+            try:
+                jobs = self.deployment.jobs()
+            except (UnreachableError, DeployError):
+                jobs = {}
+        statements = [
+            StatementStatus(name, jobs[name].state if name in jobs else "absent")
+            for name in self.deployment.statement_names
+        ]
+        return StackStatus(statuses, statements)
+
+    def wait_until(self, title: str, waits_for: Callable[[], str], within_seconds: float) -> None:
+        """Shows a step until `waits_for` answers with an empty text; raises StackError when that takes too long."""
+        deadline = time.monotonic() + within_seconds
+        with self.narrator.step(title) as step:
+            while text := waits_for():
+                if time.monotonic() > deadline:
+                    raise StackError(f"{title}: not reached within {within_seconds:.0f} s, still waiting for {text}.")
+                dead = [one.name for one in self._service_statuses() if one.state == "stopped"]
+                if set(dead) & set(services.PLATFORM):
+                    raise StackError(
+                        f"{title}: {', '.join(dead)} ended meanwhile.", "`sales-trends status` tells more."
+                    )
+                step.waits_for(text)
+                time.sleep(_POLL_SECONDS)
+
+    def history_waits_for(self) -> str:
+        """What the shop's past still lacks; empty when it is live."""
+        progress = read_progress(self.settings.local.home)
+        return "" if progress.payments_live_since else f"{progress.payments_sent:,} past payments sent"
+
+    def first_bar_waits_for(self) -> str:
+        """Empty once the revenue table in Iceberg has a commit with rows."""
+        snapshot = Lake(self.deployment.addresses.catalog, CLUSTER_ID).snapshot()
+        return "" if snapshot is not None else "the first commit"
+
+    def ended_services(self) -> list[str]:
+        """Names of the programs that should run and do not."""
+        return [one.name for one in self._service_statuses() if one.state == "stopped"]
+
+    def _start(self, wanted: list[Service]) -> None:
+        """Starts all at once and then waits for each: on two cores the JVMs start side by side."""
+        for service in wanted:
+            self.processes.launch(service)
+        for service in wanted:
+            with self.narrator.step(service.title) as step:
+                self.processes.wait_ready(service, step)
+                step.result = service.address
+
+    def _stop(self, name: str) -> None:
+        if self.processes.find(name):
+            with self.narrator.step(f"Stop {name}"):
+                self.processes.stop(name, 20)
+
+    def _start_statements(self, names: list[str]) -> None:
+        title = f"Statement {names[0]}" if len(names) == 1 else f"{len(names)} Flink statements"
+        with self.narrator.step(title) as step, ThreadPoolExecutor(max_workers=3) as pool:
+            for number, _ in enumerate(pool.map(self.deployment.start, names)):
+                step.waits_for(f"{number + 1} of {len(names)} submitted")
+            self.deployment.wait_running(names, step.waits_for)
+
+    def _wait_for_orders(self) -> None:
+        ends = self.kafka.end_offsets(ORDERS_TOPIC)
+
+        def waits_for() -> str:
+            read = self.kafka.committed_offsets(JOIN, ORDERS_TOPIC)
+            left = sum(max(end - read.get(partition, 0), 0) for partition, end in ends.items())
+            return f"{left:,} orders to read" if left else ""
+
+        self.wait_until("The join reads the orders first", waits_for, _CATCH_UP_SECONDS)
+
+    def _check_kind(self) -> None:
+        """A stack keeps the window size it was made with: two sizes in one table would be a fault."""
+        record = self.settings.local.home / "stack.json"
+        kind = {"format": _FORMAT_VERSION, "window_seconds": self.settings.pipeline.window_size.total_seconds()}
+        if not record.exists():
+            self.settings.local.home.mkdir(parents=True, exist_ok=True)
+            partial = record.with_suffix(".tmp")
+            partial.write_text(json.dumps(kind))
+            partial.rename(record)
+            return
+        found = json.loads(record.read_text())
+        remedy = "Remove it with `sales-trends down --delete-data`, or set SALES_LOCAL__HOME to another folder."
+        if found["format"] != kind["format"]:
+            raise StackError(f"The stack in {record.parent} was made by another version of Sales Trends.", remedy)
+        if found["window_seconds"] != kind["window_seconds"]:
+            raise SettingsError(
+                f"The stack in {record.parent} has windows of {found['window_seconds']:.0f} s; "
+                f"the setting asks for {kind['window_seconds']:.0f} s.",
+                remedy,
+            )
+
+    @contextmanager
+    def _only_one(self) -> Iterator[None]:
+        self.settings.local.home.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.settings.local.home / ".lock")
+        try:
+            with lock.acquire(timeout=0):
+                yield
+        except Timeout as error:
+            raise StackError(
+                f"Another command is starting or stopping the stack in {self.settings.local.home}.",
+                "Wait for it to end.",
+            ) from error
+
+    def _service_statuses(self) -> list[ServiceStatus]:
+        local, web = self.settings.local, self.settings.web
+        addresses = {
+            "kafka": f"127.0.0.1:{local.kafka_port}",
+            "registry": f"http://127.0.0.1:{local.registry_port}",
+            "jobmanager": f"http://127.0.0.1:{local.flink_port}",
+            "gateway": f"http://127.0.0.1:{local.gateway_port}",
+            services.DASHBOARD: f"http://{web.address}:{web.port}",
+        }
+        return [
+            self._service_status(name, addresses.get(name, ""))
+            for name in (*services.PLATFORM, *services.SHOP, services.DASHBOARD)
+        ]
+
+    def _service_status(self, name: str, address: str) -> ServiceStatus:
+        log = str(self.processes.log_file(name))
+        process = self.processes.find(name)
+        if process is not None:
+            try:
+                memory = process.memory_info().rss // 2**20
+                since = datetime.fromtimestamp(process.create_time(), UTC).isoformat(timespec="seconds")
+                return ServiceStatus(name, "running", process.pid, address, memory, since, log)
+            except psutil.NoSuchProcess:
+                pass
+        return ServiceStatus(name, "stopped", None, address, None, None, log)

@@ -1,0 +1,104 @@
+"""Looks at the machine and says what would keep the local stack from running, and what to do about it."""
+
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from dashboard.errors import StackError
+from dashboard.local.jars import jars_to_download
+from dashboard.local.java import java_executable
+from dashboard.local.processes import ProcessTable
+from dashboard.settings import Settings
+
+_DISK_GB = 2.0
+"""Jars, two weeks of history and a day of work."""
+_MEMORY_GB = 3.0
+"""What all programs together take (2.5 GB measured at the default rate), and some air."""
+_GB = 1024**3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at."""
+
+    name: str
+    ok: bool
+    detail: str
+    remedy: str = ""
+    """What to do; empty when it is ok."""
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Every finding, also the good ones; changes nothing."""
+    return [
+        Finding("Python", True, f"{platform.python_version()} at {sys.executable}"),
+        _java(),
+        _disk(settings.local.home),
+        _memory(settings),
+        _jars(settings.local.cache),
+        *_ports(settings),
+    ]
+
+
+def _java() -> Finding:
+    try:
+        executable = java_executable()
+        answer = subprocess.run([executable, "-version"], capture_output=True, text=True, check=True, timeout=30)
+    except (StackError, OSError, subprocess.SubprocessError) as error:
+        return Finding("Java", False, str(error), "Run `make setup` on Linux (glibc) or macOS, x86_64 or aarch64.")
+    return Finding("Java", True, answer.stderr.splitlines()[0])
+
+
+def _disk(home: Path) -> Finding:
+    existing = next(folder for folder in (home, *home.parents) if folder.exists())
+    free = shutil.disk_usage(existing).free / _GB
+    ok = free >= _DISK_GB
+    remedy = "" if ok else f"Free at least {_DISK_GB:.0f} GB there, or set SALES_LOCAL__HOME to another folder."
+    return Finding("Disk", ok, f"{free:.1f} GB free in {existing}", remedy)
+
+
+def _memory(settings: Settings) -> Finding:
+    available = psutil.virtual_memory().available / _GB
+    if ProcessTable(settings.local.home).find("taskmanager"):
+        return Finding("Memory", True, f"{available:.1f} GB free beside the running stack")
+    ok = available >= _MEMORY_GB
+    return Finding("Memory", ok, f"{available:.1f} GB free", "" if ok else f"Free {_MEMORY_GB:.0f} GB before `up`.")
+
+
+def _jars(cache: Path) -> Finding:
+    missing = jars_to_download(cache)
+    size = sum(jar.size for jar in missing) / 1e6
+    detail = f"{len(missing)} to download at the next `up`, {size:.0f} MB" if missing else f"all in {cache}"
+    return Finding("Jars", True, detail)
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    local, processes = settings.local, ProcessTable(settings.local.home)
+    for name, service, port, variable in (
+        ("Kafka port", "kafka", local.kafka_port, "SALES_LOCAL__KAFKA_PORT"),
+        ("Kafka controller port", "kafka", local.kafka_controller_port, "SALES_LOCAL__KAFKA_CONTROLLER_PORT"),
+        ("Registry port", "registry", local.registry_port, "SALES_LOCAL__REGISTRY_PORT"),
+        ("Flink port", "jobmanager", local.flink_port, "SALES_LOCAL__FLINK_PORT"),
+        ("Flink RPC port", "jobmanager", local.flink_rpc_port, "SALES_LOCAL__FLINK_RPC_PORT"),
+        ("SQL gateway port", "gateway", local.gateway_port, "SALES_LOCAL__GATEWAY_PORT"),
+        ("Dashboard port", "dashboard", settings.web.port, "SALES_WEB__PORT"),
+    ):
+        if processes.find(service):
+            yield Finding(name, True, f"{port}, in use by our {service}")
+        elif _answers(port):
+            yield Finding(name, False, f"{port} is used by another program", f"End it, or set {variable}.")
+        else:
+            yield Finding(name, True, f"{port} is free")
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,156 @@
+"""The local Flink session cluster: JobManager, one TaskManager with slots to spare, and the SQL gateway."""
+
+from dashboard.local.java import java_command, write_log4j
+from dashboard.local.processes import Service
+from dashboard.remotes.flink import Flink
+from dashboard.settings import LocalSettings
+
+SLOTS = 16
+"""Eight statements run; a checked SELECT or a statement that is being replaced needs more for a while."""
+
+_JAVA_OPTIONS = [
+    *(
+        f"--add-exports={package}=ALL-UNNAMED"
+        for package in (
+            "java.rmi/sun.rmi.registry",
+            "java.security.jgss/sun.security.krb5",
+        )
+    ),
+    *(
+        f"--add-opens=java.base/{package}=ALL-UNNAMED"
+        for package in (
+            "java.lang",
+            "java.net",
+            "java.io",
+            "java.nio",
+            "sun.nio.ch",
+            "java.lang.reflect",
+            "java.text",
+            "java.time",
+            "java.util",
+            "java.util.concurrent",
+            "java.util.concurrent.atomic",
+            "java.util.concurrent.locks",
+        )
+    ),
+]
+"""From the config.yaml inside flink-dist 2.1.3."""
+
+_CONFIG = """\
+# Written anew at every start.
+jobmanager.rpc.address: 127.0.0.1
+jobmanager.rpc.port: {rpc_port}
+jobmanager.bind-host: 127.0.0.1
+# submissions go through the gateway only; the port for uploaded files is the system's choice
+blob.server.port: 0
+rest.address: 127.0.0.1
+rest.bind-address: 127.0.0.1
+rest.port: {rest_port}
+web.submit.enable: false
+web.upload.dir: {folder}/upload
+io.tmp.dirs: {folder}/tmp
+taskmanager.host: 127.0.0.1
+taskmanager.bind-host: 127.0.0.1
+taskmanager.numberOfTaskSlots: {slots}
+# started without Flink's scripts, every part of the TaskManager's memory must be named
+taskmanager.cpu.cores: 2
+taskmanager.memory.framework.heap.size: 96m
+taskmanager.memory.task.heap.size: 416m
+taskmanager.memory.framework.off-heap.size: 32m
+taskmanager.memory.task.off-heap.size: 32m
+taskmanager.memory.managed.size: 256m
+taskmanager.memory.network.min: 64m
+taskmanager.memory.network.max: 64m
+taskmanager.memory.jvm-metaspace.size: 256m
+taskmanager.memory.jvm-overhead.min: 64m
+taskmanager.memory.jvm-overhead.max: 64m
+sql-gateway.endpoint.type: rest
+sql-gateway.endpoint.rest.address: 127.0.0.1
+sql-gateway.endpoint.rest.bind-address: 127.0.0.1
+sql-gateway.endpoint.rest.port: {gateway_port}
+# a dead TaskManager is noticed in seconds
+heartbeat.interval: 2000
+heartbeat.timeout: 12000
+restart-strategy.type: exponential-delay
+restart-strategy.exponential-delay.initial-backoff: 1 s
+restart-strategy.exponential-delay.max-backoff: 15 s
+execution.checkpointing.mode: EXACTLY_ONCE
+execution.checkpointing.externalized-checkpoint-retention: RETAIN_ON_CANCELLATION
+execution.checkpointing.num-retained: 3
+execution.checkpointing.timeout: 5 min
+execution.checkpointing.tolerable-failed-checkpoints: 100
+state.backend.type: rocksdb
+execution.checkpointing.incremental: true
+parallelism.default: 1
+classloader.check-leaked-classloader: false
+"""
+
+_QUIET = {
+    "org.apache.kafka": "WARN",
+    "org.apache.flink.shaded.kafka": "WARN",
+    "org.apache.pekko": "WARN",
+    "org.apache.hadoop": "ERROR",
+    "org.apache.iceberg": "WARN",
+    "org.apache.flink.runtime.checkpoint.CheckpointCoordinator": "WARN",
+}
+
+
+def flink_services(settings: LocalSettings, classpath: str) -> list[Service]:
+    """JobManager, TaskManager and gateway; writes their configuration."""
+    folder = settings.home / "flink"
+    for name in ("tmp", "upload", "conf"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    conf = folder / "conf"
+    (conf / "config.yaml").write_text(
+        _CONFIG.format(
+            rpc_port=settings.flink_rpc_port,
+            rest_port=settings.flink_port,
+            gateway_port=settings.gateway_port,
+            folder=folder,
+            slots=SLOTS,
+        )
+    )
+    write_log4j(conf / "log4j2.properties", _QUIET)
+    flink = Flink(f"http://127.0.0.1:{settings.flink_port}", f"http://127.0.0.1:{settings.gateway_port}")
+    environment = {"FLINK_CONF_DIR": str(conf)}
+
+    def service(name: str, title: str, main: str, heap_mb: int, arguments: list[str], **more: object) -> Service:
+        options = [*_JAVA_OPTIONS, f"-Dlog4j2.configurationFile={conf / 'log4j2.properties'}", *_memory_options(name)]
+        command = java_command(main, classpath, heap_mb=heap_mb, short_lived_jit=name != "taskmanager", options=options)
+        return Service(name=name, title=title, command=[*command, *arguments], environment=environment, **more)  # type: ignore[arg-type]  # checked where it is called
+
+    return [
+        service(
+            "jobmanager",
+            "Flink JobManager",
+            "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint",
+            384,
+            ["--configDir", str(conf), "--executionMode", "cluster"],
+            ready=lambda: "" if flink.slots() is not None else "its REST interface",
+            address=flink.rest,
+        ),
+        service(
+            "taskmanager",
+            "Flink TaskManager",
+            "org.apache.flink.runtime.taskexecutor.TaskManagerRunner",
+            512,
+            ["--configDir", str(conf)],
+            ready=lambda: "" if flink.slots() else "registration at the JobManager",
+        ),
+        service(
+            "gateway",
+            "Flink SQL gateway",
+            "org.apache.flink.table.gateway.SqlGateway",
+            320,
+            ["-Dsql-gateway.endpoint.rest.address=127.0.0.1"],
+            ready=lambda: "" if flink.gateway_version() else "its REST interface",
+            address=flink.gateway,
+        ),
+    ]
+
+
+def _memory_options(name: str) -> list[str]:
+    if name != "taskmanager":
+        return []
+    # what the parts above add up to: network, framework and task off-heap
+    return ["-XX:MaxDirectMemorySize=128m", "-XX:MaxMetaspaceSize=256m"]

@@ -1,0 +1,90 @@
+"""Every program of the local stack, in the order in which they start."""
+
+from pathlib import Path
+
+import httpx
+
+from dashboard.local.broker import broker_service
+from dashboard.local.flink_cluster import flink_services
+from dashboard.local.jars import Classpaths
+from dashboard.local.java import python_module
+from dashboard.local.processes import Service
+from dashboard.local.shop.progress import read_progress
+from dashboard.settings import Settings
+
+PLATFORM = ("kafka", "registry", "jobmanager", "taskmanager", "gateway")
+SHOP = ("order-feed", "payment-app")
+DASHBOARD = "dashboard"
+STOP_ORDER = (DASHBOARD, *reversed(SHOP), *reversed(PLATFORM))
+
+_APP = Path(__file__).parents[1] / "app.py"
+
+
+def platform_services(settings: Settings, classpaths: Classpaths) -> list[Service]:
+    """Kafka, registry and catalog, Flink; writes their configuration."""
+    broker = broker_service(settings.local, classpaths.kafka)
+    url = f"http://127.0.0.1:{settings.local.registry_port}"
+    registry = Service(
+        name="registry",
+        title="Schema registry and catalog",
+        command=python_module("dashboard.local.registry_and_catalog"),
+        environment=settings.as_environment(),
+        ready=lambda: "" if _answers(f"{url}/health") else "its health page",
+        address=url,
+    )
+    return [broker, registry, *flink_services(settings.local, classpaths.flink)]
+
+
+def order_feed_service(settings: Settings) -> Service:
+    """Ready when its whole past is written and it is live."""
+
+    def waits_for() -> str:
+        progress = read_progress(settings.local.home)
+        if progress.orders_live_since is not None:
+            return ""
+        return f"{progress.orders_sent:,} of {progress.orders_planned:,} past orders"
+
+    return Service(
+        name="order-feed",
+        title="Shop: order feed",
+        command=python_module("dashboard.local.shop.order_feed"),
+        environment=settings.as_environment(),
+        ready=waits_for,
+        ready_within_seconds=300,
+    )
+
+
+def payment_app_service(settings: Settings) -> Service:
+    return Service(
+        name="payment-app",
+        title="Shop: payment app",
+        command=python_module("dashboard.local.shop.payment_app"),
+        environment=settings.as_environment(),
+        ready=lambda: "",
+    )
+
+
+def dashboard_service(settings: Settings) -> Service:
+    url = f"http://{settings.web.address}:{settings.web.port}"
+    return Service(
+        name=DASHBOARD,
+        title="Dashboard",
+        command=[
+            *python_module("streamlit"),
+            "run",
+            str(_APP),
+            f"--server.address={settings.web.address}",
+            f"--server.port={settings.web.port}",
+            "--server.headless=true",
+        ],
+        environment=settings.as_environment(),
+        ready=lambda: "" if _answers(f"{url}/_stcore/health") else "its health page",
+        address=url,
+    )
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, timeout=1).is_success
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,97 @@
+"""Kafka's admin side: cluster id, topics, and how far a consumer group has come. Nothing else here reads records."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]  # not in __all__
+
+from dashboard.errors import DeployError, UnreachableError
+
+_TIMEOUT_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic as it should be."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+class Kafka:
+    """One cluster by its bootstrap address; connects when first asked."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self.bootstrap = bootstrap
+
+    @cached_property
+    def _admin(self) -> AdminClient:
+        # one client for all calls: one that nobody holds ends with its answers still under way; errors come back
+        # from each call, so librdkafka's own lines on stderr would only repeat them
+        return AdminClient(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "log_level": 0,
+                "reconnect.backoff.max.ms": 500,
+                "socket.timeout.ms": _TIMEOUT_SECONDS * 1000,
+            }
+        )
+
+    def cluster_id(self, timeout_seconds: float = _TIMEOUT_SECONDS) -> str | None:
+        """The cluster's id, or None when nothing answers in time."""
+        try:
+            return str(self._admin.list_topics(timeout=timeout_seconds).cluster_id)
+        except KafkaException:
+            return None
+
+    def topic_names(self) -> set[str]:
+        try:
+            return set(self._admin.list_topics(timeout=_TIMEOUT_SECONDS).topics)
+        except KafkaException as error:
+            raise self._unreachable(error) from error
+
+    def create_topics(self, topics: Iterable[Topic]) -> list[str]:
+        """Creates the topics that are missing and returns their names; one that exists is left as it is."""
+        new = [
+            NewTopic(topic.name, num_partitions=topic.partitions, replication_factor=-1, config=dict(topic.config))
+            for topic in topics
+        ]
+        created = []
+        for name, future in self._admin.create_topics(new, request_timeout=_TIMEOUT_SECONDS).items():
+            try:
+                future.result()
+                created.append(name)
+            except KafkaException as error:
+                if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
+                    continue
+                raise DeployError(f"The topic {name} could not be created: {error.args[0].str()}.") from error
+        return created
+
+    def end_offsets(self, topic: str) -> dict[int, int]:
+        """The offset after the newest record of each partition."""
+        try:
+            partitions = self._admin.list_topics(topic, timeout=_TIMEOUT_SECONDS).topics[topic].partitions
+            latest = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in partitions}
+            answers = self._admin.list_offsets(latest, request_timeout=_TIMEOUT_SECONDS)
+            return {at.partition: future.result().offset for at, future in answers.items()}
+        except KafkaException as error:
+            raise self._unreachable(error) from error
+
+    def committed_offsets(self, group: str, topic: str) -> dict[int, int]:
+        """The offset up to which a group has committed each partition; partitions without a commit are left out."""
+        admin = self._admin
+        try:
+            request = [ConsumerGroupTopicPartitions(group)]
+            answer = admin.list_consumer_group_offsets(request, request_timeout=_TIMEOUT_SECONDS)[group].result()
+        except KafkaException as error:
+            raise self._unreachable(error) from error
+        return {at.partition: at.offset for at in answer.topic_partitions if at.topic == topic and at.offset >= 0}
+
+    def _unreachable(self, error: KafkaException) -> UnreachableError:
+        return UnreachableError(
+            f"Kafka at {self.bootstrap} did not answer: {error.args[0].str()}.",
+            "`sales-trends status` shows what runs; `sales-trends up` starts it.",
+        )

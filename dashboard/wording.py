@@ -1,0 +1,50 @@
+"""How amounts, moments and lengths of time are written for people; the same on every page."""
+
+from datetime import datetime, timedelta, tzinfo
+from decimal import ROUND_HALF_UP, Decimal
+
+CENT = Decimal("0.01")
+_COMPACT = ((Decimal(10) ** 9, "bn"), (Decimal(10) ** 6, "m"))
+
+
+def amount(value: Decimal) -> str:
+    """The exact amount: `1,234.50`."""
+    return f"{value:,.2f}"
+
+
+def compact_amount(value: Decimal) -> str:
+    """At most ten characters: exact below a million, then `1.23 m` and `1.23 bn`."""
+    for unit, name in _COMPACT:
+        if abs(value) >= unit:
+            return f"{(value / unit).quantize(CENT, ROUND_HALF_UP):,} {name}"
+    return amount(value)
+
+
+def length(span: timedelta) -> str:
+    """As people say it, the two largest units at most: `42 s`, `3 min`, `2 h 10 min`, `1 day`, `3 days 4 h`."""
+    seconds = max(0, round(span.total_seconds()))
+    if seconds < 120 and seconds % 60:
+        return f"{seconds} s"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
+    if not minutes:
+        return f"{seconds} s"
+    if not hours:
+        return f"{minutes} min"
+    if not days:
+        return f"{hours} h" + (f" {minutes % 60} min" if minutes % 60 else "")
+    return ("1 day" if days == 1 else f"{days} days") + (f" {hours % 24} h" if hours % 24 else "")
+
+
+def moment(at: datetime, zone: tzinfo, beside: datetime, seconds: bool = True) -> str:
+    """`14:05:10` on the day of `beside` in that zone, `21 Nov 14:05:10` on another one, with its year if that differs."""
+    local, near = at.astimezone(zone), beside.astimezone(zone)
+    clock = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
+    if local.date() == near.date():
+        return clock
+    return f"{day(local, zone, beside)} {clock}"
+
+
+def day(at: datetime, zone: tzinfo, beside: datetime) -> str:
+    """`21 Nov`, with its year if that is not the one of `beside`."""
+    local = at.astimezone(zone)
+    return f"{local.day} {local:%b}" + ("" if local.year == beside.astimezone(zone).year else f" {local.year}")

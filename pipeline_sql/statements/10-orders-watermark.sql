@@ -1,0 +1,7 @@
+-- name:    orders-watermark
+-- makes:   event time for the orders that change data capture writes: the order's own date, 5 seconds of disorder
+-- params:  none
+-- grain:   none, it alters a table
+-- columns: none
+-- reads:   none
+ALTER TABLE `shiftleft.public.orders` MODIFY WATERMARK FOR orderdate AS orderdate - INTERVAL '5' SECOND;

@@ -1,0 +1,66 @@
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from dashboard.deploy.pipeline import load_pipeline
+from dashboard.errors import DeployError
+from dashboard.settings import PipelineSettings
+
+
+def pipeline_folder(tmp_path: Path, *, statement: str = "CREATE TABLE t (\n    a INT\n);", properties: str = "") -> Path:
+    for name in ("statements", "checks", "contracts"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "statements" / "10-only.sql").write_text(statement)
+    (tmp_path / "pipeline.toml").write_text(f"topic = []\n{properties}\n[tableflow]\ntopics = []\n")
+    return tmp_path
+
+
+def test_statements_come_in_the_order_of_their_numbers_and_lose_them_in_their_names() -> None:
+    names = [statement.name for statement in load_pipeline(PipelineSettings()).statements]
+    assert names == [
+        "orders-watermark",
+        "unique-payments-maintenance",
+        "unique-payments-append",
+        "completed-orders",
+        "completed-orders-materializer",
+        "revenue-summary",
+        "revenue-summary-materializer",
+    ]
+
+
+def test_the_deduplication_alone_has_a_state_ttl() -> None:
+    properties = {one.name: dict(one.properties) for one in load_pipeline(PipelineSettings()).statements}
+    assert {name: held for name, held in properties.items() if held} == {
+        "unique-payments-maintenance": {"sql.state-ttl": "1 hour"}
+    }
+
+
+@pytest.mark.parametrize(
+    ("size", "literal"),
+    [
+        (timedelta(seconds=5), "INTERVAL '5' SECOND"),
+        (timedelta(seconds=60), "INTERVAL '1' MINUTE"),
+        (timedelta(seconds=90), "INTERVAL '90' SECOND"),
+        (timedelta(seconds=135), "INTERVAL '135' SECOND(3)"),
+        (timedelta(hours=1), "INTERVAL '1' HOUR"),
+        (timedelta(minutes=144), "INTERVAL '144' MINUTE(3)"),
+        (timedelta(days=1), "INTERVAL '1' DAY"),
+    ],
+)
+def test_the_window_size_becomes_a_literal_that_flink_takes(size: timedelta, literal: str) -> None:
+    statements = load_pipeline(PipelineSettings(window_size=size)).statements
+    text = next(one.text for one in statements if one.name == "revenue-summary-materializer")
+    assert f"DESCRIPTOR(ts), {literal}))" in text
+
+
+def test_a_property_for_a_statement_that_no_file_defines_is_refused(tmp_path: Path) -> None:
+    folder = pipeline_folder(tmp_path, properties='[properties.other]\n"sql.state-ttl" = "1 hour"')
+    with pytest.raises(DeployError, match="other"):
+        load_pipeline(PipelineSettings(), folder)
+
+
+def test_a_statement_of_another_kind_is_refused_by_name(tmp_path: Path) -> None:
+    (statement,) = load_pipeline(PipelineSettings(), pipeline_folder(tmp_path, statement="DROP TABLE t;")).statements
+    with pytest.raises(DeployError, match="only begins with 'DROP TABLE t'"):
+        _ = statement.kind

@@ -1,0 +1,106 @@
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from io import StringIO
+from pathlib import Path
+
+import psutil
+import pytest
+from rich.console import Console
+
+from dashboard.errors import StackError
+from dashboard.local.processes import ProcessTable, Service
+from dashboard.narration import Step
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Iterator[ProcessTable]:
+    table = ProcessTable(tmp_path)
+    yield table
+    table.stop("it", 0)
+
+
+@pytest.fixture
+def step() -> Step:
+    return Step("it", Console(file=StringIO()), None)
+
+
+def service(program: str, ready: Callable[[], str] = lambda: "", within_seconds: float = 20) -> Service:
+    command = [sys.executable, "-c", program]
+    return Service("it", "The service", command, ready, ready_within_seconds=within_seconds)
+
+
+def sleeper(marker: Path, ready: Callable[[], str] | None = None) -> Service:
+    program = f"import pathlib, time; pathlib.Path({str(marker)!r}).touch(); time.sleep(60)"
+    return service(program, ready or (lambda: "" if marker.exists() else "its marker"))
+
+
+def test_a_started_service_is_found_again_by_another_command(table: ProcessTable, step: Step, tmp_path: Path) -> None:
+    table.launch(sleeper(tmp_path / "marker"))
+    table.wait_ready(sleeper(tmp_path / "marker"), step)
+    found = ProcessTable(tmp_path).find("it")
+    assert found is not None
+    assert found.pid == table.find("it").pid  # type: ignore[union-attr]  # it was just found
+
+
+def test_launching_a_running_service_again_leaves_it_alone(table: ProcessTable, step: Step, tmp_path: Path) -> None:
+    table.launch(sleeper(tmp_path / "marker"))
+    table.wait_ready(sleeper(tmp_path / "marker"), step)
+    first = table.find("it")
+    table.launch(sleeper(tmp_path / "marker"))
+    assert table.find("it") == first
+
+
+def test_a_service_that_dies_while_starting_is_told_with_the_end_of_its_log(table: ProcessTable, step: Step) -> None:
+    dying = service("import sys; sys.exit('no such disk')", lambda: "its port")
+    table.launch(dying)
+    with pytest.raises(StackError, match="The service ended while starting. Its log ends: no such disk"):
+        table.wait_ready(dying, step)
+    assert table.find("it") is None
+
+
+def test_a_service_that_is_not_ready_in_time_is_told_and_not_left_running(table: ProcessTable, step: Step) -> None:
+    hanging = service("import time; time.sleep(60)", lambda: "its port", within_seconds=0.5)
+    table.launch(hanging)
+    process = table.find("it")
+    assert process is not None
+    with pytest.raises(StackError, match="not ready within 0 s: its port"):
+        table.wait_ready(hanging, step)
+    assert not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_service_that_ignores_the_request_to_end_is_ended(table: ProcessTable, step: Step, tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+    stubborn = service(
+        "import pathlib, signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        f"pathlib.Path({str(marker)!r}).touch(); time.sleep(60)",
+        lambda: "" if marker.exists() else "its marker",
+    )
+    table.launch(stubborn)
+    table.wait_ready(stubborn, step)
+    table.stop("it", 0.2)
+    assert table.find("it") is None
+
+
+def test_a_killed_service_is_not_found(table: ProcessTable, step: Step, tmp_path: Path) -> None:
+    table.launch(sleeper(tmp_path / "marker"))
+    table.wait_ready(sleeper(tmp_path / "marker"), step)
+    process = table.find("it")
+    assert process is not None
+    os.kill(process.pid, signal.SIGKILL)
+    psutil.wait_procs([process], timeout=5)
+    assert table.find("it") is None
+
+
+def test_a_pid_that_now_belongs_to_another_program_is_not_taken_for_ours(table: ProcessTable, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "it.json").write_text(f'{{"pid": {os.getpid()}, "started": 1.0}}')
+    assert table.find("it") is None
+    table.stop("it", 0)  # must not end this very process
+
+
+def test_a_record_cut_short_by_a_crash_means_no_process(table: ProcessTable, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "it.json").write_text('{"pid": 12')
+    assert table.find("it") is None
