@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from dashboard import __version__
+from dashboard import verify as verification
 from dashboard.errors import ExitCode, SalesTrendsError
 from dashboard.lifecycle import LocalStack
 from dashboard.local.doctor import examine
@@ -182,6 +183,24 @@ def status(narrator: Narrator, target: str, as_json: bool) -> None:
         for statement in found.statements:
             click.echo(f"{statement.name:<40} {statement.state}")
     if not found.running:
+        raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+@commands.command()
+@_target
+@_json
+@click.pass_obj
+def verify(narrator: Narrator, target: str, as_json: bool) -> None:
+    """Compare every closed window in Iceberg with the shop's journal; exit 0 only when all are right."""
+    settings = _settings(target)
+    with narrator.step("Every closed window against the journal"):
+        found = verification.verify(settings, LocalStack(settings, narrator).lake)
+    if as_json:
+        click.echo(json.dumps(found.as_dict(), indent=2))
+    else:
+        for line in found.lines():
+            click.echo(line)
+    if not found.ok:
         raise click.exceptions.Exit(ExitCode.FAILED)
 
 

@@ -87,6 +87,7 @@ class LocalStack:
         self.processes = ProcessTable(local.home)
         self.kafka = Kafka(f"127.0.0.1:{local.kafka_port}")
         self.registry = Registry(f"http://127.0.0.1:{local.registry_port}")
+        self.lake = Lake(f"{self.registry.url}/iceberg", CLUSTER_ID)
         self.pipeline = load_pipeline(settings.pipeline)
         state_folder = local.home / "flink" / "state"
         self.deployment = Deployment(
@@ -96,7 +97,7 @@ class LocalStack:
             Addresses(
                 bootstrap=self.kafka.bootstrap,
                 registry=self.registry.url,
-                catalog=f"{self.registry.url}/iceberg",
+                catalog=self.lake.uri,
                 namespace=CLUSTER_ID,
                 state=state_folder.as_uri(),
             ),
@@ -105,7 +106,7 @@ class LocalStack:
 
     def up(self, *, shop: bool = True, page: bool = True) -> None:
         """Starts whatever does not run; what runs is left alone. Raises StackError, DeployError, UnreachableError."""
-        with self._only_one():
+        with self._only_one(), self._all_or_nothing():
             self._check_kind()
             classpaths = fetch_jars(self.settings.local.cache, self.narrator)
             self._start(services.platform_services(self.settings, classpaths))
@@ -126,16 +127,15 @@ class LocalStack:
     def down(self) -> None:
         """Stops everything in order: shop, statements with a savepoint, programs. What does not run is left out."""
         with self._only_one():
-            for name in (services.DASHBOARD, *reversed(services.SHOP)):
-                self._stop(name)
+            self._stop("Stop the shop and the dashboard", (services.DASHBOARD, *services.SHOP))
             if self.processes.find("jobmanager") and self.processes.find("taskmanager"):
                 with self.narrator.step("Statements stop with a savepoint") as step:
                     try:
                         step.result = f"{len(self.deployment.stop(step.waits_for))} stopped"
                     except UnreachableError:
                         step.result = "Flink does not answer; they resume from their newest checkpoints"
-            for name in reversed(services.PLATFORM):
-                self._stop(name)
+            self._stop("Stop Flink", ("gateway", "taskmanager", "jobmanager"))
+            self._stop("Stop Kafka, registry and catalog", ("kafka", "registry"))
 
     def kill(self) -> None:
         """Ends every program at once; the next `up` resumes from the newest checkpoints."""
@@ -185,8 +185,7 @@ class LocalStack:
 
     def first_bar_waits_for(self) -> str:
         """Empty once the revenue table in Iceberg has a commit with rows."""
-        snapshot = Lake(self.deployment.addresses.catalog, CLUSTER_ID).snapshot()
-        return "" if snapshot is not None else "the first commit"
+        return "the first commit" if self.lake.snapshot() is None else ""
 
     def ended_services(self) -> list[str]:
         """Names of the programs that should run and do not."""
@@ -201,10 +200,11 @@ class LocalStack:
                 self.processes.wait_ready(service, step)
                 step.result = service.address
 
-    def _stop(self, name: str) -> None:
-        if self.processes.find(name):
-            with self.narrator.step(f"Stop {name}"):
-                self.processes.stop(name, 20)
+    def _stop(self, title: str, names: tuple[str, ...]) -> None:
+        running = [name for name in names if self.processes.find(name)]
+        if running:
+            with self.narrator.step(title), ThreadPoolExecutor() as pool:
+                list(pool.map(lambda name: self.processes.stop(name, 20), running))
 
     def _start_statements(self, names: list[str]) -> None:
         title = f"Statement {names[0]}" if len(names) == 1 else f"{len(names)} Flink statements"
@@ -256,6 +256,18 @@ class LocalStack:
                 f"Another command is starting or stopping the stack in {self.settings.local.home}.",
                 "Wait for it to end.",
             ) from error
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Ends what was started inside when something fails, so that nothing half-started is left behind."""
+        ran_before = {one.name for one in self._service_statuses() if one.state == "running"}
+        try:
+            yield
+        except BaseException:
+            for name in services.STOP_ORDER:
+                if name not in ran_before:
+                    self.processes.stop(name, 10)
+            raise
 
     def _service_statuses(self) -> list[ServiceStatus]:
         local, web = self.settings.local, self.settings.web

@@ -58,6 +58,7 @@ taskmanager.memory.framework.heap.size: 96m
 taskmanager.memory.task.heap.size: 416m
 taskmanager.memory.framework.off-heap.size: 32m
 taskmanager.memory.task.off-heap.size: 32m
+# for the window buffers of the statements that have them; taken when used
 taskmanager.memory.managed.size: 256m
 taskmanager.memory.network.min: 64m
 taskmanager.memory.network.max: 64m
@@ -80,6 +81,9 @@ execution.checkpointing.num-retained: 3
 execution.checkpointing.timeout: 5 min
 execution.checkpointing.tolerable-failed-checkpoints: 100
 state.backend.type: rocksdb
+# one budget for all slots: an equal share for each would starve the few statements with much state
+state.backend.rocksdb.memory.fixed-per-tm: 224mb
+state.backend.rocksdb.use-bloom-filter: true
 execution.checkpointing.incremental: true
 parallelism.default: 1
 classloader.check-leaked-classloader: false

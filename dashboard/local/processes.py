@@ -4,6 +4,7 @@ A service is found again by its pid and start time, kept in `run/<name>.json`, s
 another program is never taken for ours.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -19,6 +20,8 @@ from dashboard.narration import Step
 
 _POLL_SECONDS = 0.1
 _LOG_LINES = 8
+_CLOCK_SECONDS = 10
+"""The start time of a process moves when the machine's clock is set; a pid is not given out again that soon."""
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
 """Processes this process started, kept so that they can be reaped."""
@@ -55,7 +58,8 @@ class ProcessTable:
         try:
             facts = json.loads(record.read_text())
             process = psutil.Process(facts["pid"])
-            if process.create_time() == facts["started"] and process.status() != psutil.STATUS_ZOMBIE:
+            same = abs(process.create_time() - facts["started"]) < _CLOCK_SECONDS
+            if same and process.status() != psutil.STATUS_ZOMBIE:
                 return process
         except FileNotFoundError:
             return None
@@ -134,15 +138,19 @@ class ProcessTable:
         return process
 
     def _wait(self, process: psutil.Process, within_seconds: float) -> None:
-        child = _children.get(process.pid)
-        if child is None:
-            process.wait(within_seconds)
-            return
-        try:
-            child.wait(within_seconds)
-        except subprocess.TimeoutExpired as error:
-            raise psutil.TimeoutExpired(within_seconds, process.pid) from error
-        del _children[process.pid]
+        child = _children.pop(process.pid, None)
+        if child is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(within_seconds)
+                return
+            _children[process.pid] = child
+            raise psutil.TimeoutExpired(within_seconds, process.pid)
+        deadline = time.monotonic() + within_seconds
+        # another's child stays a zombie until its parent looks; to us it has ended
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > deadline:
+                raise psutil.TimeoutExpired(within_seconds, process.pid)
+            time.sleep(_POLL_SECONDS)
 
     def _forget(self, name: str) -> None:
         record = self._run / f"{name}.json"

@@ -74,7 +74,7 @@ class Kafka:
         """The offset after the newest record of each partition."""
         try:
             partitions = self._admin.list_topics(topic, timeout=_TIMEOUT_SECONDS).topics[topic].partitions
-            latest = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in partitions}
+            latest = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in partitions}  # type: ignore[no-untyped-call]
             answers = self._admin.list_offsets(latest, request_timeout=_TIMEOUT_SECONDS)
             return {at.partition: future.result().offset for at, future in answers.items()}
         except KafkaException as error:

@@ -8,7 +8,9 @@ from dashboard.errors import DeployError
 from dashboard.settings import PipelineSettings
 
 
-def pipeline_folder(tmp_path: Path, *, statement: str = "CREATE TABLE t (\n    a INT\n);", properties: str = "") -> Path:
+def pipeline_folder(
+    tmp_path: Path, *, statement: str = "CREATE TABLE t (\n    a INT\n);", properties: str = ""
+) -> Path:
     for name in ("statements", "checks", "contracts"):
         (tmp_path / name).mkdir()
     (tmp_path / "statements" / "10-only.sql").write_text(statement)

@@ -1,0 +1,78 @@
+"""The real local stack, started once for a run: its own folder, free ports, loopback, a fast and small shop."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from io import StringIO
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+import pytest
+from rich.console import Console
+
+from dashboard.lifecycle import LocalStack
+from dashboard.narration import Narrator
+from dashboard.settings import Settings, load_settings
+
+_PORTS = ("kafka_port", "kafka_controller_port", "registry_port", "flink_port", "flink_rpc_port", "gateway_port")
+# a zone with an odd offset: windows must be in UTC all the same
+_ZONE = "Asia/Kathmandu"
+
+T = TypeVar("T")
+
+
+def eventually(ask: Callable[[], T | None], within_seconds: float, every_seconds: float = 0.5) -> T:
+    """The first true answer of `ask`; fails with its last answer when there is none in time."""
+    deadline = time.monotonic() + within_seconds
+    while True:
+        answer = ask()
+        if answer:
+            return answer
+        assert time.monotonic() < deadline, f"not within {within_seconds:.0f} s; the last answer was {answer!r}"
+        time.sleep(every_seconds)
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as sockets:
+        bound = [sockets.enter_context(socket.socket()) for _ in range(count)]
+        for one in bound:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in bound]
+
+
+def stack_settings(home: Path, **pipeline: object) -> Settings:
+    """Settings of a stack of its own: five days of history, 100 payments a second, a commit to Iceberg a second."""
+    return load_settings(
+        local={"home": home, **dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))},
+        shop={"history": "120h", "history_payments": 5_000, "rate": 100, "payment_delay": "10s"},
+        pipeline={"commit_interval": "1s", **pipeline},
+    )
+
+
+@contextmanager
+def running_stack(settings: Settings) -> Iterator[LocalStack]:
+    """A started stack, without a dashboard; afterwards nothing of it runs."""
+    narration = StringIO()
+    stack = LocalStack(settings, Narrator(Console(file=narration, width=120)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", _ZONE)
+        try:
+            stack.up(page=False)
+            yield stack
+        except BaseException:
+            print(narration.getvalue())  # noqa: T201  # pytest shows it with the failure
+            raise
+        finally:
+            stack.down()
+            stack.kill()
+    home = str(settings.local.home)
+    left = [one.pid for one in psutil.process_iter(["cmdline"]) if home in " ".join(one.info["cmdline"] or [])]
+    assert not left, f"processes of the stack are left over: {left}"
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    with running_stack(stack_settings(tmp_path_factory.mktemp("stack") / "home")) as stack:
+        yield stack

@@ -1,0 +1,46 @@
+"""Single records for the tests of the stack, written as the shop writes them."""
+
+import time
+from typing import Any
+
+from confluent_kafka import Producer
+from confluent_kafka.schema_registry import SchemaRegistryClient
+from confluent_kafka.schema_registry.avro import AvroSerializer
+from confluent_kafka.serialization import MessageField, SerializationContext
+
+from dashboard.settings import Settings
+
+
+def send_order(settings: Settings, order_id: int) -> None:
+    now_ms = int(time.time() * 1000)
+    _send(
+        settings,
+        "shiftleft.public.orders",
+        order_id,
+        {"orderid": order_id, "customerid": 1, "orderdate": now_ms, "status": "Completed"},
+        now_ms,
+    )
+
+
+def send_payment(settings: Settings, order_id: int, *, amount: float) -> None:
+    now_ms = int(time.time() * 1000)
+    payment = {
+        "order_id": order_id,
+        "product_id": 1,
+        "customer_id": 1,
+        "confirmation_code": "AB12CD34",
+        "cc_number": "4000-0000-0000-0000",
+        "expiration": "12/30",
+        "amount": amount,
+        "ts": now_ms,
+    }
+    _send(settings, "payments", order_id, payment, now_ms)
+
+
+def _send(settings: Settings, topic: str, order_id: int, value: dict[str, Any], timestamp_ms: int) -> None:
+    registry = SchemaRegistryClient({"url": f"http://127.0.0.1:{settings.local.registry_port}"})
+    serializer = AvroSerializer(registry, conf={"auto.register.schemas": False, "use.latest.version": True})
+    producer = Producer({"bootstrap.servers": f"127.0.0.1:{settings.local.kafka_port}"})
+    payload = serializer(value, SerializationContext(topic, MessageField.VALUE))
+    producer.produce(topic, key=str(order_id).encode(), value=payload, timestamp=timestamp_ms)
+    assert producer.flush(10) == 0

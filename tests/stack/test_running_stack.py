@@ -1,0 +1,140 @@
+"""The pipeline on the real stack, in the order of a stack's life: started, checked, stopped, resumed, hurt."""
+
+from collections import Counter, defaultdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pyiceberg.catalog import load_catalog
+from pyiceberg.table import Table
+
+from dashboard.deploy.statements import DEDUPLICATION, JOIN
+from dashboard.lifecycle import LocalStack
+from dashboard.local.broker import CLUSTER_ID
+from dashboard.local.shop.progress import read_progress
+from dashboard.verify import Verification, verify
+from tests.conftest import eventually, running_stack, stack_settings
+from tests.stack.records import send_order, send_payment
+
+pytestmark = pytest.mark.stack
+
+
+def iceberg_table(stack: LocalStack, topic: str) -> Table:
+    return load_catalog("lake", type="rest", uri=stack.lake.uri).load_table((CLUSTER_ID, topic))
+
+
+def verified_until(stack: LocalStack, moment: datetime) -> Verification:
+    """The first verification that reaches `moment`; one that finds a fault ends the wait."""
+
+    def reaches() -> Verification | None:
+        found = verify(stack.settings, stack.lake)
+        assert found.ok or not found.compared, "\n".join(found.lines())
+        return found if found.closed_until and found.closed_until >= moment else None
+
+    return eventually(reaches, within_seconds=180)
+
+
+def test_every_closed_window_is_right_to_the_cent_and_late_payments_are_left_out(stack: LocalStack) -> None:
+    live_since = eventually(lambda: read_progress(stack.settings.local.home).payments_live_since, 120)
+    found = verified_until(stack, live_since + timedelta(seconds=45))
+    assert found.ok
+    assert found.compared > 1_000
+    assert found.orders_completed > 4_000
+    assert found.late_payments > 0, "the shop sends payments that are late beyond doubt once it is live"
+
+
+def test_the_join_is_an_interval_join_with_event_time_on_both_sides(stack: LocalStack) -> None:
+    plan = stack.deployment.explain(JOIN)
+    assert "IntervalJoin(joinType=[InnerJoin], windowBounds=[isRowTime=true, leftLowerBound=0, " in plan
+    assert "leftUpperBound=345600000" in plan
+    assert plan.count("watermark=[") >= 2
+
+
+def test_the_deduplication_keeps_the_first_row_as_an_append_only_stream(stack: LocalStack) -> None:
+    plan = stack.deployment.explain(DEDUPLICATION)
+    assert "Deduplicate(keep=[FirstRow], key=[order_id], order=[ROWTIME], outputInsertOnly=[true])" in plan
+
+
+def test_payments_hold_duplicates_and_unique_payments_hold_none(stack: LocalStack) -> None:
+    assert stack.deployment.check("duplicates-in-payments")
+    counts = Counter(row["times"] for row in stack.deployment.check("duplicates-in-unique-payments"))
+    assert set(counts) == {1}
+    assert counts[1] > 4_000
+
+
+def test_the_preview_shows_windows_with_their_revenue(stack: LocalStack) -> None:
+    rows = stack.deployment.check("revenue-summary-preview")
+    assert len(rows) > 1_000
+    assert set(rows[0]) == {"window_start", "window_end", "total_revenue"}
+
+
+@pytest.mark.parametrize(
+    "topic", ["payments", "shiftleft.public.orders", "unique_payments", "completed_orders", "revenue_summary"]
+)
+def test_each_topics_table_holds_each_record_once(stack: LocalStack, topic: str) -> None:
+    ends = stack.kafka.end_offsets(topic)
+
+    def copied() -> dict[int, list[int]] | None:
+        rows = iceberg_table(stack, topic).scan(selected_fields=("$$partition", "$$offset")).to_arrow()
+        offsets = defaultdict(list)
+        for partition, offset in zip(*(rows[name].to_pylist() for name in ("$$partition", "$$offset")), strict=True):
+            offsets[partition].append(offset)
+        # behind the newest record of a transaction stands its marker, and another may just have been committed
+        return offsets if all(max(offsets[one], default=-1) >= end - 3 for one, end in ends.items() if end) else None
+
+    offsets = eventually(copied, within_seconds=60)
+    for partition, found in offsets.items():
+        assert len(found) == len(set(found)), f"partition {partition} has records twice"
+    if topic in ("payments", "shiftleft.public.orders"):
+        # written without transactions, so every offset is a record
+        assert all(sorted(found) == list(range(max(found) + 1)) for found in offsets.values())
+
+
+def test_snapshots_manifests_and_metadata_files_stay_few_over_many_commits(stack: LocalStack) -> None:
+    def much_committed() -> Table | None:
+        table = iceberg_table(stack, "revenue_summary")
+        newest = table.current_snapshot()
+        return table if newest and (newest.sequence_number or 0) > 120 else None
+
+    table = eventually(much_committed, within_seconds=180)
+    snapshot = table.current_snapshot()
+    assert snapshot is not None
+    assert len(table.metadata.snapshots) <= 100
+    assert len(snapshot.manifests(table.io)) <= 40
+    location = Path(table.location().removeprefix("file://"))
+    assert len(list((location / "metadata").glob("*.metadata.json"))) <= 40
+
+
+def test_a_stopped_stack_resumes_where_it_was_with_new_ids(stack: LocalStack) -> None:
+    stack.down()
+    assert all(one.state == "stopped" for one in stack.status().services)
+    before = read_progress(stack.settings.local.home)
+    stack.up(page=False)
+    resumed_at = datetime.now(UTC)
+    assert verified_until(stack, resumed_at).ok
+    assert read_progress(stack.settings.local.home).orders_sent > before.orders_sent
+
+
+def test_a_total_that_does_not_fit_stops_its_statement_loudly_and_no_other(stack: LocalStack) -> None:
+    order_id = 2_000_000_000
+    send_order(stack.settings, order_id)
+    send_payment(stack.settings, order_id, amount=1e30)
+
+    def reason() -> str:
+        job = stack.deployment.jobs()["revenue-summary-materializer"]
+        return "" if job.state == "RUNNING" and job.running else stack.deployment.flink.job_failure(job.id)
+
+    assert "NOT NULL" in eventually(reason, within_seconds=90)
+    others = {
+        name: job.state for name, job in stack.deployment.jobs().items() if name != "revenue-summary-materializer"
+    }
+    assert set(others.values()) == {"RUNNING"}
+
+
+def test_windows_of_an_hour_verify_too(stack: LocalStack, tmp_path: Path) -> None:
+    stack.down()
+    with running_stack(stack_settings(tmp_path / "home", window_size="1h")) as hourly:
+        live_since = eventually(lambda: read_progress(hourly.settings.local.home).payments_live_since, 120)
+        found = verified_until(hourly, live_since - timedelta(hours=2))
+        assert found.ok
+        assert found.compared > 90
