@@ -48,23 +48,27 @@ wanted() {
 }
 
 is_done() {
-    [ -x "$VENV/bin/python" ] && [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$(wanted)" ] || return 1
-    [ -z "${PYTHON:-}" ] || [ "$(python_version "$PYTHON")" = "$(python_version "$VENV/bin/python")" ]
+    [ -x "$VENV/bin/python" ] && [ -f "$STAMP" ] && [ "$(cat "$STAMP")" = "$(wanted)" ] &&
+        is_wanted_version "$(python_version "$VENV/bin/python")"
 }
 
-# A .venv of the same Python that was made here is brought up to date; any other is made anew.
+is_wanted_version() {
+    [ -z "${PYTHON:-}" ] || [ "$1" = "$(python_version "$PYTHON")" ]
+}
+
+# A .venv that was made here is brought up to date, with the Python it has; any other is made anew.
 make_venv() {
     local python version words
-    python=$(find_python)
-    version=$(python_version "$python")
-    if [ "$version" = "$(python_version "$VENV/bin/python")" ] &&
+    version=$(python_version "$VENV/bin/python") || version=none
+    if is_supported "$version" && is_wanted_version "$version" &&
         head -n 2 "$VENV/bin/pip" 2>/dev/null | grep -qF "$PWD/$VENV/bin/python"; then
         rm -f "$STAMP"
         return
     fi
+    python=$(find_python)
     "$python" -c 'import ensurepip, venv' 2>/dev/null ||
         fail "$python has no venv module; install it (on Debian and Ubuntu: apt-get install python3-venv) and run make again."
-    printf 'Making %s with Python %s\n' "$VENV" "$version" >&2
+    printf 'Making %s with Python %s\n' "$VENV" "$(python_version "$python")" >&2
     words=$("$python" -m venv --clear "$VENV" 2>&1) || fail "$python could not make $VENV: $words"
 }
 

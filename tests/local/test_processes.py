@@ -55,7 +55,7 @@ def test_launching_a_running_service_again_leaves_it_alone(table: ProcessTable, 
 def test_a_service_that_dies_while_starting_is_told_with_the_end_of_its_log(table: ProcessTable, step: Step) -> None:
     dying = service("import sys; sys.exit('no such disk')", lambda: "its port")
     table.launch(dying)
-    with pytest.raises(StackError, match="The service ended while starting. Its log ends: no such disk"):
+    with pytest.raises(StackError, match=r"The service ended while starting. Its log ends: no such disk"):
         table.wait_ready(dying, step)
     assert table.find("it") is None
 
