@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 
 CENT = Decimal("0.01")
-_COMPACT = ((Decimal(10) ** 9, "bn"), (Decimal(10) ** 6, "m"))
+_COMPACT = ((Decimal(10) ** 9, "bn"), (Decimal(10) ** 6, "M"))
 
 
 def amount(value: Decimal) -> str:
@@ -13,7 +13,7 @@ def amount(value: Decimal) -> str:
 
 
 def compact_amount(value: Decimal) -> str:
-    """At most ten characters: exact below a million, then `1.23 m` and `1.23 bn`."""
+    """At most ten characters: exact below a million, then `1.23 M` and `1.23 bn`."""
     for unit, name in _COMPACT:
         if abs(value) >= unit:
             return f"{(value / unit).quantize(CENT, ROUND_HALF_UP):,} {name}"
@@ -35,10 +35,13 @@ def length(span: timedelta) -> str:
     return ("1 day" if days == 1 else f"{days} days") + (f" {hours % 24} h" if hours % 24 else "")
 
 
-def moment(at: datetime, zone: tzinfo, beside: datetime, seconds: bool = True) -> str:
-    """`14:05:10` on the day of `beside` in that zone, `21 Nov 14:05:10` on another one, with its year if that differs."""
+def moment(at: datetime, zone: tzinfo, beside: datetime, *, seconds: bool = True) -> str:
+    """`14:05:10` on the day of `beside` in that zone, `21 Nov 14:05:10` on another, with its year if that differs.
+
+    Without `seconds`, they are left out where they are 0: `14:05`.
+    """
     local, near = at.astimezone(zone), beside.astimezone(zone)
-    clock = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
+    clock = f"{local:%H:%M:%S}" if seconds or local.second else f"{local:%H:%M}"
     if local.date() == near.date():
         return clock
     return f"{day(local, zone, beside)} {clock}"

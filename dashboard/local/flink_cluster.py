@@ -56,7 +56,8 @@ taskmanager.numberOfTaskSlots: {slots}
 taskmanager.cpu.cores: 2
 taskmanager.memory.framework.heap.size: 96m
 taskmanager.memory.task.heap.size: 672m
-taskmanager.memory.framework.off-heap.size: 32m
+taskmanager.memory.framework.off-heap.size: 96m
+taskmanager.memory.framework.off-heap.batch-shuffle.size: 16m
 taskmanager.memory.task.off-heap.size: 32m
 # for the window buffers of the statements that have them; taken when used
 taskmanager.memory.managed.size: 256m
@@ -158,4 +159,4 @@ def _memory_options(name: str) -> list[str]:
     if name != "taskmanager":
         return []
     # what the parts above add up to: network, framework and task off-heap
-    return ["-XX:MaxDirectMemorySize=128m", "-XX:MaxMetaspaceSize=256m"]
+    return ["-XX:MaxDirectMemorySize=192m", "-XX:MaxMetaspaceSize=256m"]

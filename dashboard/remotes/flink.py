@@ -70,16 +70,16 @@ class Session:
         deadline = time.monotonic() + _STATEMENT_SECONDS
         while uri:
             page = _call(self._client, "GET", uri, params={"rowFormat": "JSON"})
-            if page["resultType"] == "NOT_READY":
+            job_id = page.get("jobID") or job_id
+            results = page.get("results", {"columns": [], "data": []})
+            columns = [column["name"] for column in results["columns"]] or columns
+            rows += [row["fields"] for row in results["data"]]
+            # not ready, or nothing yet: the same page or an empty next one
+            if page["resultType"] != "EOS" and not results["data"]:
                 if time.monotonic() > deadline:
                     raise DeployError(f"Flink gave no answer within {_STATEMENT_SECONDS} s to: {statement[:80]}…")
                 time.sleep(_POLL_SECONDS)
-                continue
-            job_id = page.get("jobID") or job_id
-            results = page["results"]
-            columns = [column["name"] for column in results["columns"]]
-            rows += [row["fields"] for row in results["data"]]
-            uri = page.get("nextResultUri")
+            uri = uri if page["resultType"] == "NOT_READY" else page.get("nextResultUri")
         return Result(columns, rows, job_id)
 
 
@@ -89,8 +89,10 @@ class Flink:
     def __init__(self, rest: str, gateway: str) -> None:
         self.rest = rest
         self.gateway = gateway
-        self._rest = httpx.Client(base_url=rest, timeout=_TIMEOUT_SECONDS)
-        self._gateway = httpx.Client(base_url=f"{gateway}/v3", timeout=_TIMEOUT_SECONDS)
+        # no connection is kept between calls, so there is none to close
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._rest = httpx.Client(base_url=rest, timeout=_TIMEOUT_SECONDS, limits=limits)
+        self._gateway = httpx.Client(base_url=f"{gateway}/v3", timeout=_TIMEOUT_SECONDS, limits=limits)
 
     def slots(self) -> int | None:
         """Slots of all registered TaskManagers; None when the JobManager does not answer within a second."""

@@ -15,13 +15,6 @@ class Registry:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._client = SchemaRegistryClient({"url": url})
-
-    def answers(self) -> bool:
-        try:
-            return httpx2.get(f"{self.url}/subjects", timeout=1).is_success
-        except httpx2.HTTPError:
-            return False
 
     def register(self, subject: str, avro: dict[str, Any]) -> int:
         """Registers a schema unless it is the subject's already, and returns its id.
@@ -29,7 +22,8 @@ class Registry:
         Raises ContractError when it is not compatible with the versions before it.
         """
         try:
-            return int(self._client.register_schema(subject, Schema(json.dumps(avro), "AVRO")))
+            with SchemaRegistryClient({"url": self.url}) as client:
+                return int(client.register_schema(subject, Schema(json.dumps(avro), "AVRO")))
         except SchemaRegistryError as error:
             raise ContractError(
                 f"The schema of {subject} was refused: {error.error_message}.",

@@ -1,0 +1,225 @@
+"""Revenue: is it right and new, how much, how it moves, the rows."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+from dashboard import cached
+from dashboard.charts import HEIGHT, describe
+from dashboard.errors import SalesTrendsError
+from dashboard.readers.lake import Snapshot
+from dashboard.readers.revenue import RANGES, Trend
+from dashboard.settings import Settings
+from dashboard.shown_rows import as_csv, bars_as_rows, faults_as_rows
+from dashboard.wording import amount, compact_amount, length, moment
+
+REFRESH_SECONDS = 2
+_MONEY = {"revenue": st.column_config.NumberColumn(format="%,.2f")}
+_STATUS = "`sales-trends status` tells what runs, `sales-trends up` starts what does not."
+
+
+def page() -> None:
+    st.title("Revenue", anchor=False)
+    board()
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def board() -> None:
+    settings: Settings = st.session_state["settings"]
+    zone = _reader_zone()
+    header, notices = st.container(), st.container()
+    chosen = st.segmented_control(
+        "Range",
+        list(RANGES),
+        default="1 h",
+        required=True,
+        key="revenue_range",
+        bind="query-params",
+        label_visibility="collapsed",
+    )
+    with st.skeleton(height=HEIGHT + 180):
+        glance = cached.glance(f"http://127.0.0.1:{settings.local.registry_port}/iceberg")
+        answer, fault = None, glance.fault
+        if glance.rows and glance.snapshot:
+            try:
+                answer = cached.revenue(glance.rows, glance.snapshot, chosen or "1 h", zone.key)
+            except SalesTrendsError as error:
+                fault = error
+    if fault:
+        notices.error(_sentence(fault, shown=answer is not None), icon=":material/cloud_off:")
+    if answer is None or glance.snapshot is None:
+        if not fault:
+            _nothing_yet(table_exists=glance.rows is not None)
+        return
+    trend = answer.trend
+    with header:
+        _freshness(trend, glance.snapshot, zone, settings, connected=fault is None)
+    if answer.figure is None:
+        _faults(trend, zone)
+        return
+    _figures(trend, zone)
+    st.plotly_chart(
+        answer.figure,
+        key="revenue_chart",
+        config={"displayModeBar": False},
+        alt=describe(trend.buckets, start=trend.start, end=trend.end, zone=zone),
+    )
+    st.caption(
+        f"One bar is {length(trend.bucket)}, from {moment(trend.start, zone, trend.end, seconds=False)} "
+        f"to {moment(trend.end, zone, trend.end)}. Together exactly {amount(trend.total)}."
+        + (" The hatched bar is still filling." if trend.is_filling else "")
+    )
+    _rows(trend, zone)
+
+
+def _freshness(trend: Trend, snapshot: Snapshot, zone: ZoneInfo, settings: Settings, *, connected: bool) -> None:
+    now = datetime.now(UTC)
+    age = now - trend.end
+    if len(trend.faults):
+        badge = ":red-badge[:material/error: Wrong]"
+    elif not connected:
+        badge = ":red-badge[:material/cloud_off: Not connected]"
+    elif age > _old_after(trend.window, settings):
+        badge = ":orange-badge[:material/schedule: Old]"
+    else:
+        badge = ":green-badge[:material/check_circle: Up to date]"
+    st.markdown(
+        f"{badge} Data as of **{moment(trend.end, zone, now)}** ({length(age)} ago) · "
+        f"saved {moment(snapshot.committed_at, zone, now)} · {zone.key}"
+    )
+    if connected and age > _old_after(trend.window, settings):
+        st.warning(
+            f"No new window since {moment(trend.end, zone, now)}. Either nothing was sold, or a part of the pipeline "
+            f"stands still: {_STATUS}",
+            icon=":material/schedule:",
+        )
+
+
+def _old_after(window: timedelta, settings: Settings) -> timedelta:
+    """A window closes a whole window after the one before, then passes watermarks and the commit to the table."""
+    return 2 * window + 3 * settings.pipeline.commit_interval + timedelta(minutes=1)
+
+
+def _figures(trend: Trend, zone: ZoneInfo) -> None:
+    quiet = trend.windows_passed - trend.windows
+    by_window = trend.end - trend.start <= timedelta(hours=1)
+    average = trend.average_per(trend.window if by_window else timedelta(hours=1))
+    newest = Decimal(0) if trend.newest_revenue is None else trend.newest_revenue
+    with st.grid(4, min_column_width=150):
+        _figure(
+            "Revenue",
+            trend.total,
+            f"since {moment(trend.start, zone, trend.end, seconds=False)}",
+            f"Exactly {amount(trend.total)}, from {moment(trend.start, zone, trend.end, seconds=False)} "
+            f"to {moment(trend.end, zone, trend.end)}.",
+        )
+        _figure(
+            "Per window" if by_window else "Per hour",
+            average,
+            "on average",
+            f"Exactly {amount(trend.total)} over {length(trend.end - trend.known_from)}, quiet times included.",
+        )
+        _figure(
+            "Windows",
+            f"{trend.windows:,}",
+            f"of {trend.windows_passed:,}",
+            f"Windows with orders. A window is {length(trend.window)} long; the other {quiet:,} had none.",
+        )
+        _figure(
+            "Newest window",
+            newest,
+            f"{moment(trend.newest_start, zone, trend.end)} to {moment(trend.end, zone, trend.end)}",
+            f"Exactly {amount(newest)}.",
+        )
+
+
+def _figure(label: str, value: Decimal | str, note: str, explanation: str) -> None:
+    st.metric(
+        label,
+        value if isinstance(value, str) else compact_amount(value),
+        delta=note,
+        delta_color="off",
+        delta_arrow="off",
+        help=explanation,
+        border=True,
+    )
+
+
+def _rows(trend: Trend, zone: ZoneInfo) -> None:
+    panel = st.expander("Table and download", key="revenue_rows", on_change="rerun", icon=":material/table_rows:")
+    if not panel.open:
+        return
+    rows = bars_as_rows(trend.buckets, end=trend.end, zone=zone)
+    with panel:
+        st.dataframe(
+            rows,
+            hide_index=True,
+            height=320,
+            key="revenue_table",
+            column_config=_MONEY,
+            alt="Revenue per bar of the chart above, newest first",
+        )
+        st.download_button(
+            "Download as CSV",
+            data=as_csv(rows),  # not a callable: a refresh would cancel the download of what it makes
+            file_name=f"revenue_{trend.start:%Y%m%dT%H%M%SZ}_{trend.end:%Y%m%dT%H%M%SZ}.csv",
+            mime="text/csv",
+            on_click="ignore",
+            icon=":material/download:",
+        )
+
+
+def _faults(trend: Trend, zone: ZoneInfo) -> None:
+    doubled = sum(fault == "doubled" for fault in trend.faults["fault"].to_pylist())
+    what = (
+        f"{doubled:,} {'window stands' if doubled == 1 else 'windows stand'} in the table more than once"
+        if doubled
+        else f"{len(trend.faults):,} {'window has' if len(trend.faults) == 1 else 'windows have'} no amount"
+    )
+    first = moment(trend.faults["window_start"][0].as_py(), zone, trend.end)
+    st.error(
+        f"{what}, the first at {first}. A sum over this range would be wrong, so none is shown. "
+        "`sales-trends verify` lists what is wrong; a range without these windows is shown as always.",
+        icon=":material/error:",
+    )
+    st.dataframe(
+        faults_as_rows(trend.faults.slice(0, 100), zone=zone),
+        hide_index=True,
+        key="revenue_faults",
+        column_config=_MONEY,
+        alt="The windows at fault, oldest first",
+    )
+
+
+def _nothing_yet(*, table_exists: bool) -> None:
+    if table_exists:
+        st.info(
+            "No window is complete yet. The first bar appears here about half a minute after the first order is paid. "
+            f"Still nothing after a minute? {_STATUS}",
+            icon=":material/hourglass_empty:",
+        )
+    else:
+        st.info(
+            "Nothing is here yet. Revenue appears as one bar for every few seconds of sales, as soon as the pipeline "
+            "has made its table; that takes about a minute after `sales-trends up`.",
+            icon=":material/hourglass_empty:",
+        )
+
+
+def _sentence(fault: SalesTrendsError, *, shown: bool) -> str:
+    message = re.sub(r"https?://[^\s,]+", r"`\g<0>`", fault.message)  # as code, or it would become a link
+    ending = "Shown is what was read last; this page keeps trying." if shown else "This page keeps trying."
+    return f"{message} {fault.hint} {ending}"
+
+
+def _reader_zone() -> ZoneInfo:
+    try:
+        return ZoneInfo(st.context.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("UTC")
+
+
+page()

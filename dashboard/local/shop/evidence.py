@@ -1,0 +1,115 @@
+"""What the shop sent, as its journals and, where they cannot know, its topics say. Reads only; the shop may run."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dashboard.local.shop.journal import End, ends_of, facts_of, reading, running_pid
+from dashboard.local.shop.order_journal import order_journal_path
+from dashboard.local.shop.payment_journal import payment_journal_path
+from dashboard.local.shop.settlement import Sent, Settlement, settle
+from dashboard.local.shop.topics import ORDERS, PAYMENTS, Found, bootstrap, read_from
+from dashboard.local.shop.wire import orderid_of
+from dashboard.settings import LocalSettings
+
+_READ_SECONDS = 60.0
+_IN_FLIGHT_MS = 20_000
+"""A batch in flight this long is held up on its way back, so the topic is asked for it even while the shop runs."""
+
+Payment = tuple[int, int, int, float]
+"""order_id, ts, record timestamp (both milliseconds), amount."""
+
+_ORDERS = """
+SELECT orderid, orderdate FROM orders
+WHERE orderid <= :through AND orderid NOT IN (SELECT row FROM left_out) ORDER BY orderid
+"""
+_ORDERS_IN_FLIGHT = """
+SELECT orderid, orderdate, orderid, orderdate FROM orders
+WHERE orderid > :through AND orderid NOT IN (SELECT row FROM left_out) ORDER BY orderid
+"""
+_PAYMENTS = """
+SELECT order_id, ts, sent_as, amount FROM payments
+WHERE row <= :through AND row NOT IN (SELECT row FROM left_out) ORDER BY row
+"""
+_PAYMENTS_IN_FLIGHT = """
+SELECT order_id, sent_as, row, ts, amount FROM payments
+WHERE row > :through AND row NOT IN (SELECT row FROM left_out) ORDER BY row
+"""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that is known to have been sent."""
+
+    orders: dict[int, int]
+    """orderdate in milliseconds by orderid."""
+    payments: list[Payment]
+    """In sending order, duplicates included."""
+    newest: dict[int, int | None]
+    """The newest record timestamp of each partition of `payments`; None for an empty one."""
+    newest_written: int | None
+    """The newest record timestamp about to be sent, whether it was or not."""
+
+
+def gather_evidence(local: LocalSettings) -> Evidence:
+    """What the shop of this stack has sent by now; empty before its first start.
+
+    Raises ReadError when a journal is damaged, UnreachableError when a topic must be read and does not answer.
+    """
+    # payments first: every order that has a payment by then is in the journal that is read after it
+    payments, newest, newest_written = _payments(payment_journal_path(local.home), bootstrap(local))
+    return Evidence(_orders(order_journal_path(local.home), bootstrap(local)), payments, newest, newest_written)
+
+
+def _orders(path: Path, servers: str) -> dict[int, int]:
+    with reading(path) as journal:
+        if journal is None:
+            return {}
+        through = {"through": facts_of(journal).get("settled_through") or 0}
+        orders: dict[int, int] = dict(journal.execute(_ORDERS, through))
+        rows = journal.execute(_ORDERS_IN_FLIGHT, through).fetchall()
+        in_flight = {(orderid, orderdate): row for orderid, orderdate, row, _ in rows}
+        settlement = _settled(journal, in_flight, servers, ORDERS, orderid_of)
+    if settlement is not None:
+        void = set(settlement.void)
+        orders.update((orderid, orderdate) for orderid, orderdate, row, _ in rows if row not in void)
+    return orders
+
+
+def _payments(path: Path, servers: str) -> tuple[list[Payment], dict[int, int | None], int | None]:
+    with reading(path) as journal:
+        if journal is None:
+            return [], {}, None
+        through = {"through": facts_of(journal).get("settled_through") or 0}
+        payments: list[Payment] = journal.execute(_PAYMENTS, through).fetchall()
+        rows = journal.execute(_PAYMENTS_IN_FLIGHT, through).fetchall()
+        in_flight = {(order_id, sent_as): row for order_id, sent_as, row, _, _ in rows}
+        ends = ends_of(journal)
+        settlement = _settled(journal, in_flight, servers, PAYMENTS, int)
+    if settlement is not None:
+        void, ends = set(settlement.void), settlement.ends
+        payments += [(order_id, ts, sent_as, amount) for order_id, sent_as, row, ts, amount in rows if row not in void]
+    newest = {partition: end.newest_ms for partition, end in ends.items()}
+    written = [sent_as for _, sent_as, *_ in rows] + [stamp for stamp in newest.values() if stamp is not None]
+    return payments, newest, max(written, default=None)
+
+
+def _settled(
+    journal: sqlite3.Connection, in_flight: dict[Sent, int], servers: str, topic: str, id_of: Callable[[bytes], int]
+) -> Settlement | None:
+    """What became of the rows in flight; None while a running process is about to say so itself."""
+    if not in_flight:
+        return None
+    oldest = min(sent_as for _, sent_as in in_flight)
+    if running_pid(journal) and time.time() * 1000 - oldest < _IN_FLIGHT_MS:
+        return None
+    ends: dict[int, End] = ends_of(journal)
+    records = read_from(servers, topic, ends, threading.Event(), within_seconds=_READ_SECONDS)
+    return settle(in_flight, ends, _with_ids(records, id_of))
+
+
+def _with_ids(records: Iterable[Found], id_of: Callable[[bytes], int]) -> Iterator[tuple[int, Found]]:
+    return ((id_of(record.key), record) for record in records)

@@ -1,0 +1,224 @@
+"""The page in a real browser: what Streamlit and Plotly make of it, and that it keeps up by itself."""
+
+import csv
+import io
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from pyiceberg.table import Table
+
+from dashboard.readers.lake import open_catalog
+from dashboard.sql_files import ROOT
+from tests.iceberg_tables import append, revenue_table, served_catalog
+
+pytestmark = pytest.mark.browser
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+WINDOW = timedelta(seconds=5)
+BARS = ".js-plotly-plot .bars .point"
+
+
+@dataclass
+class Site:
+    """The dashboard on a table whose rows the test knows."""
+
+    url: str
+    table: Table
+    totals: dict[datetime, Decimal]
+    """By window_start."""
+
+    def add(self, starts: list[datetime]) -> None:
+        rows = {start: f"{100 + index % 89}.{index % 100:02}" for index, start in enumerate(starts)}
+        append(self.table, list(rows.items()))
+        self.totals |= {start: Decimal(text) for start, text in rows.items()}
+
+    def total(self, since: datetime) -> str:
+        return f"{sum(total for start, total in self.totals.items() if start >= since):,.2f}"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if executable is None:
+        pytest.fail("There is no browser. Install Chromium, for example `apt-get install chromium`.")
+    as_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"] if as_root else [])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("site")
+    with served_catalog(folder) as uri, dashboard_process(uri, folder) as url:
+        site = Site(url, revenue_table(open_catalog(uri)), {})
+        end = newest_window_end()
+        site.add([end - n * WINDOW for n in range(1, 1000) if n % 4])
+        yield site
+
+
+@contextmanager
+def dashboard_process(uri: str, folder: Path) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SALES_")}
+    registry_port = re.findall(r":(\d+)/", uri)[0]
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", f"--server.port={port}"]
+    with (folder / "streamlit.log").open("w") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**environment, "SALES_LOCAL__REGISTRY_PORT": registry_port},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_healthy(url, process)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    while True:
+        try:
+            with opener.open(f"{url}/_stcore/health", timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            assert process.poll() is None, "the dashboard ended while starting"
+            assert time.monotonic() < deadline, "the dashboard did not start within 60 s"
+            time.sleep(0.2)
+
+
+def newest_window_end() -> datetime:
+    now = datetime.now(UTC).replace(microsecond=0)
+    return now - timedelta(seconds=now.second % 5) - WINDOW
+
+
+@contextmanager
+def opened(browser: Browser, url: str, *, width: int = 1280, scheme: str = "light") -> Iterator[Page]:
+    """A page whose console stayed clean."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900},
+        color_scheme="dark" if scheme == "dark" else "light",
+        timezone_id="America/New_York",
+        accept_downloads=True,
+        has_touch=width < 600,
+        is_mobile=width < 600,
+    )
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("requestfailed", lambda request: complaints.append(f"not loaded: {request.url}"))
+    page.goto(url)
+    page.wait_for_selector(BARS, timeout=60_000)
+    found = list(complaints)
+    yield page
+    context.close()
+    assert found == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_bars_and_the_exact_total_fit_the_screen(browser: Browser, site: Site, width: int, scheme: str) -> None:
+    with opened(browser, f"{site.url}/?revenue_range=15+min", width=width, scheme=scheme) as page:
+        since = max(site.totals) + WINDOW - timedelta(minutes=15)
+
+        expect(page.get_by_text("Together exactly")).to_contain_text(f"exactly {site.total(since)}.")
+        expect(page.locator(BARS)).to_have_count(sum(start >= since for start in site.totals))
+        expect(page.get_by_text("Data as of")).to_contain_text("America/New_York")
+        page_width = page.evaluate("document.documentElement.scrollWidth")
+        background = page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+
+    assert page_width <= width
+    red = int(re.findall(r"\d+", background)[0])
+    assert red < 60 if scheme == "dark" else red > 200
+
+
+def test_a_range_is_kept_in_the_address(browser: Browser, site: Site) -> None:
+    with opened(browser, site.url) as page:
+        page.get_by_text("24 h", exact=True).click()
+        expect(page.get_by_text("One bar is 15 min")).to_be_visible()
+        page.reload()
+        expect(page.get_by_text("One bar is 15 min")).to_be_visible(timeout=60_000)
+
+        assert "revenue_range=24" in page.url
+
+
+def test_the_download_holds_what_the_screen_shows(browser: Browser, site: Site) -> None:
+    with opened(browser, f"{site.url}/?revenue_range=15+min") as page:
+        page.get_by_text("Table and download").click()
+        with page.expect_download() as started:
+            page.get_by_text("Download as CSV").click()
+        text = Path(started.value.path()).read_text()
+        shown = page.get_by_text("Together exactly").inner_text()
+        bars = page.locator(BARS).count()
+
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert len(rows) == bars
+    assert list(rows[0]) == ["start", "revenue", "windows", "end"]
+    assert rows[0]["start"].endswith(("-04:00", "-05:00"))
+    assert f"exactly {sum(Decimal(row['revenue']) for row in rows):,.2f}." in shown
+
+
+def test_new_windows_appear_without_a_reload_and_nothing_below_the_chart_moves(browser: Browser, site: Site) -> None:
+    with opened(browser, f"{site.url}/?revenue_range=15+min") as page:
+        table = page.get_by_text("Table and download")
+        before = table.bounding_box()
+
+        site.add([max(site.totals) + WINDOW, max(site.totals) + 2 * WINDOW])
+        since = max(site.totals) + WINDOW - timedelta(minutes=15)
+
+        expect(page.get_by_text("Together exactly")).to_contain_text(f"exactly {site.total(since)}.", timeout=30_000)
+        expect(page.locator(BARS)).to_have_count(sum(start >= since for start in site.totals))
+        assert table.bounding_box() == before
+
+
+def test_a_mouse_over_a_bar_tells_its_exact_amount(browser: Browser, site: Site) -> None:
+    with opened(browser, f"{site.url}/?revenue_range=15+min") as page:
+        start = max(site.totals)
+        box = page.locator(BARS).last.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] - 40, box["y"] + 40)
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
+
+        expect(page.locator(".hoverlayer")).to_contain_text(f"{site.totals[start]:,.2f}")
+
+
+def test_a_finger_on_the_chart_scrolls_the_page(browser: Browser, site: Site) -> None:
+    with opened(browser, site.url, width=390) as page:
+        box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+        assert box is not None
+        x, y = box["x"] + box["width"] / 2, box["y"] + 30
+        finger = page.context.new_cdp_session(page)
+
+        def touch(kind: str, *points: dict[str, float]) -> None:
+            finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": list(points)})
+
+        touch("touchStart", {"x": x, "y": y})
+        for step in range(1, 12):
+            touch("touchMove", {"x": x, "y": y - 15 * step})
+        touch("touchEnd")
+
+        page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollTop > 50")

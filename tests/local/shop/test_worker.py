@@ -1,0 +1,44 @@
+import os
+import re
+import signal
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from dashboard.errors import ExitCode
+from dashboard.settings import Settings
+
+
+def start(process: str, settings: Settings, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", f"dashboard.local.shop.{process}"],
+        env=os.environ | settings.as_environment() | environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("process", ["order_feed", "payment_app"])
+def test_told_to_end_a_process_ends_with_zero_and_one_line_an_event_in_utc(
+    process: str, shop_settings: Any, until: Any
+) -> None:
+    settings = shop_settings()
+    nowhere = settings.model_copy(update={"local": settings.local.model_copy(update={"kafka_port": 1})})
+    with start(process, nowhere) as started:
+        assert started.stderr is not None
+        lines = [started.stderr.readline()]
+        started.send_signal(signal.SIGTERM)
+        assert started.wait(timeout=15) == ExitCode.OK
+        lines += started.stderr.readlines()
+    assert "Kafka at 127.0.0.1:1 does not answer" in lines[0]
+    assert "Told to end by SIGTERM" in "".join(lines)
+    assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (INFO|WARNING) ", line) for line in lines)
+
+
+def test_wrong_settings_end_a_process_with_their_own_code(shop_settings: Any) -> None:
+    with start("order_feed", shop_settings(), SALES_SHOP__RATE="-1") as started:
+        assert started.stderr is not None
+        assert "SALES_SHOP__RATE" in started.stderr.read()
+        assert started.wait(timeout=15) == ExitCode.USAGE

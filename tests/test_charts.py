@@ -1,0 +1,130 @@
+import subprocess
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import plotly.graph_objects as go
+import pyarrow as pa
+import pytest
+
+from dashboard.charts import describe, revenue_bars
+from dashboard.readers.revenue import MAX_BUCKETS
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+SCHEMA = pa.schema(
+    [
+        ("bucket_start", pa.timestamp("us", tz="UTC")),
+        ("bucket_end", pa.timestamp("us", tz="UTC")),
+        ("windows", pa.int64()),
+        ("revenue", pa.decimal128(38, 2)),
+    ]
+)
+
+
+def buckets(starts: Sequence[datetime], totals: Sequence[str], bucket: timedelta = MINUTE) -> pa.Table:
+    return pa.table(
+        {
+            "bucket_start": list(starts),
+            "bucket_end": [start + bucket for start in starts],
+            "windows": [12] * len(starts),
+            "revenue": [Decimal(total) for total in totals],
+        },
+        schema=SCHEMA,
+    )
+
+
+def drawn(rows: pa.Table, *, end: datetime, bucket: timedelta = MINUTE) -> go.Figure:
+    return revenue_bars(rows, start=NOON, end=end, bucket=bucket, zone=BERLIN)
+
+
+THREE = buckets([NOON, NOON + MINUTE, NOON + 3 * MINUTE], ["1234.56", "0.00", "100.00"])
+
+
+def test_every_bucket_is_one_bar_at_the_readers_clock_time() -> None:
+    (bars,) = drawn(THREE, end=NOON + 4 * MINUTE).data
+
+    assert list(bars.y) == [1234.56, 0.0, 100.0]
+    assert [x.isoformat() for x in bars.x] == ["2026-03-01T13:00:00", "2026-03-01T13:01:00", "2026-03-01T13:03:00"]
+
+
+def test_a_minute_without_a_bucket_stays_a_gap_on_the_axis() -> None:
+    figure = drawn(THREE, end=NOON + 4 * MINUTE)
+
+    assert len(figure.data[0].x) == 3
+    assert figure.data[0].width < 60_000
+    assert [x.isoformat() for x in figure.layout.xaxis.range] == ["2026-03-01T13:00:00", "2026-03-01T13:04:00"]
+
+
+def test_bars_stand_on_zero_and_there_is_no_legend() -> None:
+    layout = drawn(THREE, end=NOON + 4 * MINUTE).layout
+
+    assert layout.yaxis.rangemode == "tozero"
+    assert layout.showlegend is False
+
+
+def test_the_hover_tells_the_exact_amount_the_time_the_zone_the_windows_and_the_share() -> None:
+    (bars,) = drawn(THREE, end=NOON + 4 * MINUTE).data
+
+    assert list(bars.customdata[0]) == ["1,234.56", "13:00 to 13:01", "12", "92.5%", ""]
+    assert "%{customdata[4]}" in bars.hovertemplate
+    assert "Europe/Berlin" in bars.hovertemplate
+
+
+def test_a_bar_that_is_still_filling_is_hatched_and_says_so() -> None:
+    (bars,) = drawn(THREE, end=NOON + 3 * MINUTE + timedelta(seconds=20)).data
+
+    assert list(bars.marker.pattern.shape) == ["", "", "/"]
+    assert [facts[4] for facts in bars.customdata] == ["", "", "<br>still filling, known until 13:03:20"]
+
+
+def test_short_bars_tell_their_seconds_and_days_their_date() -> None:
+    seconds, days = timedelta(seconds=5), timedelta(days=1)
+    midnight = NOON.replace(hour=23) - days
+    short = drawn(buckets([NOON], ["1.00"], seconds), end=NOON + seconds, bucket=seconds)
+    long = drawn(buckets([midnight], ["1.00"], days), end=midnight + days, bucket=days)
+
+    assert short.data[0].customdata[0][1] == "13:00:00 to 13:00:05"
+    assert long.data[0].customdata[0][1] == "Sun 1 Mar"
+
+
+def test_days_of_unequal_length_are_bars_of_unequal_width() -> None:
+    starts = [NOON, NOON + timedelta(hours=23)]
+    rows = buckets(starts, ["1.00", "1.00"]).set_column(
+        1, "bucket_end", pa.array([starts[1], starts[1] + timedelta(hours=24)], pa.timestamp("us", tz="UTC"))
+    )
+
+    (bars,) = drawn(rows, end=NOON + timedelta(hours=47), bucket=timedelta(days=1)).data
+
+    assert bars.width[1] / bars.width[0] == pytest.approx(24 / 23)
+
+
+def test_no_bucket_makes_an_empty_chart() -> None:
+    figure = drawn(SCHEMA.empty_table(), end=NOON + MINUTE)
+
+    assert list(figure.data[0].x) == []
+    assert [x.isoformat() for x in figure.layout.xaxis.range] == ["2026-03-01T13:00:00", "2026-03-01T13:01:00"]
+
+
+def test_the_most_bars_there_are_weigh_less_than_80_kilobytes() -> None:
+    rows = buckets([NOON + n * MINUTE for n in range(MAX_BUCKETS)], ["123456.78"] * MAX_BUCKETS)
+
+    assert len(drawn(rows, end=NOON + MAX_BUCKETS * MINUTE).to_json()) < 80_000
+
+
+def test_the_description_tells_the_highest_bar() -> None:
+    assert describe(THREE, start=NOON, end=NOON + 4 * MINUTE, zone=BERLIN) == (
+        "Bar chart of revenue from 13:00 to 13:04:00, 3 bars; the highest is 1,234.56 at 13:00"
+    )
+    assert describe(SCHEMA.empty_table(), start=NOON, end=NOON, zone=BERLIN).endswith("without a bar")
+
+
+def test_charts_do_not_need_streamlit() -> None:
+    program = "import sys, dashboard.charts; print('streamlit' in sys.modules)"
+
+    assert (
+        subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout == "False\n"
+    )
