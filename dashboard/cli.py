@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any, NoReturn
 
 import click
@@ -14,7 +15,7 @@ import click
 from dashboard import __version__
 from dashboard import verify as verification
 from dashboard.errors import ExitCode, SalesTrendsError
-from dashboard.lifecycle import LocalStack
+from dashboard.lifecycle import LocalStack, recorded_window
 from dashboard.local.doctor import examine
 from dashboard.narration import Narrator
 from dashboard.settings import Settings, load_settings
@@ -29,7 +30,9 @@ Exit codes:
   130  interrupted
 """
 
-_WATCH_SECONDS = 1
+_WATCH_SECONDS = 2
+_SHORT_WINDOW = timedelta(minutes=1)
+"""Of windows up to this size the demo waits for the first to close before it says that it is ready."""
 
 
 def main() -> NoReturn:
@@ -37,6 +40,9 @@ def main() -> NoReturn:
     # a closed terminal or a service manager's stop is answered like Ctrl-C: everything ends in order
     for signal_number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signal_number, _interrupt)
+    # no proxy leads to this machine's own loopback address; children take this over
+    for variable in ("NO_PROXY", "no_proxy"):
+        os.environ[variable] = ",".join(filter(None, (os.environ.get(variable), "127.0.0.1", "localhost")))
     narrator = Narrator()
     try:
         code = commands.main(standalone_mode=False, obj=narrator)
@@ -107,10 +113,15 @@ def demo(narrator: Narrator, target: str) -> None:
     stack = LocalStack(settings, narrator)
     started = time.monotonic()
     narrator.say("Sales Trends on your machine: Kafka, Flink, Iceberg and the dashboard. Ctrl-C stops all of it.\n")
+    stack.up()
+    code = ExitCode.INTERRUPTED
     try:
-        stack.up()
         stack.wait_until("The shop's past is sent", stack.history_waits_for, 600)
-        stack.wait_until("First revenue in Iceberg", stack.first_bar_waits_for, 300)
+        if settings.pipeline.window_size <= _SHORT_WINDOW:
+            before = stack.revenue_rows()
+            stack.wait_until(
+                "New revenue in Iceberg", lambda: "" if stack.revenue_rows() > before else "the next window", 300
+            )
         narrator.say(
             f"\nReady after {time.monotonic() - started:.0f} s: "
             f"http://{settings.web.address}:{settings.web.port} shows revenue per window.\n"
@@ -118,18 +129,28 @@ def demo(narrator: Narrator, target: str) -> None:
             "Ctrl-C stops everything; nothing is lost, the next `make demo` goes on from here.",
             "bold",
         )
-        while not (ended := stack.ended_services()):
-            time.sleep(_WATCH_SECONDS)
-        narrator.say(f"\n{', '.join(ended)} ended by itself; its log is {stack.processes.log_file(ended[0])}.", "bold")
+        code = ExitCode.OK
+        _watch(stack)
+        code = ExitCode.FAILED
     except KeyboardInterrupt:
         narrator.say("\nStopping. Ctrl-C again ends everything at once; nothing is lost then either.")
+    finally:
         _stop(stack)
-        return
-    except SalesTrendsError:
-        _stop(stack)
-        raise
-    _stop(stack)
-    raise click.exceptions.Exit(ExitCode.FAILED)
+    raise click.exceptions.Exit(code)
+
+
+def _watch(stack: LocalStack) -> None:
+    """Returns when a program of the stack has ended; says when a statement stops running, and why."""
+    told: set[str] = set()
+    while not (ended := stack.ended_services()):
+        troubled = stack.troubled_statements()
+        for name in troubled.keys() - told:
+            stack.narrator.say(f"The statement {name} does not run: {troubled[name]}.", "bold")
+        told = set(troubled)
+        time.sleep(_WATCH_SECONDS)
+    stack.narrator.say(
+        f"\n{', '.join(ended)} ended by itself; its log is {stack.processes.log_file(ended[0])}.", "bold"
+    )
 
 
 @commands.command()
@@ -159,11 +180,9 @@ def down(narrator: Narrator, target: str, delete_data: bool, yes: bool) -> None:
         if click.prompt(f"Type {target} to delete them", default="", show_default=False, err=True) != target:
             narrator.say("Nothing was deleted, and everything is as it was.")
             raise click.exceptions.Exit(ExitCode.FAILED)
-    stack = LocalStack(settings, narrator)
-    stack.down()
+    LocalStack(settings, narrator).down(delete_data=delete_data)
     if delete_data:
-        stack.delete_data()
-        narrator.say(f"Deleted {settings.local.home}.")
+        narrator.say(f"Deleted what was in {settings.local.home}.")
 
 
 @commands.command()
@@ -223,11 +242,17 @@ def doctor(narrator: Narrator, target: str, as_json: bool) -> None:
 
 
 def _settings(target: str) -> Settings:
-    return load_settings(target=target)
+    """The settings; the window size is the stack's own unless somebody asks for one."""
+    settings = load_settings(target=target)
+    window = recorded_window(settings)
+    if window is None or "window_size" in settings.pipeline.model_fields_set:
+        return settings
+    return settings.model_copy(update={"pipeline": settings.pipeline.model_copy(update={"window_size": window})})
 
 
 def _stop(stack: LocalStack) -> None:
     try:
         stack.down()
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         stack.kill()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psutil
 from filelock import FileLock, Timeout
@@ -29,7 +29,7 @@ from dashboard.local.processes import ProcessTable, Service
 from dashboard.local.shop.progress import read_progress
 from dashboard.narration import Narrator
 from dashboard.readers.lake import Lake
-from dashboard.remotes.flink import Flink
+from dashboard.remotes.flink import Flink, Job
 from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.registry import Registry
 from dashboard.settings import Settings
@@ -37,6 +37,8 @@ from dashboard.settings import Settings
 ORDERS_TOPIC = "shiftleft.public.orders"
 _FORMAT_VERSION = 1
 """Of what a stack keeps on disk."""
+_RECORD = "stack.json"
+_KEPT_ON_DISK = ("kafka", "registry", "warehouse", "flink", "shop", "run", "logs", _RECORD)
 _CATCH_UP_SECONDS = 600
 _POLL_SECONDS = 0.2
 
@@ -77,6 +79,27 @@ class StackStatus:
         return {"running": self.running, **asdict(self)}
 
 
+def _state(job: Job | None) -> str:
+    """Flink calls a job RUNNING before its tasks are."""
+    if job is None:
+        return "absent"
+    return "INITIALIZING" if job.state == "RUNNING" and not job.running else job.state
+
+
+def recorded_window(settings: Settings) -> timedelta | None:
+    """The window size that the stack in this home was made with; None where there is none yet."""
+    try:
+        record = json.loads((settings.local.home / _RECORD).read_text())
+    except FileNotFoundError:
+        return None
+    if record["format"] != _FORMAT_VERSION:
+        raise StackError(
+            f"The stack in {settings.local.home} was made by another version of Sales Trends.",
+            "Use that version, or set SALES_LOCAL__HOME to another folder.",
+        )
+    return timedelta(seconds=record["window_seconds"])
+
+
 class LocalStack:
     """The local stack of one home folder."""
 
@@ -85,6 +108,7 @@ class LocalStack:
         self.settings = settings
         self.narrator = narrator
         self.processes = ProcessTable(local.home)
+        self._launched: list[str] = []
         self.kafka = Kafka(f"127.0.0.1:{local.kafka_port}")
         self.registry = Registry(f"http://127.0.0.1:{local.registry_port}")
         self.lake = Lake(f"{self.registry.url}/iceberg", CLUSTER_ID)
@@ -109,6 +133,7 @@ class LocalStack:
         with self._only_one(), self._all_or_nothing():
             self._check_kind()
             classpaths = fetch_jars(self.settings.local.cache, self.narrator)
+            flink_ran = self.processes.find("taskmanager") is not None
             self._start(services.platform_services(self.settings, classpaths))
             if page:
                 self._start([services.dashboard_service(self.settings)])
@@ -116,6 +141,9 @@ class LocalStack:
                 created = create_topics(self.pipeline, self.kafka)
                 register_contracts(self.pipeline, self.registry)
                 step.result = f"{len(created)} topics created" if created else "all there"
+            if not flink_ran:
+                # after a longer death of the TaskManager it must wait for the orders like at any start
+                self.deployment.cancel(DEDUPLICATION)
             others = [name for name in self.deployment.statement_names if name != DEDUPLICATION]
             self._start_statements(others)
             if shop:
@@ -124,30 +152,35 @@ class LocalStack:
             self._wait_for_orders()
             self._start_statements([DEDUPLICATION])
 
-    def down(self) -> None:
-        """Stops everything in order: shop, statements with a savepoint, programs. What does not run is left out."""
+    def down(self, *, delete_data: bool = False) -> None:
+        """Stops everything in order: shop, statements with a savepoint, programs. What does not run is left out.
+
+        `delete_data` also removes topics, tables, state, journals and logs; the downloaded jars stay.
+        """
         with self._only_one():
+            if delete_data:
+                self._check_is_ours()
             self._stop("Stop the shop and the dashboard", (services.DASHBOARD, *services.SHOP))
-            if self.processes.find("jobmanager") and self.processes.find("taskmanager"):
-                with self.narrator.step("Statements stop with a savepoint") as step:
-                    try:
-                        step.result = f"{len(self.deployment.stop(step.waits_for))} stopped"
-                    except UnreachableError:
-                        step.result = "Flink does not answer; they resume from their newest checkpoints"
-            self._stop("Stop Flink", ("gateway", "taskmanager", "jobmanager"))
-            self._stop("Stop Kafka, registry and catalog", ("kafka", "registry"))
+            try:
+                if self.processes.find("jobmanager") and self.processes.find("taskmanager"):
+                    with self.narrator.step("Statements stop with a savepoint") as step:
+                        stopped, cancelled = self.deployment.stop(step.waits_for)
+                        step.result = f"{len(stopped)} stopped"
+                        if cancelled:
+                            step.result += f"; from their newest checkpoint resume {', '.join(cancelled)}"
+            except (UnreachableError, DeployError) as error:
+                self.narrator.say(f"{error.message} The statements resume from their newest checkpoints.")
+            finally:
+                self._stop("Stop Flink", ("gateway", "taskmanager", "jobmanager"))
+                self._stop("Stop Kafka, registry and catalog", ("kafka", "registry"))
+            if delete_data:
+                for name in _KEPT_ON_DISK:
+                    path = self.settings.local.home / name
+                    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def kill(self) -> None:
         """Ends every program at once; the next `up` resumes from the newest checkpoints."""
-        for name in services.STOP_ORDER:
-            self.processes.stop(name, 0)
-
-    def delete_data(self) -> None:
-        """Removes topics, tables, state, journals and logs of a stopped stack; the downloaded jars stay."""
-        running = [one.name for one in self._service_statuses() if one.state == "running"]
-        if running:
-            raise StackError(f"Still running: {', '.join(running)}.", "Run `sales-trends down` first.")
-        shutil.rmtree(self.settings.local.home)
+        self.processes.stop_all(services.STOP_ORDER, 0)
 
     def status(self) -> StackStatus:
         statuses = self._service_statuses()
@@ -157,10 +190,7 @@ class LocalStack:
                 jobs = self.deployment.jobs()
             except (UnreachableError, DeployError):
                 jobs = {}
-        statements = [
-            StatementStatus(name, jobs[name].state if name in jobs else "absent")
-            for name in self.deployment.statement_names
-        ]
+        statements = [StatementStatus(name, _state(jobs.get(name))) for name in self.deployment.statement_names]
         return StackStatus(statuses, statements)
 
     def wait_until(self, title: str, waits_for: Callable[[], str], within_seconds: float) -> None:
@@ -170,10 +200,10 @@ class LocalStack:
             while text := waits_for():
                 if time.monotonic() > deadline:
                     raise StackError(f"{title}: not reached within {within_seconds:.0f} s, still waiting for {text}.")
-                dead = [one.name for one in self._service_statuses() if one.state == "stopped"]
-                if set(dead) & set(services.PLATFORM):
+                if dead := [name for name in self._launched if self.processes.find(name) is None]:
                     raise StackError(
-                        f"{title}: {', '.join(dead)} ended meanwhile.", "`sales-trends status` tells more."
+                        f"{title}: {dead[0]} ended meanwhile. Its log ends: {self.processes.log_end(dead[0])}",
+                        f"The whole log is {self.processes.log_file(dead[0])}.",
                     )
                 step.waits_for(text)
                 time.sleep(_POLL_SECONDS)
@@ -183,18 +213,29 @@ class LocalStack:
         progress = read_progress(self.settings.local.home)
         return "" if progress.payments_live_since else f"{progress.payments_sent:,} past payments sent"
 
-    def first_bar_waits_for(self) -> str:
-        """Empty once the revenue table in Iceberg has a commit with rows."""
-        return "the first commit" if self.lake.snapshot() is None else ""
+    def revenue_rows(self) -> int:
+        """How many windows the revenue table in Iceberg holds; 0 before its first commit."""
+        snapshot = self.lake.snapshot()
+        return snapshot.rows or 0 if snapshot else 0
 
     def ended_services(self) -> list[str]:
-        """Names of the programs that should run and do not."""
-        return [one.name for one in self._service_statuses() if one.state == "stopped"]
+        """Names of the programs that `up` started or found, and that run no more."""
+        return [name for name in self._launched if self.processes.find(name) is None]
+
+    def troubled_statements(self) -> dict[str, str]:
+        """Statements that do not run, each with Flink's reason as far as it gives one."""
+        jobs = self.deployment.jobs()
+        return {
+            name: self.deployment.flink.job_failure(job.id) or f"it is {job.state}"
+            for name, job in jobs.items()
+            if not job.running
+        }
 
     def _start(self, wanted: list[Service]) -> None:
         """Starts all at once and then waits for each: on two cores the JVMs start side by side."""
         for service in wanted:
             self.processes.launch(service)
+            self._launched.append(service.name)
         for service in wanted:
             with self.narrator.step(service.title) as step:
                 self.processes.wait_ready(service, step)
@@ -203,8 +244,8 @@ class LocalStack:
     def _stop(self, title: str, names: tuple[str, ...]) -> None:
         running = [name for name in names if self.processes.find(name)]
         if running:
-            with self.narrator.step(title), ThreadPoolExecutor() as pool:
-                list(pool.map(lambda name: self.processes.stop(name, 20), running))
+            with self.narrator.step(title):
+                self.processes.stop_all(running, 20)
 
     def _start_statements(self, names: list[str]) -> None:
         title = f"Statement {names[0]}" if len(names) == 1 else f"{len(names)} Flink statements"
@@ -225,24 +266,24 @@ class LocalStack:
 
     def _check_kind(self) -> None:
         """A stack keeps the window size it was made with: two sizes in one table would be a fault."""
-        record = self.settings.local.home / "stack.json"
-        kind = {"format": _FORMAT_VERSION, "window_seconds": self.settings.pipeline.window_size.total_seconds()}
-        if not record.exists():
-            self.settings.local.home.mkdir(parents=True, exist_ok=True)
+        home = self.settings.local.home
+        wanted = self.settings.pipeline.window_size
+        found = recorded_window(self.settings)
+        if found is None:
+            record = home / _RECORD
             partial = record.with_suffix(".tmp")
-            partial.write_text(json.dumps(kind))
+            partial.write_text(json.dumps({"format": _FORMAT_VERSION, "window_seconds": wanted.total_seconds()}))
             partial.rename(record)
-            return
-        found = json.loads(record.read_text())
-        remedy = "Remove it with `sales-trends down --delete-data`, or set SALES_LOCAL__HOME to another folder."
-        if found["format"] != kind["format"]:
-            raise StackError(f"The stack in {record.parent} was made by another version of Sales Trends.", remedy)
-        if found["window_seconds"] != kind["window_seconds"]:
+        elif found != wanted:
             raise SettingsError(
-                f"The stack in {record.parent} has windows of {found['window_seconds']:.0f} s; "
-                f"the setting asks for {kind['window_seconds']:.0f} s.",
-                remedy,
+                f"The stack in {home} has windows of {found}; the setting asks for {wanted}.",
+                "Remove it with `sales-trends down --delete-data`, or set SALES_LOCAL__HOME to another folder.",
             )
+
+    def _check_is_ours(self) -> None:
+        home = self.settings.local.home
+        if not (home / _RECORD).exists():
+            raise StackError(f"{home} holds no stack of Sales Trends, so nothing in it is deleted.")
 
     @contextmanager
     def _only_one(self) -> Iterator[None]:

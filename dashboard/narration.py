@@ -7,6 +7,7 @@ long and a line when it ends.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import StringIO
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
@@ -41,7 +42,14 @@ class Narrator:
         self.console = console or Console(stderr=True)
 
     def say(self, text: str = "", style: str = "") -> None:
-        self.console.print(text, style=style, highlight=False, soft_wrap=True)
+        try:
+            self.console.print(text, style=style, highlight=False, soft_wrap=True)
+        except OSError:
+            self.go_quiet()
+
+    def go_quiet(self) -> None:
+        """Nobody reads any more, a closed terminal for one: what is under way must still come to its end."""
+        self.console = Console(file=StringIO())
 
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:

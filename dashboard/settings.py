@@ -6,12 +6,13 @@ Source of a value, first wins: environment variable `SALES_…` (nested by `__`)
 import os
 from collections.abc import Mapping
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import durationpy
 from platformdirs import user_cache_path, user_data_path
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from dashboard.errors import SettingsError
@@ -29,6 +30,20 @@ def parse_duration(text: object) -> object:
         raise ValueError(f"{text!r} is not a duration such as 14d, 1h or 90s") from error
 
 
+PROJECT = Path(__file__).parents[1]
+
+
+def _absolute(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+def _loopback(address: str) -> str:
+    if address != "localhost" and not ip_address(address).is_loopback:
+        raise ValueError(f"{address} is not a loopback address; the page has no login yet, so it stays on this machine")
+    return address
+
+
+Folder = Annotated[Path, AfterValidator(_absolute)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
@@ -73,11 +88,11 @@ class ShopSettings(_Part):
 class LocalSettings(_Part):
     """Where the local stack keeps its data and listens; always on the loopback address."""
 
-    home: Path = Field(
+    home: Folder = Field(
         default_factory=lambda: user_data_path("sales-trends") / "local",
         description="Data of the local stack: topics, tables, checkpoints, journals, logs",
     )
-    cache: Path = Field(
+    cache: Folder = Field(
         default_factory=lambda: user_cache_path("sales-trends"), description="Downloaded jars, shared by all stacks"
     )
     kafka_port: Port = 19092
@@ -91,13 +106,13 @@ class LocalSettings(_Part):
 class WebSettings(_Part):
     """Where the dashboard listens."""
 
-    address: str = "127.0.0.1"
+    address: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
     port: Port = 8501
 
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", env_file=".env", extra="forbid", frozen=True
+        env_prefix=PREFIX, env_nested_delimiter="__", env_file=PROJECT / ".env", extra="forbid", frozen=True
     )
 
     target: Literal["local"] = Field("local", description="Which system the commands and the page work on")

@@ -1,5 +1,6 @@
 """The real local stack, started once for a run: its own folder, free ports, loopback, a fast and small shop."""
 
+import contextlib
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 from rich.console import Console
 
 from dashboard.lifecycle import LocalStack
+from dashboard.local.processes import HOME_VARIABLE
 from dashboard.narration import Narrator
 from dashboard.settings import Settings, load_settings
 
@@ -65,11 +67,22 @@ def running_stack(settings: Settings) -> Iterator[LocalStack]:
             print(narration.getvalue())  # noqa: T201  # pytest shows it with the failure
             raise
         finally:
-            stack.down()
-            stack.kill()
-    home = str(settings.local.home)
-    left = [one.pid for one in psutil.process_iter(["cmdline"]) if home in " ".join(one.info["cmdline"] or [])]
+            try:
+                stack.down()
+            finally:
+                stack.kill()
+    left = processes_of(settings.local.home)
     assert not left, f"processes of the stack are left over: {left}"
+
+
+def processes_of(home: Path) -> list[int]:
+    """Pids of all processes that carry this stack's mark, whoever their parent is."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(HOME_VARIABLE) == str(home) and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process.pid)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Starts, finds and stops the pipeline's statements on open-source Flink."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -111,22 +112,38 @@ class Deployment:
             waits_for(f"{len(names) - len(open_names)} of {len(names)} run")
             time.sleep(_POLL_SECONDS)
 
-    def stop(self, waits_for: Callable[[str], None], within_seconds: float = 60) -> list[str]:
-        """Stops every live statement with a savepoint and returns the names of those that were stopped.
+    def stop(self, waits_for: Callable[[str], None], within_seconds: float = 60) -> tuple[list[str], list[str]]:
+        """Stops every live statement with a savepoint; returns the names of those, and of those it had to cancel.
 
         One that cannot take a savepoint is cancelled: it resumes from its newest checkpoint.
         """
         live = {name: job for name, job in self.jobs().items() if not job.ended}
+        stopped, cancelled = [], []
         for number, (name, job) in enumerate(live.items()):
             waits_for(f"savepoint of {name}, {number + 1} of {len(live)}")
-            folder = f"{self.addresses.state}/{name}"
             try:
                 if not job.running:
                     raise DeployError(f"The statement {name} is {job.state}, so it can take no savepoint.")
-                self.flink.stop_with_savepoint(job.id, folder, within_seconds)
+                self.flink.stop_with_savepoint(job.id, f"{self.addresses.state}/{name}", within_seconds)
+                stopped.append(name)
             except DeployError:
-                self.flink.cancel(job.id)
-        return list(live)
+                self.cancel(name)
+                cancelled.append(name)
+        return stopped, cancelled
+
+    def cancel(self, name: str, within_seconds: float = 30) -> None:
+        """Ends a statement without a savepoint, if it lives, and waits until it has ended."""
+        deadline = time.monotonic() + within_seconds
+        asked = False
+        while (job := self.jobs().get(name)) is not None and not job.ended:
+            if not asked:
+                # refused when it has just ended by itself, which the next look shows
+                with contextlib.suppress(DeployError):
+                    self.flink.cancel(job.id)
+                asked = True
+            if time.monotonic() > deadline:
+                raise DeployError(f"The statement {name} did not end within {within_seconds:.0f} s of being cancelled.")
+            time.sleep(_POLL_SECONDS)
 
     def _create_tables(self, session: Session, user: str, *, bounded: bool = False) -> None:
         """Every table of the pipeline, as tables of this session; bounded ones end with the newest record."""

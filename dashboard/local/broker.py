@@ -84,6 +84,10 @@ def broker_service(settings: LocalSettings, classpath: str) -> Service:
             str(properties),
         ],
         ready=lambda: _waits_for(kafka),
+        ports={
+            settings.kafka_port: "SALES_LOCAL__KAFKA_PORT",
+            settings.kafka_controller_port: "SALES_LOCAL__KAFKA_CONTROLLER_PORT",
+        },
         address=kafka.bootstrap,
     )
 

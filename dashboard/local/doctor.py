@@ -2,7 +2,6 @@
 
 import platform
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import psutil
 from dashboard.errors import StackError
 from dashboard.local.jars import jars_to_download
 from dashboard.local.java import java_executable
-from dashboard.local.processes import ProcessTable
+from dashboard.local.processes import ProcessTable, port_answers
 from dashboard.settings import Settings
 
 _DISK_GB = 2.0
@@ -92,13 +91,7 @@ def _ports(settings: Settings) -> Iterator[Finding]:
     ):
         if processes.find(service):
             yield Finding(name, True, f"{port}, in use by our {service}")
-        elif _answers(port):
+        elif port_answers(port):
             yield Finding(name, False, f"{port} is used by another program", f"End it, or set {variable}.")
         else:
             yield Finding(name, True, f"{port} is free")
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -93,11 +93,15 @@ classloader.check-leaked-classloader: false
 
 _QUIET = {
     "org.apache.kafka": "WARN",
-    "org.apache.flink.shaded.kafka": "WARN",
+    "org.apache.flink.kafka": "WARN",
     "org.apache.pekko": "WARN",
     "org.apache.hadoop": "ERROR",
     "org.apache.iceberg": "WARN",
     "org.apache.flink.runtime.checkpoint.CheckpointCoordinator": "WARN",
+    # both of a sink's committers report a metric of the same name at every commit
+    "org.apache.flink.metrics.MetricGroup": "ERROR",
+    "org.apache.flink.state.changelog": "WARN",
+    "org.apache.flink.changelog": "WARN",
 }
 
 
@@ -134,6 +138,10 @@ def flink_services(settings: LocalSettings, classpath: str) -> list[Service]:
             ["--configDir", str(conf), "--executionMode", "cluster"],
             ready=lambda: "" if flink.slots() is not None else "its REST interface",
             address=flink.rest,
+            ports={
+                settings.flink_port: "SALES_LOCAL__FLINK_PORT",
+                settings.flink_rpc_port: "SALES_LOCAL__FLINK_RPC_PORT",
+            },
         ),
         service(
             "taskmanager",
@@ -151,6 +159,7 @@ def flink_services(settings: LocalSettings, classpath: str) -> list[Service]:
             ["-Dsql-gateway.endpoint.rest.address=127.0.0.1"],
             ready=lambda: "" if flink.gateway_version() else "its REST interface",
             address=flink.gateway,
+            ports={settings.gateway_port: "SALES_LOCAL__GATEWAY_PORT"},
         ),
     ]
 

@@ -7,9 +7,10 @@ another program is never taken for ours.
 import contextlib
 import json
 import os
+import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,9 +18,13 @@ import psutil
 
 from dashboard.errors import StackError
 from dashboard.narration import Step
+from dashboard.settings import PROJECT
 
 _POLL_SECONDS = 0.1
+_KILL_SECONDS = 10
 _LOG_LINES = 8
+HOME_VARIABLE = "SALES_LOCAL__HOME"
+"""In the environment of every process of a stack: it tells whose they are."""
 _CLOCK_SECONDS = 10
 """The start time of a process moves when the machine's clock is set; a pid is not given out again that soon."""
 
@@ -37,15 +42,17 @@ class Service:
     ready: Callable[[], str]
     """Asks the running service; empty when it is ready, else what it still waits for. Must not raise or hang."""
     environment: dict[str, str] = field(default_factory=dict)
+    ports: Mapping[int, str] = field(default_factory=dict)
+    """What it listens on, each with the setting that moves it."""
     address: str = ""
     ready_within_seconds: float = 60
-    stop_within_seconds: float = 20
 
 
 class ProcessTable:
     """The services of one stack, by the files in its folders `run` and `logs`."""
 
     def __init__(self, home: Path) -> None:
+        self._home = home
         self._run = home / "run"
         self._logs = home / "logs"
 
@@ -53,7 +60,7 @@ class ProcessTable:
         return self._logs / f"{name}.log"
 
     def find(self, name: str) -> psutil.Process | None:
-        """The running process of a service, or None; clears what a dead one left behind."""
+        """The running process of a service, or None."""
         record = self._run / f"{name}.json"
         try:
             facts = json.loads(record.read_text())
@@ -61,17 +68,24 @@ class ProcessTable:
             same = abs(process.create_time() - facts["started"]) < _CLOCK_SECONDS
             if same and process.status() != psutil.STATUS_ZOMBIE:
                 return process
-        except FileNotFoundError:
-            return None
-        except (psutil.NoSuchProcess, json.JSONDecodeError, KeyError):
+        except (FileNotFoundError, psutil.NoSuchProcess, json.JSONDecodeError, KeyError):
             pass
-        self._forget(name)
         return None
 
     def launch(self, service: Service) -> None:
-        """Starts a service unless it runs, without waiting for it."""
-        if self.find(service.name) is None:
-            self._spawn(service)
+        """Starts a service unless it runs, without waiting for it.
+
+        Raises StackError when another program has one of its ports: it would answer in place of ours.
+        """
+        if self.find(service.name) is not None:
+            return
+        for port, setting in service.ports.items():
+            if port_answers(port):
+                raise StackError(
+                    f"{service.title} cannot use port {port}: another program listens there.",
+                    f"End that program, or set {setting} to a free port.",
+                )
+        self._spawn(service)
 
     def wait_ready(self, service: Service, step: Step) -> None:
         """Waits until a launched service is ready.
@@ -79,12 +93,16 @@ class ProcessTable:
         Raises StackError when it dies or is not ready in time; it is then not left running.
         """
         deadline = time.monotonic() + service.ready_within_seconds
-        while waits_for := service.ready():
+        while True:
+            waits_for = service.ready()
+            # asked after it: what answers may be another program while ours has just ended
             if self.find(service.name) is None:
                 raise StackError(
                     f"{service.title} ended while starting. Its log ends: {self.log_end(service.name)}",
                     f"The whole log is {self.log_file(service.name)}.",
                 )
+            if not waits_for:
+                return
             if time.monotonic() > deadline:
                 self.stop(service.name, 5)
                 raise StackError(
@@ -96,18 +114,22 @@ class ProcessTable:
 
     def stop(self, name: str, within_seconds: float) -> None:
         """Asks a service to end, waits, and ends it for good when it does not."""
-        process = self.find(name)
-        if process is None:
-            return
-        try:
-            process.terminate()
-            self._wait(process, within_seconds)
-        except psutil.TimeoutExpired:
-            process.kill()
-            self._wait(process, 10)
-        except psutil.NoSuchProcess:
-            pass
-        self._forget(name)
+        self.stop_all([name], within_seconds)
+
+    def stop_all(self, names: Sequence[str], within_seconds: float) -> None:
+        """Asks all of them to end at once, waits for all, and ends for good those that do not."""
+        running = {name: process for name in names if (process := self.find(name))}
+        for process in running.values():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+        deadline = time.monotonic() + within_seconds
+        for process in running.values():
+            if not self._ended(process, deadline):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+        for name, process in running.items():
+            if self._ended(process, time.monotonic() + _KILL_SECONDS):
+                (self._run / f"{name}.json").unlink(missing_ok=True)
 
     def log_end(self, name: str) -> str:
         """The last lines of a service's log on one line; empty when there is none."""
@@ -123,7 +145,8 @@ class ProcessTable:
         with self.log_file(service.name).open("ab") as log:
             child = subprocess.Popen(
                 service.command,
-                env={**os.environ, **service.environment},
+                env={**os.environ, **service.environment, HOME_VARIABLE: str(self._home)},
+                cwd=PROJECT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -137,27 +160,25 @@ class ProcessTable:
         partial.rename(record)
         return process
 
-    def _wait(self, process: psutil.Process, within_seconds: float) -> None:
-        child = _children.pop(process.pid, None)
-        if child is not None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(within_seconds)
-                return
-            _children[process.pid] = child
-            raise psutil.TimeoutExpired(within_seconds, process.pid)
-        deadline = time.monotonic() + within_seconds
-        # another's child stays a zombie until its parent looks; to us it has ended
-        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-            if time.monotonic() > deadline:
-                raise psutil.TimeoutExpired(within_seconds, process.pid)
-            time.sleep(_POLL_SECONDS)
+    def _ended(self, process: psutil.Process, deadline: float) -> bool:
+        """Whether it has ended by the deadline; a child of ours is reaped."""
+        while True:
+            child = _children.get(process.pid)
+            if child is not None and child.poll() is not None:
+                del _children[process.pid]
+                return True
+            # another's child stays a zombie until its parent looks; to us it has ended
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                    if time.monotonic() >= deadline:
+                        return False
+                    time.sleep(_POLL_SECONDS)
+                    continue
+            return True
 
-    def _forget(self, name: str) -> None:
-        record = self._run / f"{name}.json"
-        try:
-            pid = json.loads(record.read_text())["pid"]
-        except (FileNotFoundError, json.JSONDecodeError, KeyError):
-            pid = None
-        if pid in _children and _children[pid].poll() is not None:
-            del _children[pid]
-        record.unlink(missing_ok=True)
+
+def port_answers(port: int) -> bool:
+    """Whether something listens on this port of the loopback address."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -30,6 +30,7 @@ def platform_services(settings: Settings, classpaths: Classpaths) -> list[Servic
         command=python_module("dashboard.local.registry_and_catalog"),
         environment=settings.as_environment(),
         ready=lambda: "" if _answers(f"{url}/health") else "its health page",
+        ports={settings.local.registry_port: "SALES_LOCAL__REGISTRY_PORT"},
         address=url,
     )
     return [broker, registry, *flink_services(settings.local, classpaths.flink)]
@@ -79,12 +80,13 @@ def dashboard_service(settings: Settings) -> Service:
         ],
         environment=settings.as_environment(),
         ready=lambda: "" if _answers(f"{url}/_stcore/health") else "its health page",
+        ports={settings.web.port: "SALES_WEB__PORT"},
         address=url,
     )
 
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(url, timeout=1).is_success
+        return httpx.get(url, timeout=1, trust_env=False).is_success
     except httpx.HTTPError:
         return False

@@ -89,10 +89,10 @@ class Flink:
     def __init__(self, rest: str, gateway: str) -> None:
         self.rest = rest
         self.gateway = gateway
-        # no connection is kept between calls, so there is none to close
+        # no connection is kept between calls, so there is none to close; no proxy leads to one's own cluster
         limits = httpx.Limits(max_keepalive_connections=0)
-        self._rest = httpx.Client(base_url=rest, timeout=_TIMEOUT_SECONDS, limits=limits)
-        self._gateway = httpx.Client(base_url=f"{gateway}/v3", timeout=_TIMEOUT_SECONDS, limits=limits)
+        self._rest = httpx.Client(base_url=rest, timeout=_TIMEOUT_SECONDS, limits=limits, trust_env=False)
+        self._gateway = httpx.Client(base_url=f"{gateway}/v3", timeout=_TIMEOUT_SECONDS, limits=limits, trust_env=False)
 
     def slots(self) -> int | None:
         """Slots of all registered TaskManagers; None when the JobManager does not answer within a second."""

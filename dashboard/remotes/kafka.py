@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]  # not in __all__
@@ -27,10 +26,10 @@ class Kafka:
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap
 
-    @cached_property
     def _admin(self) -> AdminClient:
-        # one client for all calls: one that nobody holds ends with its answers still under way; errors come back
-        # from each call, so librdkafka's own lines on stderr would only repeat them
+        # A new one for each call: one that outlives a restart of the broker may wait for answers that never come.
+        # It must be held until the answers are there, or it ends with them under way. Errors come back from each
+        # call, so librdkafka's own lines on stderr would only repeat them.
         return AdminClient(
             {
                 "bootstrap.servers": self.bootstrap,
@@ -43,13 +42,13 @@ class Kafka:
     def cluster_id(self, timeout_seconds: float = _TIMEOUT_SECONDS) -> str | None:
         """The cluster's id, or None when nothing answers in time."""
         try:
-            return str(self._admin.list_topics(timeout=timeout_seconds).cluster_id)
+            return str(self._admin().list_topics(timeout=timeout_seconds).cluster_id)
         except KafkaException:
             return None
 
     def topic_names(self) -> set[str]:
         try:
-            return set(self._admin.list_topics(timeout=_TIMEOUT_SECONDS).topics)
+            return set(self._admin().list_topics(timeout=_TIMEOUT_SECONDS).topics)
         except KafkaException as error:
             raise self._unreachable(error) from error
 
@@ -60,7 +59,8 @@ class Kafka:
             for topic in topics
         ]
         created = []
-        for name, future in self._admin.create_topics(new, request_timeout=_TIMEOUT_SECONDS).items():
+        admin = self._admin()
+        for name, future in admin.create_topics(new, request_timeout=_TIMEOUT_SECONDS).items():
             try:
                 future.result()
                 created.append(name)
@@ -72,10 +72,11 @@ class Kafka:
 
     def end_offsets(self, topic: str) -> dict[int, int]:
         """The offset after the newest record of each partition."""
+        admin = self._admin()
         try:
-            partitions = self._admin.list_topics(topic, timeout=_TIMEOUT_SECONDS).topics[topic].partitions
+            partitions = admin.list_topics(topic, timeout=_TIMEOUT_SECONDS).topics[topic].partitions
             latest = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in partitions}  # type: ignore[no-untyped-call]
-            answers = self._admin.list_offsets(latest, request_timeout=_TIMEOUT_SECONDS)
+            answers = admin.list_offsets(latest, request_timeout=_TIMEOUT_SECONDS)
             return {at.partition: future.result().offset for at, future in answers.items()}
         except KafkaException as error:
             raise self._unreachable(error) from error

@@ -1,7 +1,6 @@
 """What the shop sent, as its journals and, where they cannot know, its topics say. Reads only; the shop may run."""
 
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from dashboard.local.shop.payment_journal import payment_journal_path
 from dashboard.local.shop.settlement import Sent, Settlement, settle
 from dashboard.local.shop.topics import ORDERS, PAYMENTS, Found, bootstrap, read_from
 from dashboard.local.shop.wire import orderid_of
+from dashboard.local.shop.worker import Stop
 from dashboard.settings import LocalSettings
 
 _READ_SECONDS = 60.0
@@ -103,11 +103,11 @@ def _settled(
     """What became of the rows in flight; None while a running process is about to say so itself."""
     if not in_flight:
         return None
-    oldest = min(sent_as for _, sent_as in in_flight)
-    if running_pid(journal) and time.time() * 1000 - oldest < _IN_FLIGHT_MS:
+    written_ms = facts_of(journal).get("written_ms") or 0
+    if running_pid(journal) and time.time() * 1000 - written_ms < _IN_FLIGHT_MS:
         return None
     ends: dict[int, End] = ends_of(journal)
-    records = read_from(servers, topic, ends, threading.Event(), within_seconds=_READ_SECONDS)
+    records = read_from(servers, topic, ends, Stop(), within_seconds=_READ_SECONDS)
     return settle(in_flight, ends, _with_ids(records, id_of))
 
 

@@ -11,6 +11,7 @@ loss may cost the newest transactions. Card numbers are never written to them.
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ import psutil
 from dashboard.errors import ReadError, StackError
 
 _BUSY_SECONDS = 30
+_CLOCK_SECONDS = 10
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value ANY) WITHOUT ROWID, STRICT;
 CREATE TABLE IF NOT EXISTS ends (
@@ -90,6 +92,10 @@ class Journal:
     def set_facts(self, **facts: float | None) -> None:
         self.connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", facts.items())
 
+    def note_batch(self) -> None:
+        """A batch is about to be sent, at this moment of the clock (its records may bear older times)."""
+        self.set_facts(written_ms=time.time() * 1000)
+
     def ends(self) -> dict[int, End]:
         return ends_of(self.connection)
 
@@ -149,7 +155,10 @@ def running_pid(connection: sqlite3.Connection) -> int | None:
         return None
     try:
         process = psutil.Process(pid)
-        alive = process.create_time() == started and process.status() != psutil.STATUS_ZOMBIE
+        # the start time of a process moves when the machine's clock is set
+        alive = abs(process.create_time() - (started or 0)) < _CLOCK_SECONDS and (
+            process.status() != psutil.STATUS_ZOMBIE
+        )
     except psutil.NoSuchProcess:
         return None
     return pid if alive else None

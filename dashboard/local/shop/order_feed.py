@@ -12,7 +12,7 @@ from dashboard.errors import StackError
 from dashboard.local.shop.fates import PAYMENTS_PER_ORDER
 from dashboard.local.shop.order_journal import FIRST_ORDER_ID, OrderJournal, PastPlan
 from dashboard.local.shop.outlet import Outlet, Record
-from dashboard.local.shop.sales import order_held_ms, order_value
+from dashboard.local.shop.sales import order_value
 from dashboard.local.shop.schedule import Schedule
 from dashboard.local.shop.settlement import settle
 from dashboard.local.shop.shape import past_orders
@@ -109,20 +109,16 @@ class OrderFeed:
 
     def _send(self, places_ms: list[int]) -> None:
         """Journals, sends and settles one batch; the next ids belong to it."""
-        seed = self._plan.seed
-        orders = [
-            (orderid, place - order_held_ms(orderid, seed=seed))
-            for orderid, place in enumerate(places_ms, self._next_id)
-        ]
-        self._next_id += len(orders)
-        records, rejected = [], []
-        for orderid, orderdate in orders:
+        orders, records, rejected = [], [], []
+        for orderid, place in enumerate(places_ms, self._next_id):
+            order = order_value(orderid, place, seed=self._plan.seed)
+            orders.append((orderid, order["orderdate"]))
             try:
-                value = self._value(order_value(orderid, orderdate, seed=seed))
-                records.append(Record(self._key({"orderid": orderid}), value, orderdate))
-            except Refused as error:
-                log.warning("The contract refuses order %d: %s", orderid, error)
+                records.append(Record(self._key({"orderid": orderid}), self._value(order), orders[-1][1]))
+            except Refused as refused:
+                log.warning("The contract refuses order %d: %s", orderid, refused)
                 rejected.append(orderid)
+        self._next_id += len(orders)
         self._journal.write(orders, rejected)
         ends = self._outlet.send(records, self._stop)
         self._journal.settle(orders[-1][0], ends)

@@ -67,6 +67,7 @@ class OrderJournal(Journal):
         with self.transaction():
             self.connection.executemany("INSERT INTO orders VALUES (?, ?)", orders)
             self.leave_out(rejected, REJECTED)
+            self.note_batch()
 
     def settle(self, through: int, ends: Mapping[int, End], void: Iterable[int] = ()) -> None:
         """Notes that everything up to the id `through` was sent, but for `void`."""

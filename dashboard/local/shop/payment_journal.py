@@ -115,6 +115,7 @@ class PaymentJournal(Journal):
         self.connection.executemany("INSERT INTO payments VALUES (?, ?, ?, ?, ?, ?)", rows)
         self.leave_out(rejected, REJECTED)
         self.set_facts(number=counters.number, clock=counters.clock)
+        self.note_batch()
 
     def settle(self, through: int, ends: Mapping[int, End], void: Iterable[int] = ()) -> None:
         """Notes that everything up to `through` was sent, but for `void`."""

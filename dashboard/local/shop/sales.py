@@ -10,18 +10,13 @@ INVALID_EVERY = 6
 """Every sixth payment has a confirmation code that breaks the contract."""
 
 
-def order_held_ms(order_id: int, *, seed: int) -> int:
-    """How much older than its place in the stream an order is."""
-    return held_ms(draws(seed, b"order", order_id)[2])
-
-
-def order_value(order_id: int, orderdate_ms: int, *, seed: int) -> dict[str, Any]:
-    """An order as the topic's schema wants it."""
-    customer, status, *_ = draws(seed, b"order", order_id)
+def order_value(order_id: int, place_ms: int, *, seed: int) -> dict[str, Any]:
+    """An order as the topic's schema wants it, sent at `place_ms`; it was placed then, or up to two seconds before."""
+    customer, status, held, *_ = draws(seed, b"order", order_id)
     return {
         "orderid": order_id,
         "customerid": int(customer * 50),
-        "orderdate": orderdate_ms,
+        "orderdate": place_ms - held_ms(held),
         "status": "Completed" if status < 0.5 else "Pending",
     }
 

@@ -13,7 +13,7 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient
 
-from dashboard.errors import UnreachableError
+from dashboard.errors import ReadError, UnreachableError
 from dashboard.local.shop.journal import End
 from dashboard.local.shop.worker import Interrupted, Stop
 from dashboard.settings import LocalSettings
@@ -64,12 +64,18 @@ def read_from(
     """The records from the given offsets to the topic's end as it is now.
 
     The last request of a process that was killed may still be on its way into the broker, so the end is taken once
-    it has held still for a second. Raises UnreachableError when it takes longer than `within_seconds`.
+    it has held still for a second. Raises UnreachableError when it takes longer than `within_seconds`, and
+    ReadError when the topic ends before the settlement.
     """
     deadline = time.monotonic() + within_seconds if within_seconds else float("inf")
     consumer = open_consumer(servers, f"{topic}-settlement")
     try:
         highs = _still_ends(consumer, topic, ends, stop, deadline)
+        if any(high < ends[partition].next_offset for partition, high in highs.items()):
+            raise ReadError(
+                f"The topic {topic} holds fewer records than its journal knows of.",
+                "Topics and journals belong together: start with empty topics and no journals.",
+            )
         todo = {partition for partition, high in highs.items() if high > ends[partition].next_offset}
         consumer.assign(positions(topic, {partition: ends[partition].next_offset for partition in todo}))
         while todo:
@@ -105,6 +111,7 @@ def _still_ends(
         before = now
         if stop.wait(_STILL_SECONDS):
             raise Interrupted
+        _check(stop, deadline, topic)
     return now
 
 

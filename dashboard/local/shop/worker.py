@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
-from typing import Protocol
 
 from dashboard.errors import ExitCode, SalesTrendsError
 from dashboard.settings import Settings, load_settings
@@ -15,12 +14,8 @@ from dashboard.settings import Settings, load_settings
 log = logging.getLogger(__name__)
 
 
-class Stop(Protocol):
-    """Says when a process is to end; `threading.Event` is one."""
-
-    def is_set(self) -> bool: ...
-
-    def wait(self, timeout: float | None = None) -> bool: ...
+Stop = threading.Event
+"""Set when a process is to end."""
 
 
 class Interrupted(Exception):
@@ -30,7 +25,7 @@ class Interrupted(Exception):
 def run_process(work: Callable[[Settings, Stop], None]) -> int:
     """Runs `work` until it returns or SIGTERM or SIGINT says so; the exit code of the process."""
     configure_log()
-    stop = threading.Event()
+    stop = Stop()
 
     def told(number: int, _frame: FrameType | None) -> None:
         log.info("Told to end by %s.", signal.Signals(number).name)

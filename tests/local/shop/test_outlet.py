@@ -3,6 +3,8 @@ from typing import Any
 
 import pytest
 
+from dashboard.errors import ReadError
+from dashboard.local.shop.journal import End
 from dashboard.local.shop.outlet import Outlet, Record
 from dashboard.local.shop.topics import read_from, topic_ends, wait_for_topic
 from dashboard.local.shop.worker import Interrupted
@@ -41,6 +43,12 @@ def test_records_of_a_key_stay_in_order(broker: Any) -> None:
 
 def test_an_empty_batch_ends_nowhere(broker: Any) -> None:
     assert Outlet(broker.servers, "payments").send([], NEVER) == {}
+
+
+def test_a_topic_that_ends_before_the_settlement_is_another_topic(broker: Any) -> None:
+    wait_for_topic(broker.servers, "payments", NEVER)
+    with pytest.raises(ReadError, match="fewer records than its journal"):
+        list(read_from(broker.servers, "payments", {0: End(7, 1_000)}, NEVER))
 
 
 def test_waiting_for_a_broker_ends_when_told_to() -> None:

@@ -23,12 +23,12 @@ from confluent_kafka.schema_registry.serde import (
     RuleExecutor,
 )
 
-from dashboard.errors import ContractError
+from dashboard.errors import ContractError, StackError
 from dashboard.local.shop import order_feed, payment_app
 from dashboard.local.shop.evidence import gather_evidence
 from dashboard.local.shop.fates import FIRST_STRAY_ID
 from dashboard.local.shop.journal import reading
-from dashboard.local.shop.payment_journal import DUPLICATE, FIRST, LATE, payment_journal_path
+from dashboard.local.shop.payment_journal import DUPLICATE, FIRST, LATE, PaymentJournal, payment_journal_path
 from dashboard.local.shop.progress import read_progress
 from dashboard.local.shop.truth import reckon
 from dashboard.local.shop.worker import now_ms
@@ -202,6 +202,15 @@ def test_after_a_pause_overdue_payments_are_sent_in_order_and_nothing_becomes_am
     assert identities(sent_payments(broker)) == Counter((row[0], row[2]) for row in rows(settings))
     truth = reckon(gather_evidence(settings.local), 1_000)
     assert (truth.ambiguous, truth.late_payments) == ([], 0)
+
+
+def test_a_topic_that_no_longer_holds_what_was_read_ends_the_app(past: Settings, running: Any, until: Any) -> None:
+    with running(payment_app.work, past):
+        until(lambda: live(past))
+    with PaymentJournal(past.local.home) as journal, journal.transaction():
+        journal.move_to(dict.fromkeys(journal.positions(), 1_000_000))
+    with pytest.raises(StackError, match="no longer holds"), running(payment_app.work, past):
+        until(lambda: False, within_seconds=2)
 
 
 class StrictCode(RuleExecutor):
