@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from dashboard.errors import ExitCode, SettingsError
-from dashboard.settings import PREFIX, load_settings
+from dashboard.settings import PREFIX, Settings, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +17,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     for name in list(os.environ):
         if name.upper().startswith(PREFIX):
             monkeypatch.delenv(name)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
 
 
 def test_settings_have_defaults_that_work_without_any_variable() -> None:

@@ -83,7 +83,7 @@ class Kafka:
 
     def committed_offsets(self, group: str, topic: str) -> dict[int, int]:
         """The offset up to which a group has committed each partition; partitions without a commit are left out."""
-        admin = self._admin
+        admin = self._admin()
         try:
             request = [ConsumerGroupTopicPartitions(group)]
             answer = admin.list_consumer_group_offsets(request, request_timeout=_TIMEOUT_SECONDS)[group].result()

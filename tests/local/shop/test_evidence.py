@@ -98,8 +98,16 @@ def test_a_batch_held_up_for_long_is_looked_for_even_while_the_shop_lives(shop_s
     settings = shop_settings()
     produce(broker, "shiftleft.public.orders", [(key_of(3001), OLD)])
     journal_orders(settings, [(3000, OLD), (3001, OLD)], settled=3000)
-    with OrderJournal(settings.local.home):
+    with OrderJournal(settings.local.home) as journal:
+        journal.set_facts(written_ms=now_ms() - 30_000)
         assert gather_evidence(settings.local).orders == {3000: OLD, 3001: OLD}
+
+
+def test_a_batch_with_old_times_that_was_only_just_written_is_not_yet_looked_for(shop_settings: Any) -> None:
+    settings = shop_settings()
+    journal_orders(settings, [(3000, OLD), (3001, OLD)], settled=3000)
+    with OrderJournal(settings.local.home):
+        assert gather_evidence(settings.local).orders == {3000: OLD}
 
 
 def test_a_topic_that_cannot_be_read_is_said_to_be_unreachable(
