@@ -37,8 +37,9 @@ _SHORT_WINDOW = timedelta(minutes=1)
 
 def main() -> NoReturn:
     """Runs the command and ends the process with its exit code."""
-    # a closed terminal or a service manager's stop is answered like Ctrl-C: everything ends in order
-    for signal_number in (signal.SIGTERM, signal.SIGHUP):
+    # a closed terminal or a service manager's stop is answered like Ctrl-C: everything ends in order; Ctrl-C itself is
+    # named too, because a shell that starts a command in the background makes it ignore that
+    for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signal_number, _interrupt)
     # no proxy leads to this machine's own loopback address; children take this over
     for variable in ("NO_PROXY", "no_proxy"):

@@ -145,7 +145,7 @@ def test_a_folder_that_holds_no_stack_is_never_deleted(environment: dict[str, st
 
 
 def test_a_second_command_is_told_that_one_is_at_work(environment: dict[str, str], tmp_path: Path) -> None:
-    holder = "import sys, filelock; filelock.FileLock(sys.argv[1]).acquire(); print('held', flush=True); input()"
+    holder = "import sys, filelock\nwith filelock.FileLock(sys.argv[1]):\n    print('held', flush=True)\n    input()"
     (tmp_path / "home").mkdir()
     with subprocess.Popen(
         [sys.executable, "-c", holder, str(tmp_path / "home" / ".lock")],

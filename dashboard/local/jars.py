@@ -132,9 +132,12 @@ def _download_one(maven: MavenContext, jar: Jar, staging: Path, folder: Path) ->
     try:
         path = maven.project(group, artifact).at_version(version).artifact("", "jar").resolve()
     except (requests.RequestException, RuntimeError) as error:
+        untrusted = isinstance(error, requests.exceptions.SSLError)
         raise UnreachableError(
-            f"The jar {jar.maven} could not be downloaded from Maven Central.",
-            "Check the network and start again; what has come in is kept.",
+            f"The jar {jar.maven} could not be downloaded from Maven Central ({type(error).__name__}).",
+            "Its certificate is not trusted: set REQUESTS_CA_BUNDLE to your network's certificates."
+            if untrusted
+            else "Check the network and start again; what has come in is kept.",
         ) from error
     path.rename(staging / path.name)
     moved = _verified(jar, staging)
