@@ -1,6 +1,7 @@
 """Starts, finds and stops the pipeline's statements on open-source Flink."""
 
 import contextlib
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,14 +56,13 @@ class Deployment:
         topic = self._tableflow_topic(name)
         if topic is not None:
             properties["execution.checkpointing.interval"] = _milliseconds(self.settings.commit_interval)
-            # nothing to keep but offsets, so no log of changes is needed
-            properties["state.changelog.enabled"] = "false"
+            # nothing to keep but offsets: no need for a state backend with files of its own
+            properties["state.backend.type"] = "hashmap"
             properties |= tableflow.SESSION_PROPERTIES
+        forget_old_snapshots(self.state_folder / name)
         newest_state = newest_snapshot(self.state_folder / name)
         if newest_state is not None:
             properties["execution.state-recovery.path"] = newest_state.as_uri()
-            # the changelog state backend cannot copy a snapshot that it does not own
-            properties["execution.state-recovery.claim-mode"] = "CLAIM"
         statement = next((one for one in self.pipeline.statements if one.name == name), None)
         properties |= statement.properties if statement else {}
         with self.flink.session(open_source.session_properties(name, properties, self.addresses)) as session:
@@ -179,6 +179,19 @@ class Deployment:
     def _tableflow_topic(self, name: str) -> str | None:
         topics = {tableflow.statement_name(topic): topic for topic in self.pipeline.tableflow_topics}
         return topics.get(name)
+
+
+def forget_old_snapshots(folder: Path) -> None:
+    """Removes what earlier runs of a statement left in its folder, but for the run that holds the newest snapshot.
+
+    A run owes nothing to an earlier one once it has a checkpoint of its own: it copies what it resumes from.
+    """
+    newest = newest_snapshot(folder)
+    if newest is None:
+        return
+    for run in folder.iterdir():
+        if run not in (newest, *newest.parents):
+            shutil.rmtree(run, ignore_errors=True)
 
 
 def newest_snapshot(folder: Path) -> Path | None:

@@ -55,7 +55,7 @@ taskmanager.numberOfTaskSlots: {slots}
 # started without Flink's scripts, every part of the TaskManager's memory must be named
 taskmanager.cpu.cores: 2
 taskmanager.memory.framework.heap.size: 96m
-taskmanager.memory.task.heap.size: 672m
+taskmanager.memory.task.heap.size: 416m
 taskmanager.memory.framework.off-heap.size: 96m
 taskmanager.memory.framework.off-heap.batch-shuffle.size: 16m
 taskmanager.memory.task.off-heap.size: 32m
@@ -81,12 +81,12 @@ execution.checkpointing.externalized-checkpoint-retention: RETAIN_ON_CANCELLATIO
 execution.checkpointing.num-retained: 3
 execution.checkpointing.timeout: 5 min
 execution.checkpointing.tolerable-failed-checkpoints: 100
-# state in memory, and at each checkpoint only its changes on disk: see docs/decisions/0008
-state.backend.type: hashmap
-state.changelog.enabled: true
-state.changelog.storage: filesystem
-state.changelog.dstl.dfs.base-path: file://{folder}/changelog
-state.changelog.periodic-materialize.interval: 3 min
+# state on disk, of which a checkpoint writes what is new: see docs/decisions/0008
+state.backend.type: rocksdb
+execution.checkpointing.incremental: true
+# one budget for all slots: an equal share for each would starve the few statements with much state
+state.backend.rocksdb.memory.fixed-per-tm: 256mb
+state.backend.rocksdb.use-bloom-filter: true
 parallelism.default: 1
 classloader.check-leaked-classloader: false
 """
@@ -100,8 +100,6 @@ _QUIET = {
     "org.apache.flink.runtime.checkpoint.CheckpointCoordinator": "WARN",
     # both of a sink's committers report a metric of the same name at every commit
     "org.apache.flink.metrics.MetricGroup": "ERROR",
-    "org.apache.flink.state.changelog": "WARN",
-    "org.apache.flink.changelog": "WARN",
 }
 
 
@@ -147,7 +145,7 @@ def flink_services(settings: LocalSettings, classpath: str) -> list[Service]:
             "taskmanager",
             "Flink TaskManager",
             "org.apache.flink.runtime.taskexecutor.TaskManagerRunner",
-            768,
+            512,
             ["--configDir", str(conf)],
             ready=lambda: "" if flink.slots() else "registration at the JobManager",
         ),

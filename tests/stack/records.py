@@ -38,9 +38,9 @@ def send_payment(settings: Settings, order_id: int, *, amount: float) -> None:
 
 
 def _send(settings: Settings, topic: str, order_id: int, value: dict[str, Any], timestamp_ms: int) -> None:
-    registry = SchemaRegistryClient({"url": f"http://127.0.0.1:{settings.local.registry_port}"})
-    serializer = AvroSerializer(registry, conf={"auto.register.schemas": False, "use.latest.version": True})
+    with SchemaRegistryClient({"url": f"http://127.0.0.1:{settings.local.registry_port}"}) as registry:
+        serializer = AvroSerializer(registry, conf={"auto.register.schemas": False, "use.latest.version": True})
+        payload = serializer(value, SerializationContext(topic, MessageField.VALUE))
     producer = Producer({"bootstrap.servers": f"127.0.0.1:{settings.local.kafka_port}"})
-    payload = serializer(value, SerializationContext(topic, MessageField.VALUE))
     producer.produce(topic, key=str(order_id).encode(), value=payload, timestamp=timestamp_ms)
     assert producer.flush(10) == 0
