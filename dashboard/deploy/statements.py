@@ -81,11 +81,10 @@ class Deployment:
 
     def check(self, name: str) -> list[dict[str, Any]]:
         """The rows that pipeline_sql/checks/<name>.sql finds in the topics as they are now."""
-        text = next(text for check, text in self.pipeline.checks.items() if check == name)
         properties = open_source.session_properties(name, {"execution.runtime-mode": "batch"}, self.addresses)
         with self.flink.session(properties) as session:
             self._create_tables(session, name, bounded=True)
-            result = session.execute(text)
+            result = session.execute(self.pipeline.checks[name])
         return [dict(zip(result.columns, row, strict=True)) for row in result.rows]
 
     def wait_running(self, names: list[str], waits_for: Callable[[str], None], within_seconds: float = 90) -> None:

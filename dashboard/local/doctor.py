@@ -19,7 +19,7 @@ from dashboard.settings import Settings
 _DISK_GB = 2.0
 """Jars, two weeks of history and a day of work."""
 _MEMORY_GB = 3.0
-"""What all programs together take (2.5 GB measured at the default rate), and some air."""
+"""What all programs together take (2.1 GB measured at the default rate, without a viewer), and some air."""
 _GB = 1024**3
 
 

@@ -46,12 +46,6 @@ class Kafka:
         except KafkaException:
             return None
 
-    def topic_names(self) -> set[str]:
-        try:
-            return set(self._admin().list_topics(timeout=_TIMEOUT_SECONDS).topics)
-        except KafkaException as error:
-            raise self._unreachable(error) from error
-
     def create_topics(self, topics: Iterable[Topic]) -> list[str]:
         """Creates the topics that are missing and returns their names; one that exists is left as it is."""
         new = [
