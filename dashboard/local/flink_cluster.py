@@ -84,8 +84,13 @@ execution.checkpointing.tolerable-failed-checkpoints: 100
 # state on disk, of which a checkpoint writes what is new: see docs/decisions/0008
 state.backend.type: rocksdb
 execution.checkpointing.incremental: true
-# one budget for all slots: an equal share for each would starve the few statements with much state
-state.backend.rocksdb.memory.fixed-per-tm: 256mb
+# one budget for all slots: an equal share for each would starve the few statements with much state. As long as
+# managed memory is on, that equal share is what each gets, whatever the next line says.
+state.backend.rocksdb.memory.managed: false
+state.backend.rocksdb.memory.fixed-per-tm: 320mb
+# flushed at every checkpoint anyway; large ones would take the budget that the block cache needs
+state.backend.rocksdb.writebuffer.size: 8mb
+state.backend.rocksdb.compression.per.level: NO_COMPRESSION
 state.backend.rocksdb.use-bloom-filter: true
 parallelism.default: 1
 classloader.check-leaked-classloader: false

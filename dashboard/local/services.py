@@ -5,8 +5,6 @@ from pathlib import Path
 import httpx
 
 from dashboard.local.broker import broker_service
-from dashboard.local.flink_cluster import flink_services
-from dashboard.local.jars import Classpaths
 from dashboard.local.java import python_module
 from dashboard.local.processes import Service
 from dashboard.local.shop.progress import read_progress
@@ -20,9 +18,9 @@ STOP_ORDER = (DASHBOARD, *reversed(SHOP), *reversed(PLATFORM))
 _APP = Path(__file__).parents[1] / "app.py"
 
 
-def platform_services(settings: Settings, classpaths: Classpaths) -> list[Service]:
-    """Kafka, registry and catalog, Flink; writes their configuration."""
-    broker = broker_service(settings.local, classpaths.kafka)
+def storage_services(settings: Settings, kafka_classpath: str) -> list[Service]:
+    """Kafka, registry and catalog: what data and their contracts are kept in; writes their configuration."""
+    broker = broker_service(settings.local, kafka_classpath)
     url = f"http://127.0.0.1:{settings.local.registry_port}"
     registry = Service(
         name="registry",
@@ -33,7 +31,7 @@ def platform_services(settings: Settings, classpaths: Classpaths) -> list[Servic
         ports={settings.local.registry_port: "SALES_LOCAL__REGISTRY_PORT"},
         address=url,
     )
-    return [broker, registry, *flink_services(settings.local, classpaths.flink)]
+    return [broker, registry]
 
 
 def order_feed_service(settings: Settings) -> Service:
