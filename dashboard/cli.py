@@ -17,6 +17,7 @@ from dashboard import verify as verification
 from dashboard.errors import ExitCode, SalesTrendsError
 from dashboard.lifecycle import LocalStack, recorded_window
 from dashboard.local.doctor import examine
+from dashboard.local.services import SUPERVISOR
 from dashboard.narration import Narrator
 from dashboard.settings import Settings, load_settings
 
@@ -132,7 +133,6 @@ def demo(narrator: Narrator, target: str) -> None:
         )
         code = ExitCode.OK
         _watch(stack)
-        code = ExitCode.FAILED
     except KeyboardInterrupt:
         narrator.say("\nStopping. Ctrl-C again ends everything at once; nothing is lost then either.")
     finally:
@@ -140,18 +140,16 @@ def demo(narrator: Narrator, target: str) -> None:
     raise click.exceptions.Exit(code)
 
 
-def _watch(stack: LocalStack) -> None:
-    """Returns when a program of the stack has ended; says when a statement stops running, and why."""
-    told: set[str] = set()
-    while not (ended := stack.ended_services()):
-        troubled = stack.troubled_statements()
-        for name in troubled.keys() - told:
-            stack.narrator.say(f"The statement {name} does not run: {troubled[name]}.", "bold")
-        told = set(troubled)
-        time.sleep(_WATCH_SECONDS)
-    stack.narrator.say(
-        f"\n{', '.join(ended)} ended by itself; its log is {stack.processes.log_file(ended[0])}.", "bold"
-    )
+def _watch(stack: LocalStack) -> NoReturn:
+    """Passes on what the supervisor says, and brings back the supervisor itself."""
+    with stack.processes.log_file(SUPERVISOR).open() as said:
+        said.seek(0, os.SEEK_END)
+        while True:
+            if stack.processes.find(SUPERVISOR) is None:
+                stack.supervise()
+            for line in said:
+                stack.narrator.say(line.rstrip())
+            time.sleep(_WATCH_SECONDS)
 
 
 @commands.command()

@@ -8,7 +8,7 @@ held back, by starting the deduplication last, until the join has read every ord
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -36,6 +36,7 @@ from dashboard.remotes.registry import Registry
 from dashboard.settings import Settings
 
 ORDERS_TOPIC = "shiftleft.public.orders"
+PAYMENTS_TOPIC = "payments"
 _FORMAT_VERSION = 1
 """Of what a stack keeps on disk."""
 _RECORD = "stack.json"
@@ -109,6 +110,8 @@ class LocalStack:
         self.settings = settings
         self.narrator = narrator
         self.processes = ProcessTable(local.home)
+        self.lock = FileLock(local.home / ".lock")
+        """Held by whoever starts or stops parts of the stack."""
         self._launched: list[str] = []
         self.kafka = Kafka(f"127.0.0.1:{local.kafka_port}")
         self.registry = Registry(f"http://127.0.0.1:{local.registry_port}")
@@ -131,6 +134,7 @@ class LocalStack:
 
     def up(self, *, shop: bool = True, page: bool = True) -> None:
         """Starts whatever does not run; what runs is left alone. Raises StackError, DeployError, UnreachableError."""
+        self._stop_supervisor()
         with self._only_one(), self._all_or_nothing():
             self._check_kind()
             classpaths = fetch_jars(self.settings.local.cache, self.narrator)
@@ -158,12 +162,18 @@ class LocalStack:
                 self._start([services.payment_app_service(self.settings)])
             self._wait_for_orders()
             self._start_statements([DEDUPLICATION])
+            self.supervise()
+
+    def supervise(self) -> None:
+        """Starts the supervisor, which from now on brings back what dies."""
+        self.processes.launch(services.supervisor_service(self.settings))
 
     def down(self, *, delete_data: bool = False) -> None:
         """Stops everything in order: shop, statements with a savepoint, programs. What does not run is left out.
 
         `delete_data` also removes topics, tables, state, journals and logs; the downloaded jars stay.
         """
+        self._stop_supervisor()
         with self._only_one():
             if delete_data:
                 self._check_is_ours()
@@ -207,7 +217,8 @@ class LocalStack:
             while text := waits_for():
                 if time.monotonic() > deadline:
                     raise StackError(f"{title}: not reached within {within_seconds:.0f} s, still waiting for {text}.")
-                if dead := [name for name in self._launched if self.processes.find(name) is None]:
+                supervised = self.processes.find(services.SUPERVISOR) is not None
+                if not supervised and (dead := [one for one in self._launched if self.processes.find(one) is None]):
                     raise StackError(
                         f"{title}: {dead[0]} ended meanwhile. Its log ends: {self.processes.log_end(dead[0])}",
                         f"The whole log is {self.processes.log_file(dead[0])}.",
@@ -224,10 +235,6 @@ class LocalStack:
         """How many windows the revenue table in Iceberg holds; 0 before its first commit."""
         snapshot = self.lake.snapshot()
         return snapshot.rows or 0 if snapshot else 0
-
-    def ended_services(self) -> list[str]:
-        """Names of the programs that `up` started or found, and that run no more."""
-        return [name for name in self._launched if self.processes.find(name) is None]
 
     def troubled_statements(self) -> dict[str, str]:
         """Statements that do not run, each with Flink's reason as far as it gives one."""
@@ -262,16 +269,25 @@ class LocalStack:
     def _start_statements(self, names: list[str]) -> None:
         title = f"Statement {names[0]}" if len(names) == 1 else f"{len(names)} Flink statements"
         with self.narrator.step(title) as step, ThreadPoolExecutor(max_workers=3) as pool:
-            for number, _ in enumerate(pool.map(self.deployment.start, names)):
+            for number, _ in enumerate(pool.map(self.start_statement, names)):
                 step.waits_for(f"{number + 1} of {len(names)} submitted")
             self.deployment.wait_running(names, step.waits_for)
+
+    def start_statement(self, name: str) -> None:
+        """Submits one statement unless it lives; the deduplication remembers for as long as it is behind."""
+        unread = self.kafka.oldest_unread(name, PAYMENTS_TOPIC) if name == DEDUPLICATION else None
+        self.deployment.start(name, datetime.now(UTC) - unread if unread else timedelta(0))
+
+    def orders_to_read(self, ends: Mapping[int, int]) -> int:
+        """How many orders the join still has to read up to these ends of the topic's partitions."""
+        read = self.kafka.committed_offsets(JOIN, ORDERS_TOPIC)
+        return sum(max(end - read.get(partition, 0), 0) for partition, end in ends.items())
 
     def _wait_for_orders(self) -> None:
         ends = self.kafka.end_offsets(ORDERS_TOPIC)
 
         def waits_for() -> str:
-            read = self.kafka.committed_offsets(JOIN, ORDERS_TOPIC)
-            left = sum(max(end - read.get(partition, 0), 0) for partition, end in ends.items())
+            left = self.orders_to_read(ends)
             return f"{left:,} orders to read" if left else ""
 
         self.wait_until("The join reads the orders first", waits_for, _CATCH_UP_SECONDS)
@@ -297,12 +313,15 @@ class LocalStack:
         if not (home / _RECORD).exists():
             raise StackError(f"{home} holds no stack of Sales Trends, so nothing in it is deleted.")
 
+    def _stop_supervisor(self) -> None:
+        """Before the lock is taken: it may hold the lock while it repairs something."""
+        self.processes.stop(services.SUPERVISOR, 10)
+
     @contextmanager
     def _only_one(self) -> Iterator[None]:
         self.settings.local.home.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.settings.local.home / ".lock")
         try:
-            with lock.acquire(timeout=0):
+            with self.lock.acquire(timeout=0):
                 yield
         except Timeout as error:
             raise StackError(
@@ -333,7 +352,7 @@ class LocalStack:
         }
         return [
             self._service_status(name, addresses.get(name, ""))
-            for name in (*services.PLATFORM, *services.SHOP, services.DASHBOARD)
+            for name in (*services.PLATFORM, *services.SHOP, services.DASHBOARD, services.SUPERVISOR)
         ]
 
     def _service_status(self, name: str, address: str) -> ServiceStatus:

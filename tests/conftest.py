@@ -15,6 +15,7 @@ from rich.console import Console
 
 from dashboard.lifecycle import LocalStack
 from dashboard.local.processes import HOME_VARIABLE
+from dashboard.local.services import SUPERVISOR
 from dashboard.narration import Narrator
 from dashboard.settings import Settings, load_settings
 
@@ -44,11 +45,11 @@ def free_ports(count: int) -> list[int]:
         return [one.getsockname()[1] for one in bound]
 
 
-def stack_settings(home: Path, **pipeline: object) -> Settings:
+def stack_settings(home: Path, shop: dict[str, object] | None = None, **pipeline: object) -> Settings:
     """Settings of a stack of its own: five days of history, 100 payments a second, a commit to Iceberg a second."""
     return load_settings(
         local={"home": home, **dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))},
-        shop={"history": "120h", "history_payments": 5_000, "rate": 100, "payment_delay": "10s"},
+        shop=shop or {"history": "120h", "history_payments": 5_000, "rate": 100, "payment_delay": "10s"},
         pipeline={"commit_interval": "1s", **pipeline},
     )
 
@@ -67,6 +68,7 @@ def running_stack(settings: Settings) -> Iterator[LocalStack]:
             print(narration.getvalue())  # noqa: T201  # pytest shows it with the failure
             raise
         finally:
+            print(stack.processes.log_end(SUPERVISOR))  # noqa: T201
             try:
                 stack.down()
             finally:

@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import durationpy
+
 from dashboard.deploy import open_source, tableflow
 from dashboard.deploy.open_source import Addresses
 from dashboard.deploy.pipeline import Pipeline
@@ -18,6 +20,7 @@ from dashboard.settings import PipelineSettings
 
 DEDUPLICATION = "unique-payments-maintenance"
 JOIN = "completed-orders-materializer"
+_STATE_TTL = "sql.state-ttl"
 _POLL_SECONDS = 0.2
 
 
@@ -47,8 +50,12 @@ class Deployment:
                 newest.setdefault(job.name, job)
         return newest
 
-    def start(self, name: str) -> None:
-        """Submits a statement that has no live job, from its newest savepoint or checkpoint if it has one."""
+    def start(self, name: str, behind: timedelta = timedelta(0)) -> None:
+        """Submits a statement that has no live job, from its newest savepoint or checkpoint if it has one.
+
+        `behind` is the age of the oldest record it has not read. State is forgotten by the clock, also while nothing
+        runs: what is resumed is kept that much longer, so that the statement still knows what it knew then.
+        """
         job = self.jobs().get(name)
         if job is not None and not job.ended:
             return
@@ -65,6 +72,8 @@ class Deployment:
             properties["execution.state-recovery.path"] = newest_state.as_uri()
         statement = next((one for one in self.pipeline.statements if one.name == name), None)
         properties |= statement.properties if statement else {}
+        if newest_state is not None and _STATE_TTL in properties:
+            properties[_STATE_TTL] = _longer(properties[_STATE_TTL], behind)
         with self.flink.session(open_source.session_properties(name, properties, self.addresses)) as session:
             self._create_tables(session, name)
             if topic is not None:
@@ -202,6 +211,11 @@ def newest_snapshot(folder: Path) -> Path | None:
 def _type(type_: str, nullable: object) -> str:
     plain = type_.replace(" *ROWTIME*", "").replace(" NOT NULL", "")
     return plain if nullable in (True, "TRUE") else f"{plain} NOT NULL"
+
+
+def _longer(duration: str, by: timedelta) -> str:
+    """A duration as Flink writes them, such as `1 h`, made longer."""
+    return _milliseconds(durationpy.from_str(duration.replace(" ", "")) + by)
 
 
 def _milliseconds(duration: timedelta) -> str:

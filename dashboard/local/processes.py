@@ -72,6 +72,10 @@ class ProcessTable:
             pass
         return None
 
+    def died(self) -> list[str]:
+        """Names of the services that run no more though nobody stopped them."""
+        return [record.stem for record in sorted(self._run.glob("*.json")) if self.find(record.stem) is None]
+
     def launch(self, service: Service) -> None:
         """Starts a service unless it runs, without waiting for it.
 
@@ -127,8 +131,8 @@ class ProcessTable:
             if not self._ended(process, deadline):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
-        for name, process in running.items():
-            if self._ended(process, time.monotonic() + _KILL_SECONDS):
+        for name in names:
+            if name not in running or self._ended(running[name], time.monotonic() + _KILL_SECONDS):
                 (self._run / f"{name}.json").unlink(missing_ok=True)
 
     def log_end(self, name: str) -> str:

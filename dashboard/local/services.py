@@ -13,7 +13,8 @@ from dashboard.settings import Settings
 PLATFORM = ("kafka", "registry", "jobmanager", "taskmanager", "gateway")
 SHOP = ("order-feed", "payment-app")
 DASHBOARD = "dashboard"
-STOP_ORDER = (DASHBOARD, *reversed(SHOP), *reversed(PLATFORM))
+SUPERVISOR = "supervisor"
+STOP_ORDER = (SUPERVISOR, DASHBOARD, *reversed(SHOP), *reversed(PLATFORM))
 
 _APP = Path(__file__).parents[1] / "app.py"
 
@@ -80,6 +81,17 @@ def dashboard_service(settings: Settings) -> Service:
         ready=lambda: "" if _answers(f"{url}/_stcore/health") else "its health page",
         ports={settings.web.port: "SALES_WEB__PORT"},
         address=url,
+    )
+
+
+def supervisor_service(settings: Settings) -> Service:
+    """Last to start and first to stop: it would bring back what a command stops."""
+    return Service(
+        name=SUPERVISOR,
+        title="Supervisor",
+        command=python_module("dashboard.supervisor"),
+        environment=settings.as_environment(),
+        ready=lambda: "",
     )
 
 

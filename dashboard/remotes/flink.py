@@ -131,6 +131,19 @@ class Flink:
         entries = history.get("entries", [])
         return _root_cause(entries[0]["stacktrace"]) if entries else ""
 
+    def failed_commits(self, job_id: str) -> int:
+        """How many prepared transactions a job's sinks could not commit since it last (re)started: their data is lost.
+
+        Flink itself only counts them and goes on.
+        """
+        lost = 0
+        for vertex in _call(self._rest, "GET", f"/jobs/{job_id}")["vertices"]:
+            path = f"/jobs/{job_id}/vertices/{vertex['id']}/metrics"
+            names = [one["id"] for one in _call(self._rest, "GET", path) if one["id"].endswith(".failedCommittables")]
+            if names:
+                lost += sum(int(one["value"]) for one in _call(self._rest, "GET", path, params={"get": ",".join(names)}))
+        return lost
+
     def stop_with_savepoint(self, job_id: str, folder: str, within_seconds: float) -> str:
         """Stops a job after a savepoint and returns the savepoint's address.
 
@@ -155,7 +168,7 @@ class Flink:
         _call(self._rest, "PATCH", f"/jobs/{job_id}", params={"mode": "cancel"})
 
 
-def _call(client: httpx.Client, method: str, path: str, **request: Any) -> dict[str, Any]:
+def _call(client: httpx.Client, method: str, path: str, **request: Any) -> Any:
     try:
         # result pages are named by their whole path, version included
         response = client.request(method, path.removeprefix("/v3"), **request)

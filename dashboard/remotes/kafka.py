@@ -1,9 +1,11 @@
-"""Kafka's admin side: cluster id, topics, and how far a consumer group has come. Nothing else here reads records."""
+"""Kafka's admin side: cluster id, topics, how far a consumer group has come, and how old what it has not read is."""
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]  # not in __all__
 
 from dashboard.errors import DeployError, UnreachableError
@@ -73,7 +75,7 @@ class Kafka:
             answers = admin.list_offsets(latest, request_timeout=_TIMEOUT_SECONDS)
             return {at.partition: future.result().offset for at, future in answers.items()}
         except KafkaException as error:
-            raise self._unreachable(error) from error
+            raise self._unreachable(error.args[0].str()) from error
 
     def committed_offsets(self, group: str, topic: str) -> dict[int, int]:
         """The offset up to which a group has committed each partition; partitions without a commit are left out."""
@@ -82,11 +84,41 @@ class Kafka:
             request = [ConsumerGroupTopicPartitions(group)]
             answer = admin.list_consumer_group_offsets(request, request_timeout=_TIMEOUT_SECONDS)[group].result()
         except KafkaException as error:
-            raise self._unreachable(error) from error
+            raise self._unreachable(error.args[0].str()) from error
         return {at.partition: at.offset for at in answer.topic_partitions if at.topic == topic and at.offset >= 0}
 
-    def _unreachable(self, error: KafkaException) -> UnreachableError:
+    def oldest_unread(self, group: str, topic: str) -> datetime | None:
+        """The timestamp (UTC) of the oldest record that a group has not committed; None when it has read them all."""
+        ends, read = self.end_offsets(topic), self.committed_offsets(group, topic)
+        places = [TopicPartition(topic, one, read.get(one, 0)) for one, end in ends.items() if read.get(one, 0) < end]
+        oldest: dict[int, int] = {}
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "group.id": "sales-trends",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "queued.max.messages.kbytes": 1024,
+                "log_level": 0,
+            }
+        )
+        deadline = time.monotonic() + _TIMEOUT_SECONDS
+        try:
+            consumer.assign(places)
+            while len(oldest) < len(places):
+                if time.monotonic() > deadline:
+                    raise self._unreachable("no record came in time")
+                message = consumer.poll(0.5)
+                if message is not None and message.error() is None:
+                    oldest.setdefault(message.partition() or 0, message.timestamp()[1])
+        except KafkaException as error:
+            raise self._unreachable(error.args[0].str()) from error
+        finally:
+            consumer.close()
+        return datetime.fromtimestamp(min(oldest.values()) / 1000, UTC) if oldest else None
+
+    def _unreachable(self, reason: str) -> UnreachableError:
         return UnreachableError(
-            f"Kafka at {self.bootstrap} did not answer: {error.args[0].str()}.",
+            f"Kafka at {self.bootstrap} did not answer: {reason}.",
             "`sales-trends status` shows what runs; `sales-trends up` starts it.",
         )

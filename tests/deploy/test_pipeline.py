@@ -34,7 +34,7 @@ def test_statements_come_in_the_order_of_their_numbers_and_lose_them_in_their_na
 def test_the_deduplication_alone_has_a_state_ttl() -> None:
     properties = {one.name: dict(one.properties) for one in load_pipeline(PipelineSettings()).statements}
     assert {name: held for name, held in properties.items() if held} == {
-        "unique-payments-maintenance": {"sql.state-ttl": "1 hour"}
+        "unique-payments-maintenance": {"sql.state-ttl": "1 h"}
     }
 
 

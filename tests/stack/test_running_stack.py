@@ -14,26 +14,15 @@ from dashboard.deploy.statements import DEDUPLICATION, JOIN
 from dashboard.lifecycle import LocalStack
 from dashboard.local.broker import CLUSTER_ID
 from dashboard.local.shop.progress import read_progress
-from dashboard.verify import Verification, verify
 from tests.conftest import eventually, processes_of, running_stack, stack_settings
 from tests.stack.records import send_order, send_payment
+from tests.stack.waiting import verified_until
 
 pytestmark = pytest.mark.stack
 
 
 def iceberg_table(stack: LocalStack, topic: str) -> Table:
     return load_catalog("lake", type="rest", uri=stack.lake.uri).load_table((CLUSTER_ID, topic))
-
-
-def verified_until(stack: LocalStack, moment: datetime) -> Verification:
-    """The first verification that reaches `moment`; one that finds a fault ends the wait."""
-
-    def reaches() -> Verification | None:
-        found = verify(stack.settings, stack.lake)
-        assert found.ok or not found.compared, "\n".join(found.lines())
-        return found if found.closed_until and found.closed_until >= moment else None
-
-    return eventually(reaches, within_seconds=180)
 
 
 def test_every_closed_window_is_right_to_the_cent_and_late_payments_are_left_out(stack: LocalStack) -> None:

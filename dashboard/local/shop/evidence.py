@@ -12,7 +12,7 @@ from dashboard.local.shop.payment_journal import payment_journal_path
 from dashboard.local.shop.settlement import Sent, Settlement, settle
 from dashboard.local.shop.topics import ORDERS, PAYMENTS, Found, bootstrap, read_from
 from dashboard.local.shop.wire import orderid_of
-from dashboard.local.shop.worker import Stop
+from dashboard.local.worker import Stop
 from dashboard.settings import LocalSettings
 
 _READ_SECONDS = 60.0

@@ -18,7 +18,7 @@ from dashboard.local.shop.settlement import settle
 from dashboard.local.shop.shape import past_orders
 from dashboard.local.shop.topics import ORDERS, bootstrap, read_from, topic_ends, wait_for_topic
 from dashboard.local.shop.wire import Refused, Wire, orderid_of, registry_client, wait_for_schemas
-from dashboard.local.shop.worker import Stop, now_ms, run_process
+from dashboard.local.worker import Stop, now_ms, run_process
 from dashboard.settings import Settings, ShopSettings
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 from dashboard.errors import StackError
 from dashboard.local.shop.journal import End
 from dashboard.local.shop.topics import REPEAT_SECONDS, client_settings, narrate_outages
-from dashboard.local.shop.worker import Interrupted, Stop
+from dashboard.local.worker import Interrupted, Stop
 
 log = logging.getLogger(__name__)
 

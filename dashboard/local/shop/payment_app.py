@@ -32,7 +32,7 @@ from dashboard.local.shop.topics import (
     wait_for_topic,
 )
 from dashboard.local.shop.wire import Reader, Wire, milliseconds, registry_client, wait_for_schemas
-from dashboard.local.shop.worker import Interrupted, Stop, now_ms, run_process
+from dashboard.local.worker import Interrupted, Stop, now_ms, run_process
 from dashboard.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from pathlib import Path
 from dashboard.local.shop.journal import facts_of, reading, running_pid
 from dashboard.local.shop.order_journal import FIRST_ORDER_ID, order_journal_path
 from dashboard.local.shop.payment_journal import payment_journal_path
-from dashboard.local.shop.worker import now_ms
+from dashboard.local.worker import now_ms
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 
 from dashboard.errors import ReadError, UnreachableError
 from dashboard.local.shop.journal import End
-from dashboard.local.shop.worker import Interrupted, Stop
+from dashboard.local.worker import Interrupted, Stop
 from dashboard.settings import LocalSettings
 
 ORDERS, PAYMENTS = "shiftleft.public.orders", "payments"

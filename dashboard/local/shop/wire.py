@@ -18,7 +18,7 @@ from fastavro.types import Schema
 from httpx2 import HTTPError
 
 from dashboard.errors import ContractError, UnreachableError
-from dashboard.local.shop.worker import Interrupted, Stop
+from dashboard.local.worker import Interrupted, Stop
 from dashboard.settings import LocalSettings
 
 log = logging.getLogger(__name__)

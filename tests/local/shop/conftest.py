@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 
-from dashboard.local.shop.worker import Interrupted, Stop
+from dashboard.local.worker import Interrupted, Stop
 from dashboard.settings import LocalSettings, PipelineSettings, Settings, ShopSettings
 
 CONTRACTS = Path(__file__).parents[3] / "pipeline_sql" / "contracts"

@@ -8,7 +8,7 @@ from dashboard.local.shop import evidence
 from dashboard.local.shop.evidence import gather_evidence
 from dashboard.local.shop.order_journal import OrderJournal, PastPlan
 from dashboard.local.shop.payment_journal import Counters, PaymentJournal, Row
-from dashboard.local.shop.worker import now_ms
+from dashboard.local.worker import now_ms
 from dashboard.settings import Settings
 
 OLD = 1_795_300_000_000

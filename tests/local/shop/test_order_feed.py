@@ -10,7 +10,7 @@ from dashboard.local.shop.order_feed import plan_past, work
 from dashboard.local.shop.order_journal import OrderJournal
 from dashboard.local.shop.progress import read_progress
 from dashboard.local.shop.wire import orderid_of
-from dashboard.local.shop.worker import now_ms
+from dashboard.local.worker import now_ms
 from dashboard.settings import Settings, ShopSettings
 
 ORDERS = "shiftleft.public.orders"

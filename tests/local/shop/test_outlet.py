@@ -7,7 +7,7 @@ from dashboard.errors import ReadError
 from dashboard.local.shop.journal import End
 from dashboard.local.shop.outlet import Outlet, Record
 from dashboard.local.shop.topics import read_from, topic_ends, wait_for_topic
-from dashboard.local.shop.worker import Interrupted
+from dashboard.local.worker import Interrupted
 
 NEVER = threading.Event()
 ALWAYS = threading.Event()

@@ -31,7 +31,7 @@ from dashboard.local.shop.journal import reading
 from dashboard.local.shop.payment_journal import DUPLICATE, FIRST, LATE, PaymentJournal, payment_journal_path
 from dashboard.local.shop.progress import read_progress
 from dashboard.local.shop.truth import reckon
-from dashboard.local.shop.worker import now_ms
+from dashboard.local.worker import now_ms
 from dashboard.settings import Settings
 
 CONTRACTS = Path(__file__).parents[3] / "pipeline_sql" / "contracts"

@@ -4,7 +4,7 @@ from pathlib import Path
 from dashboard.local.shop.order_journal import OrderJournal, PastPlan
 from dashboard.local.shop.payment_journal import FIRST, Counters, PaymentJournal, Pending, Row
 from dashboard.local.shop.progress import ShopProgress, read_progress
-from dashboard.local.shop.worker import now_ms
+from dashboard.local.worker import now_ms
 
 
 def test_before_the_first_start_there_is_no_progress(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from dashboard.local.shop.wire import (
     wait_for_schemas,
     without_cards,
 )
-from dashboard.local.shop.worker import Interrupted
+from dashboard.local.worker import Interrupted
 
 ORDERS = "shiftleft.public.orders"
 NEVER = threading.Event()

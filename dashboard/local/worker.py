@@ -1,4 +1,4 @@
-"""What both of the shop's processes need: a way to be told to end, log lines, and an exit code."""
+"""What our own long-running processes need: a way to be told to end, log lines, and an exit code."""
 
 import logging
 import signal
@@ -52,7 +52,8 @@ def configure_log() -> None:
     handler.setFormatter(formatter)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     # one line a request is too many
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    for client in ("httpx", "httpx2"):
+        logging.getLogger(client).setLevel(logging.WARNING)
 
 
 def now_ms() -> int:

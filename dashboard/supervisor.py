@@ -1,0 +1,196 @@
+"""Brings back what dies (`python -m dashboard.supervisor`): programs that ended or hang, statements that are gone.
+
+It looks every second, holds the stack's lock while it repairs, and says what it did in its log, one line an event.
+The one rule that keeps the numbers right while parts come back is that of every start: payments are held back, by
+cancelling the deduplication, whenever the join does not run, until the join has read the orders that came meanwhile.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+from filelock import Timeout
+
+from dashboard.deploy.statements import DEDUPLICATION, JOIN
+from dashboard.errors import SalesTrendsError
+from dashboard.lifecycle import ORDERS_TOPIC, LocalStack
+from dashboard.local import services
+from dashboard.local.flink_cluster import flink_services
+from dashboard.local.jars import fetch_jars
+from dashboard.local.processes import Service
+from dashboard.local.worker import Stop, run_process
+from dashboard.narration import Narrator, Step
+from dashboard.remotes.flink import Job
+from dashboard.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_LOOK_SECONDS = 1.0
+_PROBE_SECONDS = 10.0
+HUNG_SECONDS = 45.0
+"""A program that runs and does not answer for this long is ended and started anew."""
+_LONGEST_PAUSE_SECONDS = 60.0
+
+
+class Supervisor:
+    """Watches one stack; `look` is one round."""
+
+    def __init__(self, stack: LocalStack) -> None:
+        self._stack = stack
+        self._processes = stack.processes
+        settings = stack.settings
+        classpaths = fetch_jars(settings.local.cache, stack.narrator)
+        everything = [
+            *services.storage_services(settings, classpaths.kafka),
+            *flink_services(settings.local, classpaths.flink),
+            services.order_feed_service(settings),
+            services.payment_app_service(settings),
+            services.dashboard_service(settings),
+        ]
+        self._services = {service.name: service for service in everything}
+        self._step = Step("", stack.narrator.console, None)
+        self._silent_since: dict[str, float] = {}
+        self._probed = time.monotonic()
+        self._failures = 0
+        self._not_before = 0.0
+        self._orders_end: dict[int, int] | None = None
+        """Where the join's reading must have come to before payments follow; None while the deduplication runs."""
+        self._told: dict[str, str] = {}
+
+    def look(self) -> None:
+        """Repairs what needs it, unless a command is at work or the last repair failed a moment ago."""
+        if time.monotonic() < self._not_before:
+            return
+        try:
+            with self._stack.lock.acquire(timeout=0):
+                self._end_hung()
+                self._bring_back_programs()
+                self._bring_back_statements()
+        except Timeout:
+            return
+        except SalesTrendsError as error:
+            self._failures += 1
+            pause = min(2.0**self._failures, _LONGEST_PAUSE_SECONDS)
+            self._not_before = time.monotonic() + pause
+            log.warning("%s Next try in %.0f s.", error, pause)
+        else:
+            self._failures = 0
+
+    def _end_hung(self) -> None:
+        """Ends programs that exist but do not answer, so that they are brought back like dead ones."""
+        now = time.monotonic()
+        if now - self._probed < _PROBE_SECONDS:
+            return
+        self._probed = now
+        for name, service in self._services.items():
+            process = self._processes.find(name)
+            if process is None or not (reason := _silence(service, process)):
+                self._silent_since.pop(name, None)
+                continue
+            since = self._silent_since.setdefault(name, now)
+            if now - since >= HUNG_SECONDS:
+                log.warning("%s does not answer since %.0f s (%s); it is ended.", service.title, now - since, reason)
+                process.kill()
+                psutil.wait_procs([process], timeout=10)
+                self._silent_since.pop(name)
+
+    def _bring_back_programs(self) -> None:
+        died = [name for name in self._services if name in self._processes.died()]
+        if not died:
+            return
+        log.warning("Ended: %s.", ", ".join(self._services[name].title for name in died))
+        if "jobmanager" in died and "taskmanager" not in died:
+            # it would look for its JobManager for up to half a minute, and hold tasks that nobody owns
+            self._processes.stop("taskmanager", 0)
+            died.insert(died.index("jobmanager") + 1, "taskmanager")
+        elif "taskmanager" in died and "jobmanager" not in died:
+            self._hold_payments_back()
+        for name in died:
+            self._processes.launch(self._services[name])
+        for name in died:
+            if name not in services.SHOP:
+                with _timed(self._services[name].title):
+                    self._processes.wait_ready(self._services[name], self._step)
+
+    def _bring_back_statements(self) -> None:
+        if self._processes.find("jobmanager") is None or self._processes.find("gateway") is None:
+            return
+        deployment = self._stack.deployment
+        jobs = deployment.jobs()
+        self._tell_of_troubles(jobs)
+        for name in deployment.statement_names:
+            if name != DEDUPLICATION and _gone(jobs.get(name)):
+                with _timed(f"Statement {name}"):
+                    self._stack.start_statement(name)
+        join, deduplication = jobs.get(JOIN), jobs.get(DEDUPLICATION)
+        if join is None or not join.running:
+            if not _gone(deduplication):
+                self._hold_payments_back()
+        elif _gone(deduplication):
+            self._let_payments_follow()
+
+    def _hold_payments_back(self) -> None:
+        log.info("Payments are held back until the join has read the orders.")
+        self._orders_end = None
+        self._stack.deployment.cancel(DEDUPLICATION)
+
+    def _let_payments_follow(self) -> None:
+        if self._orders_end is None:
+            self._orders_end = self._stack.kafka.end_offsets(ORDERS_TOPIC)
+        if self._stack.orders_to_read(self._orders_end) == 0:
+            with _timed(f"Statement {DEDUPLICATION}"):
+                self._stack.start_statement(DEDUPLICATION)
+            self._orders_end = None
+
+    def _tell_of_troubles(self, jobs: dict[str, Job]) -> None:
+        """Says once why a statement fails, and once that it runs again."""
+        for name, job in jobs.items():
+            if job.running:
+                if self._told.pop(name, None):
+                    log.info("The statement %s runs.", name)
+            elif job.state in ("RESTARTING", "FAILED", "FAILING"):
+                reason = self._stack.deployment.flink.job_failure(job.id)
+                if self._told.get(name) != reason:
+                    self._told[name] = reason
+                    log.warning("The statement %s does not run: %s.", name, reason or f"it is {job.state}")
+
+
+def _gone(job: Job | None) -> bool:
+    return job is None or job.ended
+
+
+def _silence(service: Service, process: psutil.Process) -> str:
+    """What a program does not do; empty when it answers. The shop's have nothing to ask, but may be stopped."""
+    try:
+        if process.status() == psutil.STATUS_STOPPED:
+            return "it is stopped"
+    except psutil.NoSuchProcess:
+        return ""
+    return "" if service.name in services.SHOP else service.ready()
+
+
+@contextmanager
+def _timed(title: str) -> Iterator[None]:
+    started = time.monotonic()
+    yield
+    log.info("%s: back after %.1f s.", title, time.monotonic() - started)
+
+
+def work(settings: Settings, stop: Stop) -> None:
+    narrator = Narrator()
+    narrator.go_quiet()
+    supervisor = Supervisor(LocalStack(settings, narrator))
+    log.info("Watching the stack in %s.", settings.local.home)
+    while not stop.is_set():
+        supervisor.look()
+        stop.wait(_LOOK_SECONDS)
+
+
+def main() -> int:
+    return run_process(work)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
