@@ -138,7 +138,9 @@ class LocalStack:
         with self._only_one(), self._all_or_nothing():
             self._check_kind()
             classpaths = fetch_jars(self.settings.local.cache, self.narrator)
-            flink_ran = self.processes.find("taskmanager") is not None
+            if self.processes.find("jobmanager") and not self.processes.find("taskmanager"):
+                # before Flink brings it back by itself: after a longer pause payments must wait for the orders
+                self.deployment.cancel(DEDUPLICATION)
             flink = flink_services(self.settings.local, classpaths.flink)
             # side by side: on two cores the programs start faster together than one after the other
             self._launch(flink)
@@ -152,9 +154,6 @@ class LocalStack:
             self._wait_ready(flink)
             if page:
                 self._start([services.dashboard_service(self.settings)])
-            if not flink_ran:
-                # after a longer death of the TaskManager it must wait for the orders like at any start
-                self.deployment.cancel(DEDUPLICATION)
             others = [name for name in self.deployment.statement_names if name != DEDUPLICATION]
             self._start_statements(others)
             self._wait_ready(feed)
@@ -272,6 +271,11 @@ class LocalStack:
             for number, _ in enumerate(pool.map(self.start_statement, names)):
                 step.waits_for(f"{number + 1} of {len(names)} submitted")
             self.deployment.wait_running(names, step.waits_for)
+
+    def lost_transactions(self) -> dict[str, int]:
+        """Of each running statement: how many prepared transactions it could not commit when it came back."""
+        jobs = self.deployment.jobs().items()
+        return {name: self.deployment.flink.failed_commits(job.id) for name, job in jobs if job.running}
 
     def start_statement(self, name: str) -> None:
         """Submits one statement unless it lives; the deduplication remembers for as long as it is behind."""

@@ -58,6 +58,7 @@ class Supervisor:
         self._orders_end: dict[int, int] | None = None
         """Where the join's reading must have come to before payments follow; None while the deduplication runs."""
         self._told: dict[str, str] = {}
+        self._lost: dict[str, int] = {}
 
     def look(self) -> None:
         """Repairs what needs it, unless a command is at work or the last repair failed a moment ago."""
@@ -65,7 +66,7 @@ class Supervisor:
             return
         try:
             with self._stack.lock.acquire(timeout=0):
-                self._end_hung()
+                self._probe()
                 self._bring_back_programs()
                 self._bring_back_statements()
         except Timeout:
@@ -78,12 +79,29 @@ class Supervisor:
         else:
             self._failures = 0
 
-    def _end_hung(self) -> None:
-        """Ends programs that exist but do not answer, so that they are brought back like dead ones."""
+    def _probe(self) -> None:
+        """What is too dear to ask every second."""
         now = time.monotonic()
-        if now - self._probed < _PROBE_SECONDS:
+        if now - self._probed >= _PROBE_SECONDS:
+            self._probed = now
+            self._tell_of_losses()
+            self._end_hung(now)
+
+    def _tell_of_losses(self) -> None:
+        if self._processes.find("jobmanager") is None:
             return
-        self._probed = now
+        for name, lost in self._stack.lost_transactions().items():
+            if lost > self._lost.get(name, 0):
+                log.error(
+                    "The statement %s lost %d transactions that Kafka gave up while it was away: windows of that time "
+                    "are wrong. `sales-trends verify` lists them; `down --delete-data`, then `up`, builds all anew.",
+                    name,
+                    lost,
+                )
+            self._lost[name] = lost
+
+    def _end_hung(self, now: float) -> None:
+        """Ends programs that exist but do not answer, so that they are brought back like dead ones."""
         for name, service in self._services.items():
             process = self._processes.find(name)
             if process is None or not (reason := _silence(service, process)):

@@ -55,14 +55,14 @@ def stack_settings(home: Path, shop: dict[str, object] | None = None, **pipeline
 
 
 @contextmanager
-def running_stack(settings: Settings) -> Iterator[LocalStack]:
+def running_stack(settings: Settings, *, shop: bool = True) -> Iterator[LocalStack]:
     """A started stack, without a dashboard; afterwards nothing of it runs."""
     narration = StringIO()
     stack = LocalStack(settings, Narrator(Console(file=narration, width=120)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", _ZONE)
         try:
-            stack.up(page=False)
+            stack.up(shop=shop, page=False)
             yield stack
         except BaseException:
             print(narration.getvalue())  # noqa: T201  # pytest shows it with the failure

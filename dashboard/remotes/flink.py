@@ -141,7 +141,9 @@ class Flink:
             path = f"/jobs/{job_id}/vertices/{vertex['id']}/metrics"
             names = [one["id"] for one in _call(self._rest, "GET", path) if one["id"].endswith(".failedCommittables")]
             if names:
-                lost += sum(int(one["value"]) for one in _call(self._rest, "GET", path, params={"get": ",".join(names)}))
+                lost += sum(
+                    int(one["value"]) for one in _call(self._rest, "GET", path, params={"get": ",".join(names)})
+                )
         return lost
 
     def stop_with_savepoint(self, job_id: str, folder: str, within_seconds: float) -> str:

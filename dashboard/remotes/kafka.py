@@ -8,9 +8,13 @@ from datetime import UTC, datetime
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]  # not in __all__
 
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
+
 from dashboard.errors import DeployError, UnreachableError
 
 _TIMEOUT_SECONDS = 10
+_RETRY_SECONDS = 0.2
+_LOADING = (KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR)
 
 
 @dataclass(frozen=True)
@@ -80,9 +84,19 @@ class Kafka:
     def committed_offsets(self, group: str, topic: str) -> dict[int, int]:
         """The offset up to which a group has committed each partition; partitions without a commit are left out."""
         admin = self._admin()
+        # a broker that has just started is still reading what groups have committed, and says so
+        loading = Retrying(
+            retry=retry_if_exception(_is_loading),
+            stop=stop_after_delay(_TIMEOUT_SECONDS),
+            wait=wait_fixed(_RETRY_SECONDS),
+            reraise=True,
+        )
         try:
-            request = [ConsumerGroupTopicPartitions(group)]
-            answer = admin.list_consumer_group_offsets(request, request_timeout=_TIMEOUT_SECONDS)[group].result()
+            answer = loading(
+                lambda: admin.list_consumer_group_offsets(
+                    [ConsumerGroupTopicPartitions(group)], request_timeout=_TIMEOUT_SECONDS
+                )[group].result()
+            )
         except KafkaException as error:
             raise self._unreachable(error.args[0].str()) from error
         return {at.partition: at.offset for at in answer.topic_partitions if at.topic == topic and at.offset >= 0}
@@ -122,3 +136,7 @@ class Kafka:
             f"Kafka at {self.bootstrap} did not answer: {reason}.",
             "`sales-trends status` shows what runs; `sales-trends up` starts it.",
         )
+
+
+def _is_loading(error: BaseException) -> bool:
+    return isinstance(error, KafkaException) and error.args[0].code() in _LOADING
