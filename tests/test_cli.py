@@ -1,7 +1,6 @@
 """The command as a shell sees it: exit codes, what goes to stdout, and what it refuses to do."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -11,41 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import free_ports
-
-_PORTS = (
-    "SALES_LOCAL__KAFKA_PORT",
-    "SALES_LOCAL__KAFKA_CONTROLLER_PORT",
-    "SALES_LOCAL__REGISTRY_PORT",
-    "SALES_LOCAL__FLINK_PORT",
-    "SALES_LOCAL__FLINK_RPC_PORT",
-    "SALES_LOCAL__GATEWAY_PORT",
-    "SALES_WEB__PORT",
-)
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SALES_")}
-    ports = dict(zip(_PORTS, map(str, free_ports(len(_PORTS))), strict=True))
-    return kept | ports | {"SALES_LOCAL__HOME": str(tmp_path / "home")}
-
-
-def run(environment: dict[str, str], *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "dashboard", *words],
-        env=environment,
-        input=typed,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
-def one_line(result: subprocess.CompletedProcess[str]) -> str:
-    assert "Traceback" not in result.stderr
-    return " ".join(result.stderr.split())
+from tests.commands import one_line, run
 
 
 @pytest.mark.parametrize("words", [["nonsense"], ["status", "--nonsense"], ["up", "--target", "mars"]])

@@ -13,6 +13,7 @@ from dashboard.settings import Settings
 PLATFORM = ("kafka", "registry", "jobmanager", "taskmanager", "gateway")
 SHOP = ("order-feed", "payment-app")
 DASHBOARD = "dashboard"
+NAMES = (*PLATFORM, *SHOP, DASHBOARD)
 STOP_ORDER = (DASHBOARD, *reversed(SHOP), *reversed(PLATFORM))
 
 _APP = Path(__file__).parents[1] / "app.py"

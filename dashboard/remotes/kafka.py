@@ -46,6 +46,14 @@ class Kafka:
         except KafkaException:
             return None
 
+    def topic_names(self, timeout_seconds: float = _TIMEOUT_SECONDS) -> set[str]:
+        """Names of all topics, Kafka's own included."""
+        admin = self._admin()
+        try:
+            return set(admin.list_topics(timeout=timeout_seconds).topics)
+        except KafkaException as error:
+            raise self._unreachable(error) from error
+
     def create_topics(self, topics: Iterable[Topic]) -> list[str]:
         """Creates the topics that are missing and returns their names; one that exists is left as it is."""
         new = [
