@@ -45,8 +45,10 @@ def main() -> NoReturn:
     """Runs the command and ends the process with its exit code."""
     # a closed terminal or a service manager's stop is answered like Ctrl-C: everything ends in order; Ctrl-C itself is
     # named too, because a shell that starts a command in the background makes it ignore that
-    for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signal_number, _interrupt)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        # a system that has not all of them is refused later, in words
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupt)
     # no proxy leads to this machine's own loopback address; children take this over
     for variable in ("NO_PROXY", "no_proxy"):
         os.environ[variable] = ",".join(filter(None, (os.environ.get(variable), "127.0.0.1", "localhost")))
@@ -70,15 +72,21 @@ def main() -> NoReturn:
         # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.OK
-    except OSError as error:
-        narrator.say(f"{error.filename or 'A file or an address'} cannot be used: {error.strerror or error}.", "bold")
-        narrator.say(f"`sales-trends doctor` checks the machine. The details are in {save_trace(error)}.")
-        code = ExitCode.FAILED
     except Exception as error:
-        narrator.say(f"This is a fault of Sales Trends itself: {type(error).__name__}.", "bold")
-        narrator.say(f"Please report it with {save_trace(error)}; `sales-trends status` shows what runs.")
+        _say_unforeseen(narrator, error)
         code = ExitCode.FAILED
     sys.exit(code or 0)
+
+
+def _say_unforeseen(narrator: Narrator, error: Exception) -> None:
+    """One sentence and where the trace is, for an error that no part of the program has words for."""
+    trace = save_trace(error)
+    if isinstance(error, OSError) and error.filename:
+        narrator.say(f"{error.filename} cannot be used: {error.strerror}.", "bold")
+        narrator.say(f"`sales-trends doctor` checks the machine; the details are in {trace}.")
+    else:
+        narrator.say(f"This is a fault of Sales Trends itself: {type(error).__name__}.", "bold")
+        narrator.say(f"Please report it with {trace}; `sales-trends status` shows what runs.")
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:
@@ -243,8 +251,10 @@ def _service_cells(service: ServiceStatus) -> list[str]:
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on, until Ctrl-C.")
 @click.pass_obj
 def logs(_narrator: Narrator, target: str, service: str, lines: int, follow: bool) -> None:
-    """Show the end of a program's log: kafka, registry, jobmanager, taskmanager, gateway, order-feed, payment-app or
-    dashboard."""
+    """Show the end of the log of one program.
+
+    SERVICE is kafka, registry, jobmanager, taskmanager, gateway, order-feed, payment-app or dashboard.
+    """
     path = load_settings(target=target).local.home / "logs" / f"{service}.log"
     try:
         with log_file.opened(path) as log:

@@ -211,7 +211,7 @@ def test_a_platform_without_java_is_refused_before_anything_is_downloaded(
 
 
 def test_a_system_that_is_not_supported_is_refused(environment: dict[str, str], home: Path) -> None:
-    windows = "import platform; platform.system = lambda: 'Windows'"
+    windows = "import platform, signal; platform.system = lambda: 'Windows'; del signal.SIGHUP"
     assert "no Java runtime for Windows" in refusal(run_patched(environment, "up", before=windows), home)
 
 
