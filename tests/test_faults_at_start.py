@@ -35,6 +35,8 @@ FAKE_JAVA = """\
 import signal, sys, time
 behaviour = {behaviour!r}
 if "kafka.tools.StorageTool" in sys.argv:
+    if behaviour == "formats for ever":
+        time.sleep(300)
     sys.exit("no space left" if behaviour == "cannot format" else 0)
 if "kafka.Kafka" in sys.argv:
     if behaviour == "dies":
@@ -135,6 +137,17 @@ def test_a_foreign_broker_on_our_port_is_known_by_its_cluster_id(environment: di
     assert not (home / "run").exists()
 
 
+def test_the_broker_of_another_stack_is_known_too(environment: dict[str, str], home: Path) -> None:
+    other = Producer({"test.mock.num.brokers": 1, "log_level": 0})
+    answer = other.list_topics(timeout=10)
+    (broker,) = answer.brokers.values()
+    same_name = f"import dashboard.local.preflight as preflight; preflight.CLUSTER_ID = {answer.cluster_id!r}"
+    taken = environment | {"SALES_LOCAL__KAFKA_PORT": str(broker.port)}
+    said = refusal(run_patched(taken, "up", before=same_name), home)
+    assert f"Port {broker.port} is used by the Kafka broker of another Sales Trends stack." in said
+    assert "sales-trends down" in said
+
+
 def test_a_jar_whose_hash_is_wrong_is_named_with_what_to_remove(
     environment: dict[str, str], home: Path, tmp_path: Path
 ) -> None:
@@ -229,6 +242,21 @@ def test_storage_that_cannot_be_formatted_is_said(environment: dict[str, str], h
     assert "sales-trends doctor" in said
 
 
+def test_a_formatting_that_hangs_is_ended(environment: dict[str, str], home: Path, tmp_path: Path) -> None:
+    patience = "import dashboard.local.broker as broker; broker._FORMAT_SECONDS = 1"
+    hanging = with_java(environment, tmp_path, "formats for ever")
+    assert "Kafka's storage was not formatted within 1 s." in refusal(run_patched(hanging, "up", before=patience), home)
+
+
+def test_a_java_that_cannot_be_run_is_named(environment: dict[str, str], home: Path, tmp_path: Path) -> None:
+    broken = with_java(environment, tmp_path, "sleeps")
+    java = tmp_path / "site" / "java"
+    java.chmod(0o600)
+    said = refusal(run_patched(broken, "up"), home)
+    assert f"Flink JobManager cannot be run: {java}: Permission denied." in said
+    assert "make setup" in said
+
+
 def test_a_child_that_hangs_is_ended_even_when_it_ignores_requests(
     environment: dict[str, str], home: Path, tmp_path: Path
 ) -> None:
@@ -305,6 +333,13 @@ def test_a_file_in_place_of_a_folder_of_the_home_is_said(environment: dict[str, 
     assert f"{home / 'logs'} cannot be used: File exists." in one_line(result)
     assert (home / "logs").read_text() == "a thesis"
     assert processes_of(home) == []
+
+
+def test_a_file_that_only_status_meets_is_named(environment: dict[str, str], home: Path) -> None:
+    (home / "run").write_text("a thesis")
+    said = refusal(run(environment, "status"), home)
+    assert f"{home / 'run' / 'kafka.json'} cannot be used: Not a directory." in said
+    assert "sales-trends doctor" in said
 
 
 def test_an_error_that_nobody_foresaw_is_one_sentence_and_its_trace_a_file(
