@@ -7,19 +7,24 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from dashboard import __version__
 from dashboard import verify as verification
-from dashboard.errors import ExitCode, SalesTrendsError
-from dashboard.lifecycle import LocalStack, recorded_window
+from dashboard.checkup import examine_stack
+from dashboard.crash import save_trace
+from dashboard.errors import ExitCode, SalesTrendsError, StackError
+from dashboard.lifecycle import LocalStack, ServiceStatus
+from dashboard.local import log_file, services
 from dashboard.local.doctor import examine
-from dashboard.local.services import SUPERVISOR
-from dashboard.narration import Narrator
+from dashboard.local.home import recorded_window
+from dashboard.narration import Narrator, aligned
 from dashboard.settings import Settings, load_settings
+from dashboard.wording import length
 
 _EXIT_CODES = """\b
 Exit codes:
@@ -40,8 +45,10 @@ def main() -> NoReturn:
     """Runs the command and ends the process with its exit code."""
     # a closed terminal or a service manager's stop is answered like Ctrl-C: everything ends in order; Ctrl-C itself is
     # named too, because a shell that starts a command in the background makes it ignore that
-    for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signal_number, _interrupt)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        # a system that has not all of them is refused later, in words
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _interrupt)
     # no proxy leads to this machine's own loopback address; children take this over
     for variable in ("NO_PROXY", "no_proxy"):
         os.environ[variable] = ",".join(filter(None, (os.environ.get(variable), "127.0.0.1", "localhost")))
@@ -65,7 +72,21 @@ def main() -> NoReturn:
         # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = ExitCode.OK
+    except Exception as error:
+        _say_unforeseen(narrator, error)
+        code = ExitCode.FAILED
     sys.exit(code or 0)
+
+
+def _say_unforeseen(narrator: Narrator, error: Exception) -> None:
+    """One sentence and where the trace is, for an error that no part of the program has words for."""
+    trace = save_trace(error)
+    if isinstance(error, OSError) and error.filename:
+        narrator.say(f"{error.filename} cannot be used: {error.strerror}.", "bold")
+        narrator.say(f"`sales-trends doctor` checks the machine; the details are in {trace}.")
+    else:
+        narrator.say(f"This is a fault of Sales Trends itself: {type(error).__name__}.", "bold")
+        narrator.say(f"Please report it with {trace}; `sales-trends status` shows what runs.")
 
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:
@@ -142,10 +163,10 @@ def demo(narrator: Narrator, target: str) -> None:
 
 def _watch(stack: LocalStack) -> NoReturn:
     """Passes on what the supervisor says, and brings back the supervisor itself."""
-    with stack.processes.log_file(SUPERVISOR).open() as said:
+    with stack.processes.log_file(services.SUPERVISOR).open() as said:
         said.seek(0, os.SEEK_END)
         while True:
-            if stack.processes.find(SUPERVISOR) is None:
+            if stack.processes.find(services.SUPERVISOR) is None:
                 stack.supervise()
             for line in said:
                 stack.narrator.say(line.rstrip())
@@ -189,19 +210,59 @@ def down(narrator: Narrator, target: str, delete_data: bool, yes: bool) -> None:
 @_json
 @click.pass_obj
 def status(narrator: Narrator, target: str, as_json: bool) -> None:
-    """Show each program and each statement; exit 0 when all of them run, else 1."""
+    """Show each program and each statement, and where its log is; exit 0 when all of them run, else 1."""
     found = LocalStack(_settings(target), narrator).status()
     if as_json:
         click.echo(json.dumps(found.as_dict(), indent=2))
     else:
-        for service in found.services:
-            facts = f"pid {service.pid:<8} {service.memory_mb:>5} MB  {service.address}" if service.pid else service.log
-            click.echo(f"{service.name:<14} {service.state:<8} {facts}".rstrip())
-        click.echo()
+        for line in aligned([_SERVICE_COLUMNS, *map(_service_cells, found.services)]):
+            click.echo(line)
+        click.echo(f"\nLogs are in {Path(found.services[0].log).parent}; `sales-trends logs SERVICE` shows one.\n")
         for statement in found.statements:
             click.echo(f"{statement.name:<40} {statement.state}")
     if not found.running:
         raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+_SERVICE_COLUMNS = ["service", "state", "pid", "memory", "version", "address", "up for", "log"]
+
+
+def _service_cells(service: ServiceStatus) -> list[str]:
+    running = service.since is not None
+    return [
+        service.name,
+        service.state,
+        str(service.pid) if running else "",
+        f"{service.memory_mb} MB" if running else "",
+        service.version,
+        service.address,
+        length(datetime.now(UTC) - datetime.fromisoformat(service.since)) if service.since else "",
+        Path(service.log).name,
+    ]
+
+
+@commands.command()
+@_target
+@click.argument("service", type=click.Choice(services.NAMES), metavar="SERVICE")
+@click.option("-n", "--lines", type=click.IntRange(min=0), default=50, show_default=True, help="How many lines.")
+@click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on, until Ctrl-C.")
+@click.pass_obj
+def logs(_narrator: Narrator, target: str, service: str, lines: int, follow: bool) -> None:
+    """Show the end of the log of one program.
+
+    SERVICE is kafka, registry, jobmanager, taskmanager, gateway, order-feed, payment-app or dashboard.
+    """
+    path = load_settings(target=target).local.home / "logs" / f"{service}.log"
+    try:
+        with log_file.opened(path) as log:
+            for line in log.last_lines(lines):
+                click.echo(line)
+            for text in log.followed() if follow else ():
+                click.echo(text, nl=False)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise StackError(
+            f"{service} has no log yet: {path} does not exist.", "A log begins when `sales-trends up` starts it."
+        ) from error
 
 
 @commands.command()
@@ -227,8 +288,9 @@ def verify(narrator: Narrator, target: str, as_json: bool) -> None:
 @_json
 @click.pass_obj
 def doctor(narrator: Narrator, target: str, as_json: bool) -> None:
-    """Check the machine and say what to do about each fault; exit 0 without one, else 1."""
-    findings = examine(_settings(target))
+    """Check the machine and each part, and say what to do about each fault; exit 0 without one, else 1."""
+    settings = load_settings(target=target)
+    findings = [*examine(settings), *examine_stack(LocalStack(settings, narrator))]
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
@@ -243,7 +305,7 @@ def doctor(narrator: Narrator, target: str, as_json: bool) -> None:
 def _settings(target: str) -> Settings:
     """The settings; the window size is the stack's own unless somebody asks for one."""
     settings = load_settings(target=target)
-    window = recorded_window(settings)
+    window = recorded_window(settings.local.home)
     if window is None or "window_size" in settings.pipeline.model_fields_set:
         return settings
     return settings.model_copy(update={"pipeline": settings.pipeline.model_copy(update={"window_size": window})})

@@ -5,7 +5,6 @@ order would come out after younger ones, behind the watermark, and its window wo
 held back, by starting the deduplication last, until the join has read every order that exists.
 """
 
-import json
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -25,9 +24,12 @@ from dashboard.errors import DeployError, SettingsError, StackError, Unreachable
 from dashboard.local import services
 from dashboard.local.broker import CLUSTER_ID
 from dashboard.local.flink_cluster import flink_services
+from dashboard.local.home import RECORD, file_faults, record_window, recorded_window
 from dashboard.local.jars import fetch_jars
+from dashboard.local.preflight import check_before_start
 from dashboard.local.processes import ProcessTable, Service
 from dashboard.local.shop.progress import read_progress
+from dashboard.local.versions import service_versions
 from dashboard.narration import Narrator
 from dashboard.readers.lake import Lake
 from dashboard.remotes.flink import Flink, Job
@@ -37,10 +39,7 @@ from dashboard.settings import Settings
 
 ORDERS_TOPIC = "shiftleft.public.orders"
 PAYMENTS_TOPIC = "payments"
-_FORMAT_VERSION = 1
-"""Of what a stack keeps on disk."""
-_RECORD = "stack.json"
-_KEPT_ON_DISK = ("kafka", "registry", "warehouse", "flink", "shop", "run", "logs", _RECORD)
+_KEPT_ON_DISK = ("kafka", "registry", "warehouse", "flink", "shop", "run", "logs", RECORD)
 _CATCH_UP_SECONDS = 600
 _POLL_SECONDS = 0.2
 
@@ -52,6 +51,7 @@ class ServiceStatus:
     """`running` or `stopped`."""
     pid: int | None
     address: str
+    version: str
     memory_mb: int | None
     since: str | None
     """UTC, ISO 8601."""
@@ -88,20 +88,6 @@ def _state(job: Job | None) -> str:
     return "INITIALIZING" if job.state == "RUNNING" and not job.running else job.state
 
 
-def recorded_window(settings: Settings) -> timedelta | None:
-    """The window size that the stack in this home was made with; None where there is none yet."""
-    try:
-        record = json.loads((settings.local.home / _RECORD).read_text())
-    except FileNotFoundError:
-        return None
-    if record["format"] != _FORMAT_VERSION:
-        raise StackError(
-            f"The stack in {settings.local.home} was made by another version of Sales Trends.",
-            "Use that version, or set SALES_LOCAL__HOME to another folder.",
-        )
-    return timedelta(seconds=record["window_seconds"])
-
-
 class LocalStack:
     """The local stack of one home folder."""
 
@@ -134,8 +120,8 @@ class LocalStack:
 
     def up(self, *, shop: bool = True, page: bool = True) -> None:
         """Starts whatever does not run; what runs is left alone. Raises StackError, DeployError, UnreachableError."""
-        self._stop_supervisor()
-        with self._only_one(), self._all_or_nothing():
+        with self._without_supervisor(), self._only_one(), self._all_or_nothing():
+            check_before_start(self.settings, page=page)
             self._check_kind()
             classpaths = fetch_jars(self.settings.local.cache, self.narrator)
             if self.processes.find("jobmanager") and not self.processes.find("taskmanager"):
@@ -172,8 +158,7 @@ class LocalStack:
 
         `delete_data` also removes topics, tables, state, journals and logs; the downloaded jars stay.
         """
-        self._stop_supervisor()
-        with self._only_one():
+        with self._without_supervisor(), self._only_one():
             if delete_data:
                 self._check_is_ours()
             self._stop("Stop the shop and the dashboard", (services.DASHBOARD, *services.SHOP))
@@ -220,7 +205,7 @@ class LocalStack:
                 if not supervised and (dead := [one for one in self._launched if self.processes.find(one) is None]):
                     raise StackError(
                         f"{title}: {dead[0]} ended meanwhile. Its log ends: {self.processes.log_end(dead[0])}",
-                        f"The whole log is {self.processes.log_file(dead[0])}.",
+                        f"Its log is {self.processes.log_file(dead[0])}; `sales-trends logs {dead[0]}` shows its end.",
                     )
                 step.waits_for(text)
                 time.sleep(_POLL_SECONDS)
@@ -300,12 +285,9 @@ class LocalStack:
         """A stack keeps the window size it was made with: two sizes in one table would be a fault."""
         home = self.settings.local.home
         wanted = self.settings.pipeline.window_size
-        found = recorded_window(self.settings)
+        found = recorded_window(home)
         if found is None:
-            record = home / _RECORD
-            partial = record.with_suffix(".tmp")
-            partial.write_text(json.dumps({"format": _FORMAT_VERSION, "window_seconds": wanted.total_seconds()}))
-            partial.rename(record)
+            record_window(home, wanted)
         elif found != wanted:
             raise SettingsError(
                 f"The stack in {home} has windows of {found}; the setting asks for {wanted}.",
@@ -314,24 +296,34 @@ class LocalStack:
 
     def _check_is_ours(self) -> None:
         home = self.settings.local.home
-        if not (home / _RECORD).exists():
+        if not (home / RECORD).exists():
             raise StackError(f"{home} holds no stack of Sales Trends, so nothing in it is deleted.")
 
-    def _stop_supervisor(self) -> None:
-        """Before the lock is taken: it may hold the lock while it repairs something."""
+    @contextmanager
+    def _without_supervisor(self) -> Iterator[None]:
+        """Stops it before the lock is taken, which it may hold for a repair; a failure leaves it as it was."""
+        supervised = self.processes.find(services.SUPERVISOR) is not None
         self.processes.stop(services.SUPERVISOR, 10)
+        try:
+            yield
+        except BaseException:
+            if supervised:
+                self.supervise()
+            raise
 
     @contextmanager
     def _only_one(self) -> Iterator[None]:
-        self.settings.local.home.mkdir(parents=True, exist_ok=True)
-        try:
-            with self.lock.acquire(timeout=0):
-                yield
-        except Timeout as error:
-            raise StackError(
-                f"Another command is starting or stopping the stack in {self.settings.local.home}.",
-                "Wait for it to end.",
-            ) from error
+        home = self.settings.local.home
+        with file_faults(home):
+            home.mkdir(parents=True, exist_ok=True)
+            try:
+                with self.lock.acquire(timeout=0):
+                    yield
+            except Timeout as error:
+                raise StackError(
+                    f"Another command is starting or stopping the stack in {home}.",
+                    "Wait for it to end; `sales-trends status` shows how far it is.",
+                ) from error
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
@@ -340,9 +332,13 @@ class LocalStack:
         try:
             yield
         except BaseException:
-            for name in services.STOP_ORDER:
-                if name not in ran_before:
-                    self.processes.stop(name, 10)
+            begun = [name for name in services.STOP_ORDER if name not in ran_before]
+            try:
+                self.processes.stop_all(begun, 10)
+            except BaseException:
+                # whoever does not want to wait must not leave anything behind either
+                self.processes.stop_all(begun, 0)
+                raise
             raise
 
     def _service_statuses(self) -> list[ServiceStatus]:
@@ -354,19 +350,17 @@ class LocalStack:
             "gateway": f"http://127.0.0.1:{local.gateway_port}",
             services.DASHBOARD: f"http://{web.address}:{web.port}",
         }
-        return [
-            self._service_status(name, addresses.get(name, ""))
-            for name in (*services.PLATFORM, *services.SHOP, services.DASHBOARD, services.SUPERVISOR)
-        ]
+        versions = service_versions()
+        return [self._service_status(name, addresses.get(name, ""), versions[name]) for name in services.NAMES]
 
-    def _service_status(self, name: str, address: str) -> ServiceStatus:
+    def _service_status(self, name: str, address: str, version: str) -> ServiceStatus:
         log = str(self.processes.log_file(name))
         process = self.processes.find(name)
         if process is not None:
             try:
                 memory = process.memory_info().rss // 2**20
                 since = datetime.fromtimestamp(process.create_time(), UTC).isoformat(timespec="seconds")
-                return ServiceStatus(name, "running", process.pid, address, memory, since, log)
+                return ServiceStatus(name, "running", process.pid, address, version, memory, since, log)
             except psutil.NoSuchProcess:
                 pass
-        return ServiceStatus(name, "stopped", None, address, None, None, log)
+        return ServiceStatus(name, "stopped", None, address, version, None, None, log)

@@ -5,16 +5,23 @@ long and a line when it ends.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.status import Status
 
 _QUIET_SECONDS = 5
 """Off a terminal, a step says what it waits for at most this often."""
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows of equally many cells as lines whose columns stand below each other, two spaces apart."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 class Step:
@@ -29,10 +36,10 @@ class Step:
 
     def waits_for(self, text: str) -> None:
         if self._status is not None:
-            self._status.update(f"{self.title}  [dim]{text}[/dim]")
+            self._status.update(f"{escape(self.title)}  [dim]{escape(text)}[/dim]")
         elif time.monotonic() - self._last_line >= _QUIET_SECONDS:
             self._last_line = time.monotonic()
-            self._console.print(f"… {self.title}: {text}", highlight=False, soft_wrap=True)
+            self._console.print(f"… {self.title}: {text}", highlight=False, soft_wrap=True, markup=False)
 
 
 class Narrator:
@@ -43,7 +50,8 @@ class Narrator:
 
     def say(self, text: str = "", style: str = "") -> None:
         try:
-            self.console.print(text, style=style, highlight=False, soft_wrap=True)
+            # a text may hold what looks like markup, a line of a log for one
+            self.console.print(text, style=style, highlight=False, soft_wrap=True, markup=False, emoji=False)
         except OSError:
             self.go_quiet()
 
@@ -54,7 +62,7 @@ class Narrator:
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
         started = time.monotonic()
-        status = self.console.status(title) if self.console.is_terminal else None
+        status = self.console.status(escape(title)) if self.console.is_terminal else None
         step = Step(title, self.console, status)
         if status is not None:
             status.start()

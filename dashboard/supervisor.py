@@ -115,7 +115,7 @@ class Supervisor:
                 self._silent_since.pop(name)
 
     def _bring_back_programs(self) -> None:
-        died = [name for name in self._services if name in self._processes.died()]
+        died = [name for name in self._services if self._processes.died(name)]
         if not died:
             return
         log.warning("Ended: %s.", ", ".join(self._services[name].title for name in died))

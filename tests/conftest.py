@@ -1,6 +1,7 @@
 """The real local stack, started once for a run: its own folder, free ports, loopback, a fast and small shop."""
 
 import contextlib
+import os
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from dashboard.lifecycle import LocalStack
 from dashboard.local.processes import HOME_VARIABLE
 from dashboard.local.services import SUPERVISOR
 from dashboard.narration import Narrator
-from dashboard.settings import Settings, load_settings
+from dashboard.settings import PREFIX, Settings, load_settings
 
 _PORTS = ("kafka_port", "kafka_controller_port", "registry_port", "flink_port", "flink_rpc_port", "gateway_port")
 # a zone with an odd offset: windows must be in UTC all the same
@@ -85,6 +86,15 @@ def processes_of(home: Path) -> list[int]:
             if process.environ().get(HOME_VARIABLE) == str(home) and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process.pid)
     return found
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """For a command in a process of its own: ports and a home that are nobody else's, no other setting."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    variables = [*(f"SALES_LOCAL__{name.upper()}" for name in _PORTS), "SALES_WEB__PORT"]
+    ports = dict(zip(variables, map(str, free_ports(len(variables))), strict=True))
+    return kept | ports | {HOME_VARIABLE: str(tmp_path / "home")}
 
 
 @pytest.fixture(scope="session")

@@ -1,51 +1,22 @@
 """The command as a shell sees it: exit codes, what goes to stdout, and what it refuses to do."""
 
+import importlib.metadata
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import free_ports
-
-_PORTS = (
-    "SALES_LOCAL__KAFKA_PORT",
-    "SALES_LOCAL__KAFKA_CONTROLLER_PORT",
-    "SALES_LOCAL__REGISTRY_PORT",
-    "SALES_LOCAL__FLINK_PORT",
-    "SALES_LOCAL__FLINK_RPC_PORT",
-    "SALES_LOCAL__GATEWAY_PORT",
-    "SALES_WEB__PORT",
-)
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("SALES_")}
-    ports = dict(zip(_PORTS, map(str, free_ports(len(_PORTS))), strict=True))
-    return kept | ports | {"SALES_LOCAL__HOME": str(tmp_path / "home")}
-
-
-def run(environment: dict[str, str], *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "dashboard", *words],
-        env=environment,
-        input=typed,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
-def one_line(result: subprocess.CompletedProcess[str]) -> str:
-    assert "Traceback" not in result.stderr
-    return " ".join(result.stderr.split())
+from dashboard import __version__
+from dashboard.local import services
+from dashboard.local.processes import ProcessTable, Service
+from tests.commands import one_line, run
+from tests.conftest import eventually
 
 
 @pytest.mark.parametrize("words", [["nonsense"], ["status", "--nonsense"], ["up", "--target", "mars"]])
@@ -67,7 +38,7 @@ def test_an_option_is_judged_like_the_setting_it_stands_for(environment: dict[st
 
 def test_every_command_explains_itself(environment: dict[str, str]) -> None:
     overview = run(environment, "--help").stdout
-    for command in ("demo", "up", "down", "status", "doctor", "verify"):
+    for command in ("demo", "up", "down", "status", "logs", "doctor", "verify"):
         assert f"\n  {command} " in overview
         assert "--target" in run(environment, command, "--help").stdout
     assert "130  interrupted" in overview
@@ -174,3 +145,93 @@ def test_an_interrupt_while_starting_ends_with_130_and_leaves_nothing_running(en
     assert "Traceback" not in narration
     states = {one["state"] for one in json.loads(run(environment, "status", "--json").stdout)["services"]}
     assert states == {"stopped"}
+
+
+@pytest.fixture
+def sleeper(environment: dict[str, str]) -> Iterator[ProcessTable]:
+    """A home in which a program that only sleeps stands for the broker."""
+    table = ProcessTable(Path(environment["SALES_LOCAL__HOME"]))
+    program = "print('it sleeps', flush=True); import time; time.sleep(300)"
+    table.launch(Service("kafka", "Kafka broker", [sys.executable, "-c", program], lambda: ""))
+    eventually(lambda: "it sleeps" in table.log_file("kafka").read_text(), 30, every_seconds=0.1)
+    yield table
+    table.stop("kafka", 0)
+
+
+def test_status_tells_each_programs_pid_address_version_memory_and_log(
+    environment: dict[str, str], sleeper: ProcessTable
+) -> None:
+    process = sleeper.find("kafka")
+    assert process is not None
+    by_name = {one["name"]: one for one in json.loads(run(environment, "status", "--json").stdout)["services"]}
+    kafka = by_name["kafka"]
+    assert kafka["pid"] == process.pid
+    assert kafka["address"] == f"127.0.0.1:{environment['SALES_LOCAL__KAFKA_PORT']}"
+    assert kafka["memory_mb"] > 0
+    assert kafka["state"] == "running"
+    assert kafka["log"] == str(sleeper.log_file("kafka"))
+    assert {name: one["version"] for name, one in by_name.items()} == {
+        "kafka": "4.2.0",
+        "registry": __version__,
+        "jobmanager": importlib.metadata.version("apache-flink-libraries"),
+        "taskmanager": importlib.metadata.version("apache-flink-libraries"),
+        "gateway": importlib.metadata.version("apache-flink-libraries"),
+        "order-feed": __version__,
+        "payment-app": __version__,
+        "dashboard": importlib.metadata.version("streamlit"),
+    }
+
+
+def test_status_is_a_table_that_fits_a_terminal(environment: dict[str, str], sleeper: ProcessTable) -> None:
+    lines = run(environment, "status").stdout.splitlines()
+    head, kafka = lines[:2]
+    for title, shown in (("state", "running"), ("version", "4.2.0"), ("address", "127.0.0.1:"), ("log", "kafka.log")):
+        assert kafka[head.index(title) :].startswith(shown)
+    assert f"Logs are in {sleeper.log_file('kafka').parent};" in "\n".join(lines)
+    assert max(len(line) for line in lines if not line.startswith("Logs")) <= 100
+
+
+def test_doctor_asks_the_parts_of_what_runs(environment: dict[str, str], sleeper: ProcessTable) -> None:
+    result = run(environment, "doctor")
+    assert result.returncode == 1
+    assert "✓ Program kafka" in result.stdout
+    assert "✗ Kafka " in result.stdout
+    assert "sales-trends logs kafka" in result.stdout
+    assert "Traceback" not in result.stderr
+
+
+def test_logs_shows_the_end_of_a_log(environment: dict[str, str], sleeper: ProcessTable) -> None:
+    result = run(environment, "logs", "kafka", "-n", "1")
+    assert (result.returncode, result.stdout) == (0, "it sleeps\n")
+
+
+def test_logs_refuses_an_unknown_program_with_the_names_there_are(environment: dict[str, str]) -> None:
+    result = run(environment, "logs", "nonsense")
+    assert result.returncode == 64
+    for name in services.NAMES:
+        assert f"'{name}'" in one_line(result)
+
+
+def test_logs_says_when_there_is_none(environment: dict[str, str]) -> None:
+    result = run(environment, "logs", "gateway")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "gateway has no log yet" in one_line(result)
+
+
+def test_logs_follows_until_it_is_interrupted(environment: dict[str, str], sleeper: ProcessTable) -> None:
+    command = [sys.executable, "-m", "dashboard", "logs", "kafka", "--follow", "-n", "1"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as logs:
+        assert logs.stdout is not None
+        assert logs.stdout.readline() == "it sleeps\n"
+        with sleeper.log_file("kafka").open("a") as log:
+            log.write("it dreams\n")
+        assert logs.stdout.readline() == "it dreams\n"
+        logs.send_signal(signal.SIGINT)
+        _, said = logs.communicate(timeout=30)
+    assert logs.returncode == 130
+    assert "Traceback" not in said
+
+
+def test_a_sentence_with_brackets_is_told_whole(environment: dict[str, str]) -> None:
+    home = f"{environment['SALES_LOCAL__HOME']}[/red][bold]"
+    assert home in run(environment | {"SALES_LOCAL__HOME": home}, "logs", "kafka").stderr

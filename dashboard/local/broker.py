@@ -15,6 +15,8 @@ CLUSTER_ID = "lkc-local"
 WEEK_MS = 7 * 24 * 3600 * 1000
 """How long a prepared transaction may wait for Flink to come back; Flink's sinks ask for the same."""
 
+_FORMAT_SECONDS = 60
+
 _PROPERTIES = """\
 # Written anew at every start.
 process.roles=broker,controller
@@ -93,18 +95,23 @@ def broker_service(settings: LocalSettings, classpath: str) -> Service:
 
 
 def _format_storage(command: list[str], properties: Path) -> None:
-    result = subprocess.run(
-        [*command, "format", "--cluster-id", CLUSTER_ID, "--config", str(properties)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    if result.returncode:
-        raise StackError(
-            f"Kafka's storage could not be formatted: {(result.stderr or result.stdout).strip()[-500:]}",
-            f"Look at {properties.parent}; `sales-trends doctor` checks the machine.",
+    remedy = f"Look at {properties.parent}; `sales-trends doctor` checks the machine."
+    try:
+        result = subprocess.run(
+            [*command, "format", "--cluster-id", CLUSTER_ID, "--config", str(properties)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_FORMAT_SECONDS,
         )
+    except subprocess.TimeoutExpired as error:
+        raise StackError(f"Kafka's storage was not formatted within {_FORMAT_SECONDS} s.", remedy) from error
+    except OSError as error:
+        raise StackError(f"Java cannot be run: {command[0]}: {error.strerror or error}.", remedy) from error
+    if result.returncode:
+        said = [line.strip() for line in (result.stderr or result.stdout).splitlines() if line.strip()]
+        reason = next((line for line in said if not line.startswith("at ")), f"exit code {result.returncode}")
+        raise StackError(f"Kafka's storage could not be formatted: {reason[:300]}", remedy)
 
 
 def _waits_for(kafka: Kafka) -> str:

@@ -1,7 +1,6 @@
 """Looks at the machine and says what would keep the local stack from running, and what to do about it."""
 
 import platform
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import psutil
 from dashboard.errors import StackError
 from dashboard.local.jars import jars_to_download
 from dashboard.local.java import java_executable
+from dashboard.local.preflight import foreign_broker, free_mb, ports_of
 from dashboard.local.processes import ProcessTable, port_answers
 from dashboard.settings import Settings
 
@@ -51,16 +51,24 @@ def _java() -> Finding:
         executable = java_executable()
         answer = subprocess.run([executable, "-version"], capture_output=True, text=True, check=True, timeout=30)
     except (StackError, OSError, subprocess.SubprocessError) as error:
-        return Finding("Java", False, str(error), "Run `make setup` on Linux (glibc) or macOS, x86_64 or aarch64.")
+        return Finding(
+            "Java",
+            False,
+            getattr(error, "message", str(error)),
+            "Run `make setup` on Linux (glibc) or macOS, x86_64 or aarch64.",
+        )
     return Finding("Java", True, answer.stderr.splitlines()[0])
 
 
 def _disk(home: Path) -> Finding:
-    existing = next(folder for folder in (home, *home.parents) if folder.exists())
-    free = shutil.disk_usage(existing).free / _GB
+    try:
+        free = free_mb(home) / 1000
+    except OSError as error:
+        remedy = "Set SALES_LOCAL__HOME to a folder that you may use."
+        return Finding("Disk", False, f"{home} cannot be used: {error.strerror or error}", remedy)
     ok = free >= _DISK_GB
     remedy = "" if ok else f"Free at least {_DISK_GB:.0f} GB there, or set SALES_LOCAL__HOME to another folder."
-    return Finding("Disk", ok, f"{free:.1f} GB free in {existing}", remedy)
+    return Finding("Disk", ok, f"{free:.1f} GB free for {home}", remedy)
 
 
 def _memory(settings: Settings) -> Finding:
@@ -79,19 +87,16 @@ def _jars(cache: Path) -> Finding:
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
-    local, processes = settings.local, ProcessTable(settings.local.home)
-    for name, service, port, variable in (
-        ("Kafka port", "kafka", local.kafka_port, "SALES_LOCAL__KAFKA_PORT"),
-        ("Kafka controller port", "kafka", local.kafka_controller_port, "SALES_LOCAL__KAFKA_CONTROLLER_PORT"),
-        ("Registry port", "registry", local.registry_port, "SALES_LOCAL__REGISTRY_PORT"),
-        ("Flink port", "jobmanager", local.flink_port, "SALES_LOCAL__FLINK_PORT"),
-        ("Flink RPC port", "jobmanager", local.flink_rpc_port, "SALES_LOCAL__FLINK_RPC_PORT"),
-        ("SQL gateway port", "gateway", local.gateway_port, "SALES_LOCAL__GATEWAY_PORT"),
-        ("Dashboard port", "dashboard", settings.web.port, "SALES_WEB__PORT"),
-    ):
-        if processes.find(service):
-            yield Finding(name, True, f"{port}, in use by our {service}")
-        elif port_answers(port):
-            yield Finding(name, False, f"{port} is used by another program", f"End it, or set {variable}.")
+    processes = ProcessTable(settings.local.home)
+    foreign = foreign_broker(settings)
+    for port in ports_of(settings):
+        name = f"{port.title} port"
+        if foreign and port.number == settings.local.kafka_port:
+            detail = f"{port.number} is answered by another Kafka broker, its cluster is {foreign}"
+            yield Finding(name, False, detail, f"End it, or set {port.variable}.")
+        elif processes.find(port.service):
+            yield Finding(name, True, f"{port.number}, in use by our {port.service}")
+        elif port_answers(port.number):
+            yield Finding(name, False, f"{port.number} is used by another program", f"End it, or set {port.variable}.")
         else:
-            yield Finding(name, True, f"{port} is free")
+            yield Finding(name, True, f"{port.number} is free")

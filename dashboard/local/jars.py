@@ -95,16 +95,23 @@ def _verified(jar: Jar, folder: Path) -> Path:
     path = _path(jar, folder)
     if not path.exists():
         raise StackError(f"The jar {path.name} of {_FLINK_PACKAGE} is missing.", "Run `make setup` again.")
+    digest = _digest(path)
+    if digest != jar.sha256:
+        remedy = (
+            "Remove the folder .venv and run `make setup`."
+            if jar.package
+            else f"Remove {path} and start again: it is then downloaded anew."
+        )
+        raise StackError(f"The jar {jar.name} has SHA-256 {digest[:12]}…; the lock wants {jar.sha256[:12]}….", remedy)
+    return path
+
+
+def _digest(path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_READ_BYTES):
             digest.update(block)
-    if digest.hexdigest() != jar.sha256:
-        remedy = "Remove the folder .venv and run `make setup`." if jar.package else f"Remove {path} and start again."
-        raise StackError(
-            f"The jar {jar.name} has SHA-256 {digest.hexdigest()[:12]}…; the lock wants {jar.sha256[:12]}….", remedy
-        )
-    return path
+    return digest.hexdigest()
 
 
 def _download(jars: list[Jar], folder: Path, narrator: Narrator) -> None:
@@ -132,13 +139,30 @@ def _download_one(maven: MavenContext, jar: Jar, staging: Path, folder: Path) ->
     try:
         path = maven.project(group, artifact).at_version(version).artifact("", "jar").resolve()
     except (requests.RequestException, RuntimeError) as error:
-        untrusted = isinstance(error, requests.exceptions.SSLError)
+        reason, remedy = _reason_and_remedy(error)
         raise UnreachableError(
-            f"The jar {jar.maven} could not be downloaded from Maven Central ({type(error).__name__}).",
-            "Its certificate is not trusted: set REQUESTS_CA_BUNDLE to your network's certificates."
-            if untrusted
-            else "Check the network and start again; what has come in is kept.",
+            f"The jar {jar.maven} could not be downloaded from Maven Central: {reason}.", remedy
         ) from error
-    path.rename(staging / path.name)
-    moved = _verified(jar, staging)
-    moved.rename(folder / moved.name)
+    if _digest(path) != jar.sha256:
+        raise StackError(
+            f"The jar {jar.maven} came in with SHA-256 {_digest(path)[:12]}…; the lock wants {jar.sha256[:12]}….",
+            "It was not kept. Start again; when that does not help, something on the way changes downloads.",
+        )
+    path.rename(folder / path.name)
+
+
+def _reason_and_remedy(error: Exception) -> tuple[str, str]:
+    remedy = "Check the network and start again; what has come in whole is kept."
+    match error:
+        case requests.exceptions.SSLError():
+            return "its certificate is not trusted", "Set REQUESTS_CA_BUNDLE to your network's certificates."
+        case requests.exceptions.ProxyError():
+            return "the proxy does not let it through", f"HTTPS_PROXY names the proxy. {remedy}"
+        case requests.Timeout():
+            return f"no answer within {_TIMEOUT_SECONDS} s", remedy
+        case requests.exceptions.ChunkedEncodingError():
+            return "the download was cut off in the middle", remedy
+        case requests.ConnectionError():
+            return "there is no connection", remedy
+        case _:
+            return f"the answer was not a jar ({type(error).__name__})", remedy

