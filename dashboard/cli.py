@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, NoReturn
@@ -14,9 +14,10 @@ import click
 
 from dashboard import __version__
 from dashboard import verify as verification
+from dashboard.deploy.skipped import Place
 from dashboard.errors import ExitCode, SalesTrendsError
 from dashboard.lifecycle import LocalStack, recorded_window
-from dashboard.local.doctor import examine
+from dashboard.local.doctor import Finding, examine
 from dashboard.narration import Narrator
 from dashboard.settings import Settings, load_settings
 
@@ -31,6 +32,7 @@ Exit codes:
 """
 
 _WATCH_SECONDS = 2
+_BAD_RECORDS_SHOWN = 10
 _SHORT_WINDOW = timedelta(minutes=1)
 """Of windows up to this size the demo waits for the first to close before it says that it is ready."""
 
@@ -201,9 +203,28 @@ def status(narrator: Narrator, target: str, as_json: bool) -> None:
             click.echo(f"{service.name:<14} {service.state:<8} {facts}".rstrip())
         click.echo()
         for statement in found.statements:
-            click.echo(f"{statement.name:<40} {statement.state}")
+            click.echo(f"{statement.name:<40} {statement.state:<12} {statement.trouble}".rstrip())
     if not found.running:
         raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+@commands.command()
+@_target
+@click.argument("topic")
+@click.argument("partition", type=int)
+@click.argument("offset", type=int)
+@click.pass_obj
+def skip(narrator: Narrator, target: str, topic: str, partition: int, offset: int) -> None:
+    """Go past one bad record for good; `status` names it. A good record is refused.
+
+    The record stays in its topic. What reads the topic starts again from its newest checkpoint, so nothing else is
+    lost and nothing is counted twice.
+    """
+    stack = LocalStack(_settings(target), narrator)
+    bad = stack.skip(Place(topic, partition, offset))
+    narrator.say(f"Skipped from now on: {bad}.")
+    for name, trouble in stack.troubled_statements().items():
+        narrator.say(f"The statement {name} does not run yet: {trouble}.", "bold")
 
 
 @commands.command()
@@ -229,8 +250,12 @@ def verify(narrator: Narrator, target: str, as_json: bool) -> None:
 @_json
 @click.pass_obj
 def doctor(narrator: Narrator, target: str, as_json: bool) -> None:
-    """Check the machine and say what to do about each fault; exit 0 without one, else 1."""
-    findings = examine(_settings(target))
+    """Check the machine, and the records of a running stack, and say what to do about each fault.
+
+    Exit 0 without one, else 1.
+    """
+    settings = _settings(target)
+    findings = [*examine(settings), *_record_findings(LocalStack(settings, narrator))]
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
@@ -240,6 +265,23 @@ def doctor(narrator: Narrator, target: str, as_json: bool) -> None:
                 click.echo(f"  {finding.remedy}")
     if not all(finding.ok for finding in findings):
         raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+def _record_findings(stack: LocalStack) -> Iterator[Finding]:
+    """What is wrong with the records of the input topics, read from their beginning; nothing for a stopped stack."""
+    if not (stack.processes.find("kafka") and stack.processes.find("registry")):
+        return
+    with stack.narrator.step("Every record of the input topics"):
+        all_bad = stack.inputs.all_bad()
+    for bad in all_bad[:_BAD_RECORDS_SHOWN]:
+        does = "Statements that meet it stop" if bad.stops_statements else "Flink goes past it and says nothing"
+        yield Finding(
+            "Bad record", False, str(bad), f"{does}; `{bad.skip_command}` settles it, if nothing can be made of it."
+        )
+    if len(all_bad) > _BAD_RECORDS_SHOWN:
+        yield Finding("Bad records", False, f"{len(all_bad) - _BAD_RECORDS_SHOWN} more", "Settle those above first.")
+    if not all_bad:
+        yield Finding("Records", True, "every record of the input topics can be read, or its skip was decided")
 
 
 def _settings(target: str) -> Settings:
