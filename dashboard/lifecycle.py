@@ -168,17 +168,14 @@ class LocalStack:
             self.deployment.skipped.add(place)
             if bad.stops_statements and self.processes.find("taskmanager"):
                 readers = self.deployment.readers(place.topic)
+                with self.narrator.step(f"Stop what reads {place.topic}"):
+                    for name in readers:
+                        self.deployment.cancel(name)
                 if JOIN in readers:
                     self.deployment.hold.touch()
-                try:
-                    with self.narrator.step(f"Stop what reads {place.topic}"):
-                        for name in readers:
-                            self.deployment.cancel(name)
-                    self._start_statements(readers)
-                    if JOIN in readers:
-                        self._wait_for_orders()
-                finally:
-                    self.deployment.hold.unlink(missing_ok=True)
+                self._start_statements(readers)
+                if JOIN in readers:
+                    self._wait_for_orders()
             return bad
 
     def down(self, *, delete_data: bool = False) -> None:
@@ -295,17 +292,20 @@ class LocalStack:
             read = self.kafka.committed_offsets(JOIN, ORDERS_TOPIC)
             left = sum(max(end - read.get(partition, 0), 0) for partition, end in ends.items())
             # one that has met a bad record reads no further, and a stack that ended now could not be helped
-            return (
-                f"{left:,} orders to read" if left and not self._stuck(JOIN, self.deployment.jobs().get(JOIN)) else ""
-            )
+            return "" if not left or self._stuck(JOIN, self.deployment.jobs().get(JOIN)) else f"{left:,} orders to read"
 
         self.wait_until("The join reads the orders first", waits_for, _CATCH_UP_SECONDS)
+        if not self._stuck(JOIN, self.deployment.jobs().get(JOIN)):
+            self.deployment.hold.unlink(missing_ok=True)
 
     def _stuck(self, name: str, job: Job | None) -> bool:
         """A bad record keeps the statement from running."""
         return self._statement_status(name, job).bad_record is not None
 
     def _statement_status(self, name: str, job: Job | None) -> StatementStatus:
+        if name == JOIN and job is not None and job.running and self.deployment.hold.exists():
+            # what held them was interrupted, or is still at work
+            return StatementStatus(name, job.state, "gets no payments until `sales-trends up` sees all orders read")
         return statement_status(name, job, self.deployment.flink, self.inputs)
 
     def _check_kind(self) -> None:

@@ -9,15 +9,13 @@ from typing import Any
 from fastavro import parse_schema, schemaless_reader
 
 from dashboard.deploy.pipeline import InputTopic
-from dashboard.deploy.skipped import Place
+from dashboard.deploy.skipped import LARGEST_VALUE_BYTES, Place
 from dashboard.deploy.statements import Deployment
 from dashboard.errors import ContractError, DeployError
 from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.registry import Registry
 
 NO_VALUE = "no value"
-LARGEST_VALUE_BYTES = 1_000_000
-"""A producer and a broker as they come refuse records above a mebibyte; compressed, a larger one gets in."""
 _HEADER_BYTES = 5
 """A zero, and the schema's id in four bytes."""
 
@@ -79,7 +77,7 @@ class Judge:
             schemaless_reader(body, *schemas, handle_unicode_errors="replace")
         except Exception as error:
             # an end in the middle of a number and one in the middle of a text are different errors of the library
-            if not body.read(1):
+            if isinstance(error, (EOFError, IndexError)) and not body.read(1):
                 return "truncated Avro"
             # by its kind only: the library's messages hold parts of the record
             return f"Avro that schema {_schema_id(header)} does not decode ({type(error).__name__})"

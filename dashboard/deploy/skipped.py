@@ -1,4 +1,4 @@
-"""The records that people decided to go past: one place each, kept with the stack.
+"""The records that people decided to go past: one place each, kept with the stack, and how Flink is told.
 
 A place never means another record: topics are kept for ever, and the list is deleted with them.
 """
@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-_SKIPS = "sales.SkipRecords"
+LARGEST_VALUE_BYTES = 1_000_000
+"""A producer and a broker as they come refuse records above a mebibyte; compressed, a larger one gets in."""
+_GUARDS = "sales.GuardRecords"
 _HOLDS = "sales.HoldRecords"
 """Both are Kafka consumer interceptors on Flink's class path: see docs/decisions/0011."""
 
@@ -45,14 +47,13 @@ class SkipList:
         partial.rename(self._path)
 
     def table_options(self, topic: str) -> Mapping[str, str]:
-        """What a table of this topic needs so that its readers go past the records; empty when there are none."""
-        listed = [place for place in sorted(self.places()) if place.topic == topic]
-        if not listed:
-            return {}
-        return {
-            "properties.interceptor.classes": _SKIPS,
-            "properties.sales.skipped": ",".join(f"{one.topic}:{one.partition}:{one.offset}" for one in listed),
+        """What a table of this input topic needs for its readers to go past the records and stop at too large ones."""
+        options = {
+            "properties.interceptor.classes": _GUARDS,
+            "properties.sales.largest-bytes": str(LARGEST_VALUE_BYTES),
         }
+        listed = [f"{one.topic}:{one.partition}:{one.offset}" for one in sorted(self.places()) if one.topic == topic]
+        return options | {"properties.sales.skipped": ",".join(listed)} if listed else options
 
 
 def held_while(path: Path) -> Mapping[str, str]:

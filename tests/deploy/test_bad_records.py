@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from fastavro import parse_schema, schemaless_writer
 
-from dashboard.deploy.bad_records import LARGEST_VALUE_BYTES, BadRecord, Judge
+from dashboard.deploy.bad_records import BadRecord, Judge
 from dashboard.deploy.pipeline import InputTopic, load_pipeline
-from dashboard.deploy.skipped import Place
+from dashboard.deploy.skipped import LARGEST_VALUE_BYTES, Place
 from dashboard.errors import DeployError
 from dashboard.remotes.registry import Registry
 from dashboard.settings import PipelineSettings

@@ -13,20 +13,28 @@ import org.apache.flink.kafka.shaded.org.apache.kafka.clients.consumer.OffsetAnd
 import org.apache.flink.kafka.shaded.org.apache.kafka.common.TopicPartition;
 
 /**
- * Takes the value out of the records at the places in the property `sales.skipped`, "topic:partition:offset,…"; a
- * format goes past a record without a value.
+ * Stands before the format of an input topic.
  *
- * The record itself stays: Flink's position follows the records it is given, so were one left out at the end of a
- * partition, the committed offset would stay before it.
+ * From the records at the places in the property `sales.skipped`, "topic:partition:offset,…", it takes the value: a
+ * format goes past a record without one. The record itself stays: Flink's position follows the records it is given, so
+ * were one left out at the end of a partition, the committed offset would stay before it.
+ *
+ * Of a value above `sales.largest-bytes` it leaves nothing, which no format can read: the statement stops at once, and
+ * not later at its sink, when its checkpoints already hold what can neither be written nor skipped.
  */
-public final class SkipRecords implements ConsumerInterceptor<byte[], byte[]> {
-    private static final int NO_SIZE = ConsumerRecord.NULL_SIZE;
+public final class GuardRecords implements ConsumerInterceptor<byte[], byte[]> {
+    private static final byte[] UNREADABLE = new byte[0];
 
     private final Set<String> skipped = new HashSet<>();
+    private int largestBytes;
 
     @Override
     public void configure(Map<String, ?> properties) {
-        skipped.addAll(List.of(properties.get("sales.skipped").toString().split(",")));
+        largestBytes = Integer.parseInt(properties.get("sales.largest-bytes").toString());
+        Object places = properties.get("sales.skipped");
+        if (places != null) {
+            skipped.addAll(List.of(places.toString().split(",")));
+        }
     }
 
     @Override
@@ -35,15 +43,21 @@ public final class SkipRecords implements ConsumerInterceptor<byte[], byte[]> {
         for (TopicPartition partition : batch.partitions()) {
             List<ConsumerRecord<byte[], byte[]>> inOrder = new ArrayList<>();
             for (ConsumerRecord<byte[], byte[]> record : batch.records(partition)) {
-                String place = record.topic() + ":" + record.partition() + ":" + record.offset();
-                inOrder.add(skipped.contains(place) ? withoutValue(record) : record);
+                inOrder.add(guarded(record));
             }
             records.put(partition, inOrder);
         }
         return new ConsumerRecords<>(records);
     }
 
-    private static ConsumerRecord<byte[], byte[]> withoutValue(ConsumerRecord<byte[], byte[]> record) {
+    private ConsumerRecord<byte[], byte[]> guarded(ConsumerRecord<byte[], byte[]> record) {
+        if (!skipped.isEmpty() && skipped.contains(record.topic() + ":" + record.partition() + ":" + record.offset())) {
+            return withValue(record, null);
+        }
+        return record.serializedValueSize() > largestBytes ? withValue(record, UNREADABLE) : record;
+    }
+
+    private static ConsumerRecord<byte[], byte[]> withValue(ConsumerRecord<byte[], byte[]> record, byte[] value) {
         return new ConsumerRecord<>(
                 record.topic(),
                 record.partition(),
@@ -51,9 +65,9 @@ public final class SkipRecords implements ConsumerInterceptor<byte[], byte[]> {
                 record.timestamp(),
                 record.timestampType(),
                 record.serializedKeySize(),
-                NO_SIZE,
+                value == null ? ConsumerRecord.NULL_SIZE : value.length,
                 record.key(),
-                null,
+                value,
                 record.headers(),
                 record.leaderEpoch());
     }
