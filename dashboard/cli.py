@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,10 +17,11 @@ from dashboard import __version__
 from dashboard import verify as verification
 from dashboard.checkup import examine_stack
 from dashboard.crash import save_trace
+from dashboard.deploy.skipped import Place
 from dashboard.errors import ExitCode, SalesTrendsError, StackError
 from dashboard.lifecycle import LocalStack, ServiceStatus
 from dashboard.local import log_file, services
-from dashboard.local.doctor import examine
+from dashboard.local.doctor import Finding, examine
 from dashboard.local.home import recorded_window
 from dashboard.narration import Narrator, aligned
 from dashboard.settings import Settings, load_settings
@@ -37,6 +38,7 @@ Exit codes:
 """
 
 _WATCH_SECONDS = 2
+_BAD_RECORDS_SHOWN = 10
 _SHORT_WINDOW = timedelta(minutes=1)
 """Of windows up to this size the demo waits for the first to close before it says that it is ready."""
 
@@ -219,7 +221,7 @@ def status(narrator: Narrator, target: str, as_json: bool) -> None:
             click.echo(line)
         click.echo(f"\nLogs are in {Path(found.services[0].log).parent}; `sales-trends logs SERVICE` shows one.\n")
         for statement in found.statements:
-            click.echo(f"{statement.name:<40} {statement.state}")
+            click.echo(f"{statement.name:<40} {statement.state:<12} {statement.trouble}".rstrip())
     if not found.running:
         raise click.exceptions.Exit(ExitCode.FAILED)
 
@@ -250,7 +252,7 @@ def _service_cells(service: ServiceStatus) -> list[str]:
 def logs(_narrator: Narrator, target: str, service: str, lines: int, follow: bool) -> None:
     """Show the end of the log of one program.
 
-    SERVICE is kafka, registry, jobmanager, taskmanager, gateway, order-feed, payment-app or dashboard.
+    SERVICE is kafka, registry, jobmanager, taskmanager, gateway, order-feed, payment-app, dashboard or supervisor.
     """
     path = load_settings(target=target).local.home / "logs" / f"{service}.log"
     try:
@@ -263,6 +265,25 @@ def logs(_narrator: Narrator, target: str, service: str, lines: int, follow: boo
         raise StackError(
             f"{service} has no log yet: {path} does not exist.", "A log begins when `sales-trends up` starts it."
         ) from error
+
+
+@commands.command()
+@_target
+@click.argument("topic")
+@click.argument("partition", type=int)
+@click.argument("offset", type=int)
+@click.pass_obj
+def skip(narrator: Narrator, target: str, topic: str, partition: int, offset: int) -> None:
+    """Go past one bad record for good; `status` names it. A good record is refused.
+
+    The record stays in its topic. What reads the topic starts again from its newest checkpoint, so nothing else is
+    lost and nothing is counted twice.
+    """
+    stack = LocalStack(_settings(target), narrator)
+    bad = stack.skip(Place(topic, partition, offset))
+    narrator.say(f"Skipped from now on: {bad}.")
+    for name, trouble in stack.troubled_statements().items():
+        narrator.say(f"The statement {name} does not run yet: {trouble}.", "bold")
 
 
 @commands.command()
@@ -288,9 +309,13 @@ def verify(narrator: Narrator, target: str, as_json: bool) -> None:
 @_json
 @click.pass_obj
 def doctor(narrator: Narrator, target: str, as_json: bool) -> None:
-    """Check the machine and each part, and say what to do about each fault; exit 0 without one, else 1."""
-    settings = load_settings(target=target)
-    findings = [*examine(settings), *examine_stack(LocalStack(settings, narrator))]
+    """Check the machine, each part that runs and the records, and say what to do about each fault.
+
+    Exit 0 without one, else 1.
+    """
+    settings = _settings(target)
+    stack = LocalStack(settings, narrator)
+    findings = [*examine(settings), *examine_stack(stack), *_record_findings(stack)]
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
@@ -300,6 +325,23 @@ def doctor(narrator: Narrator, target: str, as_json: bool) -> None:
                 click.echo(f"  {finding.remedy}")
     if not all(finding.ok for finding in findings):
         raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+def _record_findings(stack: LocalStack) -> Iterator[Finding]:
+    """What is wrong with the records of the input topics, read from their beginning; nothing for a stopped stack."""
+    if not (stack.processes.find("kafka") and stack.processes.find("registry")):
+        return
+    with stack.narrator.step("Every record of the input topics"):
+        all_bad = stack.inputs.all_bad()
+    for bad in all_bad[:_BAD_RECORDS_SHOWN]:
+        does = "Statements that meet it stop" if bad.stops_statements else "Flink goes past it and says nothing"
+        yield Finding(
+            "Bad record", False, str(bad), f"{does}; `{bad.skip_command}` settles it, if nothing can be made of it."
+        )
+    if len(all_bad) > _BAD_RECORDS_SHOWN:
+        yield Finding("Bad records", False, f"{len(all_bad) - _BAD_RECORDS_SHOWN} more", "Settle those above first.")
+    if not all_bad:
+        yield Finding("Records", True, "every record of the input topics can be read, or its skip was decided")
 
 
 def _settings(target: str) -> Settings:

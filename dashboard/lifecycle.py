@@ -5,6 +5,7 @@ order would come out after younger ones, behind the watermark, and its window wo
 held back, by starting the deduplication last, until the join has read every order that exists.
 """
 
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,8 +17,11 @@ from datetime import UTC, datetime, timedelta
 import psutil
 from filelock import FileLock, Timeout
 
+from dashboard.deploy.bad_records import BadRecord, InputReader
 from dashboard.deploy.open_source import Addresses
 from dashboard.deploy.pipeline import load_pipeline
+from dashboard.deploy.skipped import Place, SkipList
+from dashboard.deploy.statement_status import StatementStatus, statement_status
 from dashboard.deploy.statements import DEDUPLICATION, JOIN, Deployment
 from dashboard.deploy.topics import create_topics, register_contracts
 from dashboard.errors import DeployError, SettingsError, StackError, UnreachableError
@@ -25,6 +29,7 @@ from dashboard.local import services
 from dashboard.local.broker import CLUSTER_ID
 from dashboard.local.flink_cluster import flink_services
 from dashboard.local.home import RECORD, file_faults, record_window, recorded_window
+from dashboard.local.interceptors import compiled_interceptors
 from dashboard.local.jars import fetch_jars
 from dashboard.local.preflight import check_before_start
 from dashboard.local.processes import ProcessTable, Service
@@ -39,7 +44,8 @@ from dashboard.settings import Settings
 
 ORDERS_TOPIC = "shiftleft.public.orders"
 PAYMENTS_TOPIC = "payments"
-_KEPT_ON_DISK = ("kafka", "registry", "warehouse", "flink", "shop", "run", "logs", RECORD)
+_SKIPPED = "skipped.json"
+_KEPT_ON_DISK = ("kafka", "registry", "warehouse", "flink", "shop", "run", "logs", _SKIPPED, RECORD)
 _CATCH_UP_SECONDS = 600
 _POLL_SECONDS = 0.2
 
@@ -59,13 +65,6 @@ class ServiceStatus:
 
 
 @dataclass(frozen=True)
-class StatementStatus:
-    name: str
-    state: str
-    """Flink's word for the job's state, or `absent`."""
-
-
-@dataclass(frozen=True)
 class StackStatus:
     services: list[ServiceStatus]
     statements: list[StatementStatus]
@@ -79,13 +78,6 @@ class StackStatus:
 
     def as_dict(self) -> dict[str, object]:
         return {"running": self.running, **asdict(self)}
-
-
-def _state(job: Job | None) -> str:
-    """Flink calls a job RUNNING before its tasks are."""
-    if job is None:
-        return "absent"
-    return "INITIALIZING" if job.state == "RUNNING" and not job.running else job.state
 
 
 class LocalStack:
@@ -116,7 +108,10 @@ class LocalStack:
                 state=state_folder.as_uri(),
             ),
             state_folder,
+            SkipList(local.home / _SKIPPED),
+            local.home / "run" / "join-waits-for-orders",
         )
+        self.inputs = InputReader(self.deployment, self.kafka, self.registry)
 
     def up(self, *, shop: bool = True, page: bool = True) -> None:
         """Starts whatever does not run; what runs is left alone. Raises StackError, DeployError, UnreachableError."""
@@ -127,7 +122,8 @@ class LocalStack:
             if self.processes.find("jobmanager") and not self.processes.find("taskmanager"):
                 # before Flink brings it back by itself: after a longer pause payments must wait for the orders
                 self.deployment.cancel(DEDUPLICATION)
-            flink = flink_services(self.settings.local, classpaths.flink)
+            interceptors = compiled_interceptors(self.settings.local.cache, classpaths)
+            flink = flink_services(self.settings.local, os.pathsep.join((classpaths.flink, interceptors)))
             # side by side: on two cores the programs start faster together than one after the other
             self._launch(flink)
             self._start(services.storage_services(self.settings, classpaths.kafka))
@@ -148,10 +144,33 @@ class LocalStack:
             self._wait_for_orders()
             self._start_statements([DEDUPLICATION])
             self.supervise()
+            for name, trouble in self.troubled_statements().items():
+                self.narrator.say(f"The statement {name} does not run: {trouble}.", "bold")
 
     def supervise(self) -> None:
         """Starts the supervisor, which from now on brings back what dies."""
         self.processes.launch(services.supervisor_service(self.settings))
+
+    def skip(self, place: Place) -> BadRecord:
+        """Makes every statement go past one bad record of an input topic, now and at every later start.
+
+        What reads the topic starts again from its newest checkpoint. The join gets its payments back only when it has
+        read every order: those that came meanwhile wait for it. Raises ContractError when the record is not bad.
+        """
+        with self._without_supervisor(), self._only_one():
+            bad = self.inputs.judged(place)
+            self.deployment.skipped.add(place)
+            if bad.stops_statements and self.processes.find("taskmanager"):
+                readers = self.deployment.readers(place.topic)
+                with self.narrator.step(f"Stop what reads {place.topic}"):
+                    for name in readers:
+                        self.deployment.cancel(name)
+                if JOIN in readers:
+                    self.deployment.hold.touch()
+                self._start_statements(readers)
+                if JOIN in readers:
+                    self._wait_for_orders()
+            return bad
 
     def down(self, *, delete_data: bool = False) -> None:
         """Stops everything in order: shop, statements with a savepoint, programs. What does not run is left out.
@@ -191,7 +210,7 @@ class LocalStack:
                 jobs = self.deployment.jobs()
             except (UnreachableError, DeployError):
                 jobs = {}
-        statements = [StatementStatus(name, _state(jobs.get(name))) for name in self.deployment.statement_names]
+        statements = [self._statement_status(name, jobs.get(name)) for name in self.deployment.statement_names]
         return StackStatus(statuses, statements)
 
     def wait_until(self, title: str, waits_for: Callable[[], str], within_seconds: float) -> None:
@@ -221,10 +240,10 @@ class LocalStack:
         return snapshot.rows or 0 if snapshot else 0
 
     def troubled_statements(self) -> dict[str, str]:
-        """Statements that do not run, each with Flink's reason as far as it gives one."""
+        """Statements that do not run, each with the reason as far as there is one."""
         jobs = self.deployment.jobs()
         return {
-            name: self.deployment.flink.job_failure(job.id) or f"it is {job.state}"
+            name: self._statement_status(name, job).trouble or f"it is {job.state}"
             for name, job in jobs.items()
             if not job.running
         }
@@ -255,7 +274,7 @@ class LocalStack:
         with self.narrator.step(title) as step, ThreadPoolExecutor(max_workers=3) as pool:
             for number, _ in enumerate(pool.map(self.start_statement, names)):
                 step.waits_for(f"{number + 1} of {len(names)} submitted")
-            self.deployment.wait_running(names, step.waits_for)
+            self.deployment.wait_running(names, step.waits_for, stuck=self._stuck)
 
     def lost_transactions(self) -> dict[str, int]:
         """Of each running statement: how many prepared transactions it could not commit when it came back."""
@@ -277,9 +296,22 @@ class LocalStack:
 
         def waits_for() -> str:
             left = self.orders_to_read(ends)
-            return f"{left:,} orders to read" if left else ""
+            # one that has met a bad record reads no further, and a stack that ended now could not be helped
+            return "" if not left or self._stuck(JOIN, self.deployment.jobs().get(JOIN)) else f"{left:,} orders to read"
 
         self.wait_until("The join reads the orders first", waits_for, _CATCH_UP_SECONDS)
+        if not self._stuck(JOIN, self.deployment.jobs().get(JOIN)):
+            self.deployment.hold.unlink(missing_ok=True)
+
+    def _stuck(self, name: str, job: Job | None) -> bool:
+        """A bad record keeps the statement from running."""
+        return self._statement_status(name, job).bad_record is not None
+
+    def _statement_status(self, name: str, job: Job | None) -> StatementStatus:
+        if name == JOIN and job is not None and job.running and self.deployment.hold.exists():
+            # what held them was interrupted, or is still at work
+            return StatementStatus(name, job.state, "gets no payments until `sales-trends up` sees all orders read")
+        return statement_status(name, job, self.deployment.flink, self.inputs)
 
     def _check_kind(self) -> None:
         """A stack keeps the window size it was made with: two sizes in one table would be a fault."""

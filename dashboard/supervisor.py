@@ -6,6 +6,7 @@ cancelling the deduplication, whenever the join does not run, until the join has
 """
 
 import logging
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from dashboard.errors import SalesTrendsError
 from dashboard.lifecycle import ORDERS_TOPIC, LocalStack
 from dashboard.local import services
 from dashboard.local.flink_cluster import flink_services
+from dashboard.local.interceptors import compiled_interceptors
 from dashboard.local.jars import fetch_jars
 from dashboard.local.processes import Service
 from dashboard.local.worker import Stop, run_process
@@ -42,9 +44,10 @@ class Supervisor:
         self._processes = stack.processes
         settings = stack.settings
         classpaths = fetch_jars(settings.local.cache, stack.narrator)
+        interceptors = compiled_interceptors(settings.local.cache, classpaths)
         everything = [
             *services.storage_services(settings, classpaths.kafka),
-            *flink_services(settings.local, classpaths.flink),
+            *flink_services(settings.local, os.pathsep.join((classpaths.flink, interceptors))),
             services.order_feed_service(settings),
             services.payment_app_service(settings),
             services.dashboard_service(settings),

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any
 
 from dashboard.deploy.pipeline import InputTopic, Statement
@@ -74,13 +75,24 @@ def created_columns(statement: Statement) -> str:
     return statement.text.partition("\nAS\n")[0].rstrip().removesuffix(")").rstrip()
 
 
-def kafka_table(columns: str, topic: str, user: str, addresses: Addresses, *, bounded: bool) -> str:
-    """The whole CREATE TABLE of a topic for a session of the statement `user`, from its canonical columns."""
+def kafka_table(
+    columns: str,
+    topic: str,
+    user: str,
+    addresses: Addresses,
+    *,
+    bounded: bool,
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """The whole CREATE TABLE of a topic for a session of the statement `user`, from its canonical columns.
+
+    `more` are further options of the connector.
+    """
     parts = [_LTZ.sub("TIMESTAMP(3)", columns), *_SYSTEM_COLUMNS]
     if "WATERMARK FOR" not in columns:
         parts.append(_DEFAULT_WATERMARK)
     connector = _kafka_options(topic, user, addresses) | ({"scan.bounded.mode": "latest-offset"} if bounded else {})
-    return ",\n    ".join(parts) + f"\n) WITH (\n{options(connector)}\n)"
+    return ",\n    ".join(parts) + f"\n) WITH (\n{options(connector | dict(more))}\n)"
 
 
 def shape_table(columns: str) -> str:

@@ -1,6 +1,7 @@
 """Starts, finds and stops the pipeline's statements on open-source Flink."""
 
 import contextlib
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ import durationpy
 from dashboard.deploy import open_source, tableflow
 from dashboard.deploy.open_source import Addresses
 from dashboard.deploy.pipeline import Pipeline
+from dashboard.deploy.skipped import SkipList, held_while
 from dashboard.errors import DeployError
 from dashboard.remotes.flink import Flink, Job, Session
 from dashboard.settings import PipelineSettings
@@ -34,12 +36,21 @@ class Deployment:
     addresses: Addresses
     state_folder: Path
     """The same place as `addresses.state`, as this process sees it."""
+    skipped: SkipList
+    hold: Path
+    """A join that is started while this file exists is given no payments until it is gone."""
 
     @property
     def statement_names(self) -> list[str]:
         """Every statement that runs, in dependency order: the pipeline's, then Tableflow's stand-ins."""
         names = [statement.name for statement in self.pipeline.statements if statement.runs]
         return names + [tableflow.statement_name(topic) for topic in self.pipeline.tableflow_topics]
+
+    def readers(self, topic: str) -> list[str]:
+        """Names of the statements that read a topic, in dependency order."""
+        named = re.compile(rf"(?<![\w.`]){re.escape(topic)}(?![\w.`])|`{re.escape(topic)}`")
+        names = [one.name for one in self.pipeline.statements if one.runs and named.search(one.text)]
+        return names + [tableflow.statement_name(one) for one in self.pipeline.tableflow_topics if one == topic]
 
     def jobs(self) -> dict[str, Job]:
         """The newest job of each of our statements that has one."""
@@ -96,8 +107,17 @@ class Deployment:
             result = session.execute(self.pipeline.checks[name])
         return [dict(zip(result.columns, row, strict=True)) for row in result.rows]
 
-    def wait_running(self, names: list[str], waits_for: Callable[[str], None], within_seconds: float = 90) -> None:
-        """Returns when every task of these statements runs; raises DeployError with Flink's reason when one fails."""
+    def wait_running(
+        self,
+        names: list[str],
+        waits_for: Callable[[str], None],
+        within_seconds: float = 90,
+        stuck: Callable[[str, Job], bool] = lambda _name, _job: False,
+    ) -> None:
+        """Returns when every task of these statements runs; raises DeployError with Flink's reason when one fails.
+
+        One that is `stuck` is not waited for.
+        """
         deadline = time.monotonic() + within_seconds
         while True:
             jobs = self.jobs()
@@ -108,7 +128,9 @@ class Deployment:
                         f"{self.flink.job_failure(jobs[name].id) or 'Flink gives no reason'}.",
                         "Its tasks' log is `taskmanager.log`.",
                     )
-            open_names = [name for name in names if name not in jobs or not jobs[name].running]
+            open_names = [
+                name for name in names if name not in jobs or not (jobs[name].running or stuck(name, jobs[name]))
+            ]
             if not open_names:
                 return
             if time.monotonic() > deadline:
@@ -158,10 +180,15 @@ class Deployment:
         for topic in self.pipeline.topics:
             if topic.value is not None:
                 columns = open_source.input_columns(topic)
-                session.execute(open_source.kafka_table(columns, topic.name, user, self.addresses, bounded=bounded))
+                skips = self.skipped.table_options(topic.name)
+                session.execute(
+                    open_source.kafka_table(columns, topic.name, user, self.addresses, bounded=bounded, more=skips)
+                )
         for table, statement in self.pipeline.created_tables.items():
             columns = open_source.created_columns(statement)
-            session.execute(open_source.kafka_table(columns, table, user, self.addresses, bounded=bounded))
+            held = user == JOIN and statement.name == DEDUPLICATION and self.hold.exists()
+            more = held_while(self.hold) if held else {}
+            session.execute(open_source.kafka_table(columns, table, user, self.addresses, bounded=bounded, more=more))
         for statement in self.pipeline.statements:
             if statement.kind == "alter table" and (text := open_source.altering_statement(statement)):
                 session.execute(text)

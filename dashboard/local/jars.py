@@ -1,4 +1,7 @@
-"""Kafka's and Flink's jars: pinned by SHA-256 in jars.lock.toml, downloaded once per user, verified at every start."""
+"""The jars of Kafka, Flink and a Java compiler: pinned by SHA-256 in jars.lock.toml, verified at every start.
+
+What is not in a Python package is downloaded once per user.
+"""
 
 import hashlib
 import importlib.metadata
@@ -26,7 +29,7 @@ _TIMEOUT_SECONDS = 60
 """Of silence on the line; the library's own 10 s cut large jars off on slow networks."""
 _READ_BYTES = 1 << 20
 
-Program = Literal["kafka", "flink"]
+Program = Literal["kafka", "flink", "compiler"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ class Jar:
 class Classpaths:
     kafka: str
     flink: str
+    compiler: str
+    """Of Java, for our own few classes."""
 
 
 def locked_jars() -> list[Jar]:
@@ -78,10 +83,10 @@ def fetch_jars(cache: Path, narrator: Narrator) -> Classpaths:
             f"The jars cannot be kept in {folder}: {error.strerror or error}.",
             "Free space there, or set SALES_LOCAL__CACHE to another folder.",
         ) from error
-    by_program: dict[Program, list[str]] = {"kafka": [], "flink": []}
+    by_program: dict[Program, list[str]] = {"kafka": [], "flink": [], "compiler": []}
     for jar, path in zip(jars, paths, strict=True):
         by_program[jar.runs].append(str(path))
-    return Classpaths(*(os.pathsep.join(by_program[program]) for program in ("kafka", "flink")))
+    return Classpaths(**{program: os.pathsep.join(paths) for program, paths in by_program.items()})
 
 
 def _path(jar: Jar, folder: Path) -> Path:

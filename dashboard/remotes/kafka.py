@@ -1,9 +1,10 @@
-"""Kafka's admin side: cluster id, topics, how far a consumer group has come, and how old what it has not read is."""
+"""Kafka: cluster id, topics, how far a consumer group has come, and a topic's records as bytes."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]  # not in __all__
@@ -14,6 +15,7 @@ from dashboard.errors import DeployError, UnreachableError
 _TIMEOUT_SECONDS = 10
 _RETRY_SECONDS = 0.2
 _LOADING = (KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR)
+_BATCH = 5_000
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,14 @@ class Topic:
     name: str
     partitions: int
     config: Mapping[str, str] = field(default_factory=dict)
+
+
+class Record(NamedTuple):
+    """One record's place and value."""
+
+    partition: int
+    offset: int
+    value: bytes | None
 
 
 class Kafka:
@@ -113,16 +123,7 @@ class Kafka:
         ends, read = self.end_offsets(topic), self.committed_offsets(group, topic)
         places = [TopicPartition(topic, one, read.get(one, 0)) for one, end in ends.items() if read.get(one, 0) < end]
         oldest: dict[int, int] = {}
-        consumer = Consumer(
-            {
-                "bootstrap.servers": self.bootstrap,
-                "group.id": "sales-trends",
-                "enable.auto.commit": False,
-                "auto.offset.reset": "earliest",
-                "queued.max.messages.kbytes": 1024,
-                "log_level": 0,
-            }
-        )
+        consumer = self._reader()
         deadline = time.monotonic() + _TIMEOUT_SECONDS
         try:
             consumer.assign(places)
@@ -137,6 +138,55 @@ class Kafka:
         finally:
             consumer.close()
         return datetime.fromtimestamp(min(oldest.values()) / 1000, UTC) if oldest else None
+
+    def records(self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int]) -> Iterator[Record]:
+        """The committed records from `starts` (inclusive) to `ends` (exclusive) of the partitions named in both.
+
+        In order within a partition. Raises UnreachableError when the broker goes silent.
+        """
+        todo = {partition for partition, start in starts.items() if start < ends.get(partition, 0)}
+        consumer = self._reader()
+        try:
+            consumer.assign([TopicPartition(topic, partition, starts[partition]) for partition in todo])
+            heard = time.monotonic()
+            while todo:
+                # untyped: the library types every field of a message as optional, which none of a received one is
+                messages: list[Any] = consumer.consume(_BATCH, timeout=0.2)
+                heard = time.monotonic() if messages else heard
+                if time.monotonic() - heard > _TIMEOUT_SECONDS:
+                    raise UnreachableError(
+                        f"Kafka at {self.bootstrap} gave no more records of {topic}.",
+                        "`sales-trends status` shows what runs; `sales-trends up` starts it.",
+                    )
+                for message in messages:
+                    partition, error = message.partition(), message.error()
+                    if error is not None:
+                        if error.code() == KafkaError._PARTITION_EOF:
+                            todo.discard(partition)
+                        continue
+                    if message.offset() < ends[partition]:
+                        yield Record(partition, message.offset(), message.value())
+                    if message.offset() + 1 >= ends[partition]:
+                        todo.discard(partition)
+        except KafkaException as error:
+            raise self._unreachable(error.args[0].str()) from error
+        finally:
+            consumer.close()
+
+    def _reader(self) -> Consumer:
+        return Consumer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "log_level": 0,
+                # the library wants a group's name even where no group is joined
+                "group.id": "sales-trends-reader",
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 100,
+            }
+        )
 
     def _unreachable(self, reason: str) -> UnreachableError:
         return UnreachableError(

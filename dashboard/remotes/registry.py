@@ -1,4 +1,4 @@
-"""Schema Registry: registers the schemas of topics that have them in files."""
+"""Schema Registry: registers the schemas of topics that have them in files, and gives a schema by its id."""
 
 import json
 from typing import Any
@@ -8,6 +8,8 @@ from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
 from dashboard.errors import ContractError, UnreachableError
+
+_NOT_FOUND = 404
 
 
 class Registry:
@@ -30,7 +32,23 @@ class Registry:
                 "A change must let old records be read; give a new field a default.",
             ) from error
         except httpx2.HTTPError as error:
-            raise UnreachableError(
-                f"The schema registry at {self.url} did not answer: {type(error).__name__}.",
-                "`sales-trends status` shows what runs; `sales-trends up` starts it.",
-            ) from error
+            raise self._unreachable(error) from error
+
+    def schema(self, schema_id: int) -> str | None:
+        """The text of the schema with this id; None when the registry knows of none."""
+        try:
+            with SchemaRegistryClient({"url": self.url}) as client:
+                text: str | None = client.get_schema(schema_id).schema_str
+                return text
+        except SchemaRegistryError as error:
+            if error.http_status_code == _NOT_FOUND:
+                return None
+            raise self._unreachable(error) from error
+        except httpx2.HTTPError as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: Exception) -> UnreachableError:
+        return UnreachableError(
+            f"The schema registry at {self.url} did not answer: {type(error).__name__}.",
+            "`sales-trends status` shows what runs; `sales-trends up` starts it.",
+        )

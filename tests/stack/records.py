@@ -24,23 +24,35 @@ def send_order(settings: Settings, order_id: int) -> None:
 
 def send_payment(settings: Settings, order_id: int, *, amount: float) -> None:
     now_ms = int(time.time() * 1000)
-    payment = {
+    _send(settings, "payments", order_id, _payment(order_id, now_ms) | {"amount": amount}, now_ms)
+
+
+def payment_on_the_wire(settings: Settings, **fields: Any) -> bytes:
+    """A payment's bytes, to be spoilt."""
+    return _on_the_wire(settings, "payments", _payment(2_100_000_000, int(time.time() * 1000)) | fields)
+
+
+def _payment(order_id: int, now_ms: int) -> dict[str, Any]:
+    return {
         "order_id": order_id,
         "product_id": 1,
         "customer_id": 1,
         "confirmation_code": "AB12CD34",
         "cc_number": "4000-0000-0000-0000",
         "expiration": "12/30",
-        "amount": amount,
+        "amount": 1.0,
         "ts": now_ms,
     }
-    _send(settings, "payments", order_id, payment, now_ms)
 
 
 def _send(settings: Settings, topic: str, order_id: int, value: dict[str, Any], timestamp_ms: int) -> None:
-    with SchemaRegistryClient({"url": f"http://127.0.0.1:{settings.local.registry_port}"}) as registry:
-        serializer = AvroSerializer(registry, conf={"auto.register.schemas": False, "use.latest.version": True})
-        payload = serializer(value, SerializationContext(topic, MessageField.VALUE))
+    payload = _on_the_wire(settings, topic, value)
     producer = Producer({"bootstrap.servers": f"127.0.0.1:{settings.local.kafka_port}"})
     producer.produce(topic, key=str(order_id).encode(), value=payload, timestamp=timestamp_ms)
     assert producer.flush(10) == 0
+
+
+def _on_the_wire(settings: Settings, topic: str, value: dict[str, Any]) -> bytes:
+    with SchemaRegistryClient({"url": f"http://127.0.0.1:{settings.local.registry_port}"}) as registry:
+        serializer = AvroSerializer(registry, conf={"auto.register.schemas": False, "use.latest.version": True})
+        return bytes(serializer(value, SerializationContext(topic, MessageField.VALUE)) or b"")

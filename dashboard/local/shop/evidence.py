@@ -11,7 +11,7 @@ from dashboard.local.shop.order_journal import order_journal_path
 from dashboard.local.shop.payment_journal import payment_journal_path
 from dashboard.local.shop.settlement import Sent, Settlement, settle
 from dashboard.local.shop.topics import ORDERS, PAYMENTS, Found, bootstrap, read_from
-from dashboard.local.shop.wire import orderid_of
+from dashboard.local.shop.wire import order_id_of, orderid_of
 from dashboard.local.worker import Stop
 from dashboard.settings import LocalSettings
 
@@ -88,7 +88,7 @@ def _payments(path: Path, servers: str) -> tuple[list[Payment], dict[int, int | 
         rows = journal.execute(_PAYMENTS_IN_FLIGHT, through).fetchall()
         in_flight = {(order_id, sent_as): row for order_id, sent_as, row, _, _ in rows}
         ends = ends_of(journal)
-        settlement = _settled(journal, in_flight, servers, PAYMENTS, int)
+        settlement = _settled(journal, in_flight, servers, PAYMENTS, order_id_of)
     if settlement is not None:
         void, ends = set(settlement.void), settlement.ends
         payments += [(order_id, ts, sent_as, amount) for order_id, sent_as, row, ts, amount in rows if row not in void]

@@ -31,7 +31,15 @@ from dashboard.local.shop.topics import (
     topic_ends,
     wait_for_topic,
 )
-from dashboard.local.shop.wire import Reader, Wire, milliseconds, registry_client, wait_for_schemas
+from dashboard.local.shop.wire import (
+    Reader,
+    Unreadable,
+    Wire,
+    milliseconds,
+    order_id_of,
+    registry_client,
+    wait_for_schemas,
+)
 from dashboard.local.worker import Interrupted, Stop, now_ms, run_process
 from dashboard.settings import Settings
 
@@ -101,7 +109,7 @@ class PaymentApp:
         if not in_flight:
             return
         ends = self._journal.ends()
-        found = ((int(record.key), record) for record in read_from(self._servers, PAYMENTS, ends, self._stop))
+        found = ((order_id_of(record.key), record) for record in read_from(self._servers, PAYMENTS, ends, self._stop))
         settlement = settle({(row.order_id, row.sent_as): row.row for row in in_flight}, ends, found)
         void = set(settlement.void)
         counters = self._journal.counters()
@@ -133,7 +141,17 @@ class PaymentApp:
             if message.error() is not None:
                 _check(message.error())
                 continue
-            order = self._orders(message.value())
+            moved[message.partition()] = message.offset() + 1
+            try:
+                order = self._orders(message.value())
+            except Unreadable:
+                log.warning(
+                    "No order that can be read: %s, partition %d, offset %d.",
+                    ORDERS,
+                    message.partition(),
+                    message.offset(),
+                )
+                continue
             order_id, orderdate = order["orderid"], milliseconds(order["orderdate"])
             payments = payments_of(
                 order_id,
@@ -145,7 +163,6 @@ class PaymentApp:
             planned += payments
             if not any(payment.order_id == order_id for payment in payments):
                 unpaid.append((orderdate, order_id))
-            moved[message.partition()] = message.offset() + 1
         if moved:
             self._journal.plan(planned, unpaid)
             self._journal.move_to(moved)

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from io import BytesIO
 from typing import Any
 
@@ -73,6 +74,10 @@ class Refused(Exception):
     """A rule of the contract refused one record; the others go on."""
 
 
+class Unreadable(Exception):
+    """A record of somebody else's: not in the registry's wire format, or not by a schema that the registry knows."""
+
+
 def without_cards(text: str) -> str:
     """The text with every card number blotted out."""
     return _CARD.sub("<card>", text)
@@ -90,24 +95,30 @@ class Reader:
         self._stop = stop
         self._schemas: dict[bytes, Schema] = {}
 
-    def __call__(self, wire: bytes) -> Any:
+    def __call__(self, wire: bytes | None) -> Any:
+        """The value; raises Unreadable for a record that does not hold one by its schema."""
+        if wire is None or len(wire) < _HEADER_BYTES or wire[:1] != b"\0":
+            raise Unreadable
         header = wire[:_HEADER_BYTES]
         schema = self._schemas.get(header)
         if schema is None:
             schema = self._schemas[header] = self._fetch(header)
-        return schemaless_reader(BytesIO(wire[_HEADER_BYTES:]), schema, None)
+        try:
+            return schemaless_reader(BytesIO(wire[_HEADER_BYTES:]), schema, None)
+        except Exception:
+            # the library raises whatever the bytes lead it to, with parts of the record in it
+            raise Unreadable from None
 
     def _fetch(self, header: bytes) -> Schema:
-        if header[:1] != b"\0":
-            raise ContractError(
-                f"A record of {self._topic} is not in the registry's wire format.",
-                "Find out who else writes to it; the shop's topics are for the shop alone.",
-            )
         patience = _Patience(self._stop)
         while True:
             try:
                 text = self._registry.get_schema(int.from_bytes(header[1:], "big")).schema_str
                 return parse_schema(json.loads(text or ""))
+            except SchemaRegistryError as error:
+                if error.http_status_code == HTTPStatus.NOT_FOUND:
+                    raise Unreadable from None
+                patience.wait(f"the schema of {self._topic}", error)
             except _OUTAGES as error:
                 patience.wait(f"the schema of {self._topic}", error)
 
@@ -160,6 +171,11 @@ def orderid_of(key: bytes) -> int:
         if byte < 0x80:
             break
     return (number >> 1) ^ -(number & 1)
+
+
+def order_id_of(key: bytes) -> int:
+    """The order's id from a payment's key; -1, which no order has, from a key of somebody else's."""
+    return int(key) if key.isdigit() else -1
 
 
 def milliseconds(time: datetime) -> int:

@@ -64,7 +64,7 @@ class _Answers(BaseHTTPRequestHandler):
             body = []
         elif parts[0] == "subjects" and parts[1] in subjects:
             body = self._registered(parts[1], subjects[parts[1]])
-        elif parts[:2] == ["schemas", "ids"]:
+        elif parts[:2] == ["schemas", "ids"] and int(parts[2]) <= len(SUBJECTS):
             body = self._registered(SUBJECTS[int(parts[2]) - 1], int(parts[2]))
         text = json.dumps(body).encode()
         self.send_response(404 if "error_code" in body else 200)

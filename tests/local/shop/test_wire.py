@@ -10,8 +10,10 @@ from dashboard.errors import ContractError, UnreachableError
 from dashboard.local.shop.sales import order_value, payment_value
 from dashboard.local.shop.wire import (
     Reader,
+    Unreadable,
     Wire,
     milliseconds,
+    order_id_of,
     orderid_of,
     registry_client,
     wait_for_schemas,
@@ -48,9 +50,14 @@ def test_values_are_in_the_registrys_wire_format(registry: SchemaRegistryClient)
     assert value[:5] == b"\0\0\0\0\x01"
 
 
-def test_a_record_of_somebody_else_is_named(registry: SchemaRegistryClient) -> None:
-    with pytest.raises(ContractError, match="wire format"):
-        Reader(registry, ORDERS, NEVER)(b'{"json": 1}')
+@pytest.mark.parametrize("wire", [None, b"", b'{"json": 1}', b"\0\0\0\x03\xe7\2", b"\0\0\0\0\1\2"])
+def test_a_record_of_somebody_else_is_unreadable(registry: SchemaRegistryClient, wire: bytes | None) -> None:
+    with pytest.raises(Unreadable):
+        Reader(registry, ORDERS, NEVER)(wire)
+
+
+def test_a_payments_key_of_somebody_else_is_no_orders_id() -> None:
+    assert [order_id_of(key) for key in (b"3000", b"", b"a-key")] == [3000, -1, -1]
 
 
 def test_a_value_that_does_not_fit_the_schema_is_an_error_without_its_card_number(

@@ -1,0 +1,158 @@
+"""Finds the records of an input topic that no statement can read, and says why. Their content goes nowhere."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+from fastavro import parse_schema, schemaless_reader
+
+from dashboard.deploy.pipeline import InputTopic
+from dashboard.deploy.skipped import LARGEST_VALUE_BYTES, Place
+from dashboard.deploy.statements import Deployment
+from dashboard.errors import ContractError, DeployError
+from dashboard.remotes.kafka import Kafka
+from dashboard.remotes.registry import Registry
+
+NO_VALUE = "no value"
+_HEADER_BYTES = 5
+"""A zero, and the schema's id in four bytes."""
+
+
+@dataclass(frozen=True)
+class BadRecord:
+    """One record that cannot be read."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+
+    @property
+    def place(self) -> Place:
+        return Place(self.topic, self.partition, self.offset)
+
+    @property
+    def stops_statements(self) -> bool:
+        """Flink goes past a record without a value by itself, and says nothing."""
+        return self.reason != NO_VALUE
+
+    @property
+    def skip_command(self) -> str:
+        return f"sales-trends skip {self.topic} {self.partition} {self.offset}"
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.reason}"
+
+
+class Judge:
+    """Judges the records of one input topic as Flink's format avro-confluent does."""
+
+    def __init__(self, topic: InputTopic, registry: Registry) -> None:
+        if topic.value is None:
+            raise DeployError(f"The topic {topic.name} has no Avro schema, so no statement reads it.")
+        self._wanted = topic.value
+        self._registry = registry
+        self._schemas: dict[bytes, tuple[Any, Any] | None] = {}
+
+    def fault(self, value: bytes | None) -> str:
+        """Why the value cannot be read; empty when it can. Raises UnreachableError without the registry."""
+        if value is None:
+            return NO_VALUE
+        if len(value) > LARGEST_VALUE_BYTES:
+            return f"value of {len(value):,} bytes, more than the {LARGEST_VALUE_BYTES:,} that can be written again"
+        if not value.startswith(b"\0"):
+            return f"bad magic byte {value[0]}" if value else "empty value"
+        header = value[:_HEADER_BYTES]
+        if len(header) < _HEADER_BYTES:
+            return f"value of {len(value)} bytes, too short for a schema id"
+        if header not in self._schemas:
+            self._schemas[header] = self._fetch(header)
+        schemas = self._schemas[header]
+        if schemas is None:
+            return f"unknown schema id {_schema_id(header)}"
+        body = BytesIO(value[_HEADER_BYTES:])
+        try:
+            schemaless_reader(body, *schemas, handle_unicode_errors="replace")
+        except Exception as error:
+            # an end in the middle of a number and one in the middle of a text are different errors of the library
+            if isinstance(error, (EOFError, IndexError)) and not body.read(1):
+                return "truncated Avro"
+            # by its kind only: the library's messages hold parts of the record
+            return f"Avro that schema {_schema_id(header)} does not decode ({type(error).__name__})"
+        return ""
+
+    def _fetch(self, header: bytes) -> tuple[Any, Any] | None:
+        text = self._registry.schema(_schema_id(header))
+        if text is None:
+            return None
+        written = _plain(json.loads(text))
+        wanted = _plain(self._wanted)
+        if isinstance(written, dict):
+            # Flink's own name for what it reads is another one anyway; columns are found by the names of fields
+            wanted |= {"name": written.get("name"), "namespace": written.get("namespace", "")}
+        return parse_schema(written), parse_schema(wanted)
+
+
+class InputReader:
+    """Looks for bad records on the topics that the outside writes."""
+
+    def __init__(self, deployment: Deployment, kafka: Kafka, registry: Registry) -> None:
+        self._deployment = deployment
+        self._kafka = kafka
+        self._registry = registry
+        self._topics = {topic.name: topic for topic in deployment.pipeline.topics if topic.value is not None}
+
+    def all_bad(self) -> list[BadRecord]:
+        """Every bad record from the beginning that nobody decided to skip; reads the topics whole."""
+        skipped = self._deployment.skipped.places()
+        return [bad for topic in self._topics for bad in self._find(topic, {}) if bad.place not in skipped]
+
+    def stopping(self, statement: str) -> BadRecord | None:
+        """The first record found beyond what a statement has read that it cannot go past; None when there is none."""
+        skipped = self._deployment.skipped.places()
+        for topic in self._topics:
+            if statement in self._deployment.readers(topic):
+                for bad in self._find(topic, self._kafka.committed_offsets(statement, topic)):
+                    if bad.stops_statements and bad.place not in skipped:
+                        return bad
+        return None
+
+    def judged(self, place: Place) -> BadRecord:
+        """The bad record at this place; raises ContractError when there is none, or when it is good."""
+        topics = " or ".join(self._topics)
+        if place.topic not in self._topics:
+            raise ContractError(f"{place.topic} is not a topic that others write.", f"Name {topics}.")
+        ends = {place.partition: place.offset + 1}
+        end = self._kafka.end_offsets(place.topic).get(place.partition, 0)
+        if 0 <= place.offset < end:
+            for bad in self._find(place.topic, {place.partition: place.offset}, ends):
+                return bad
+            raise ContractError(f"{place} is good, so it is not skipped.", "`sales-trends status` names the bad one.")
+        raise ContractError(f"There is no record at {place}.", "`sales-trends status` names the bad one.")
+
+    def _find(
+        self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int] | None = None
+    ) -> Iterator[BadRecord]:
+        """The bad records from `starts`, or from a partition's beginning, to `ends` or to its end as it is now."""
+        ends = self._kafka.end_offsets(topic) if ends is None else ends
+        judge = Judge(self._topics[topic], self._registry)
+        for record in self._kafka.records(topic, {partition: starts.get(partition, 0) for partition in ends}, ends):
+            if fault := judge.fault(record.value):
+                yield BadRecord(topic, record.partition, record.offset, fault)
+
+
+def _schema_id(header: bytes) -> int:
+    return int.from_bytes(header[1:], "big")
+
+
+def _plain(schema: Any) -> Any:
+    """The schema without logical types: what they make of a number is not the format's concern."""
+    if isinstance(schema, list):
+        return [_plain(branch) for branch in schema]
+    if isinstance(schema, dict):
+        return {
+            key: value if key == "default" else _plain(value) for key, value in schema.items() if key != "logicalType"
+        }
+    return schema

@@ -1,0 +1,46 @@
+"""How a statement is, and what keeps it from running."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from dashboard.deploy.bad_records import BadRecord, InputReader
+from dashboard.errors import UnreachableError
+from dashboard.remotes.flink import Flink, Job
+
+
+@dataclass(frozen=True)
+class StatementStatus:
+    name: str
+    state: str
+    """Flink's word for the job's state, or `absent`."""
+    reason: str = ""
+    """Why it does not run, as far as Flink gives a reason."""
+    bad_record: BadRecord | None = None
+    """What it met on an input topic and cannot go past by itself."""
+
+    @property
+    def trouble(self) -> str:
+        """What keeps it from running and what to do about it, in one line; empty when nothing is known."""
+        bad = self.bad_record
+        if bad is None:
+            return self.reason
+        return f"{bad}; `{bad.skip_command}` goes past it"
+
+
+def statement_status(name: str, job: Job | None, flink: Flink, inputs: InputReader) -> StatementStatus:
+    """Looks for a bad record only when Flink says that the statement failed."""
+    if job is None or job.running:
+        return StatementStatus(name, _state(job))
+    reason = flink.job_failure(job.id)
+    bad = None
+    # Kafka or the registry may be what is missing
+    with suppress(UnreachableError):
+        bad = inputs.stopping(name) if reason else None
+    return StatementStatus(name, _state(job), reason, bad)
+
+
+def _state(job: Job | None) -> str:
+    """Flink calls a job RUNNING before its tasks are."""
+    if job is None:
+        return "absent"
+    return "INITIALIZING" if job.state == "RUNNING" and not job.running else job.state
