@@ -3,7 +3,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo test check check-format check-lint check-types check-sql check-layers bench lock
+.PHONY: help setup demo test check check-format check-lint check-types check-sql check-layers bench bench-stack lock
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -42,6 +42,9 @@ check-layers: setup
 bench: setup ## measure what tests/bench.py measures
 	@test -f tests/bench.py || { echo "There is no benchmark yet: tests/bench.py is not written." >&2; exit 1; }
 	@exec .venv/bin/python -m tests.bench $(ARGS)
+
+bench-stack: setup ## measure the whole local stack: starts, delays, throughput, memory; nine minutes a run
+	@exec .venv/bin/python -m tests.bench_stack $(ARGS)
 
 lock: ## write requirements.lock anew from pyproject.toml; ARGS=--upgrade takes newer versions
 	@set -e; uv=$$(command -v uv) || { \
