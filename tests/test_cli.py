@@ -179,6 +179,7 @@ def test_status_tells_each_programs_pid_address_version_memory_and_log(
         "order-feed": __version__,
         "payment-app": __version__,
         "dashboard": importlib.metadata.version("streamlit"),
+        "supervisor": __version__,
     }
 
 
