@@ -44,7 +44,7 @@ def send(stack: LocalStack, topic: str, partition: int, value: bytes | None, **c
             raise KafkaException(error)
         places.append(Place(topic, message.partition(), message.offset()))  # type: ignore[attr-defined]
 
-    producer = Producer({"bootstrap.servers": stack.kafka.bootstrap, **config})
+    producer = Producer({"bootstrap.servers": stack.kafka.bootstrap, "log_level": 0, **config})
     producer.produce(topic, value=value, partition=partition, on_delivery=delivered)
     assert producer.flush(20) == 0
     return places[0]
