@@ -241,12 +241,8 @@ class LocalStack:
 
     def troubled_statements(self) -> dict[str, str]:
         """Statements that do not run, each with the reason as far as there is one."""
-        jobs = self.deployment.jobs()
-        return {
-            name: self._statement_status(name, job).trouble or f"it is {job.state}"
-            for name, job in jobs.items()
-            if not job.running
-        }
+        statuses = [self._statement_status(name, job) for name, job in self.deployment.jobs().items()]
+        return {one.name: one.trouble or f"it is {one.state}" for one in statuses if one.state != "RUNNING"}
 
     def _start(self, wanted: list[Service]) -> None:
         self._launch(wanted)

@@ -93,7 +93,8 @@ class LocalSettings(_Part):
         description="Data of the local stack: topics, tables, checkpoints, journals, logs",
     )
     cache: Folder = Field(
-        default_factory=lambda: user_cache_path("sales-trends"), description="Downloaded jars, shared by all stacks"
+        default_factory=lambda: user_cache_path("sales-trends"),
+        description="Downloaded jars and our compiled classes, shared by all stacks",
     )
     kafka_port: Port = 19092
     kafka_controller_port: Port = 19093

@@ -109,14 +109,17 @@ class InputReader:
         skipped = self._deployment.skipped.places()
         return [bad for topic in self._topics for bad in self._find(topic, {}) if bad.place not in skipped]
 
+    def read_by(self, statement: str) -> list[str]:
+        """The topics among these that a statement reads."""
+        return [topic for topic in self._topics if statement in self._deployment.readers(topic)]
+
     def stopping(self, statement: str) -> BadRecord | None:
         """The first record found beyond what a statement has read that it cannot go past; None when there is none."""
         skipped = self._deployment.skipped.places()
-        for topic in self._topics:
-            if statement in self._deployment.readers(topic):
-                for bad in self._find(topic, self._kafka.committed_offsets(statement, topic)):
-                    if bad.stops_statements and bad.place not in skipped:
-                        return bad
+        for topic in self.read_by(statement):
+            for bad in self._find(topic, self._kafka.committed_offsets(statement, topic)):
+                if bad.stops_statements and bad.place not in skipped:
+                    return bad
         return None
 
     def judged(self, place: Place) -> BadRecord:

@@ -29,13 +29,16 @@ class StatementStatus:
 
 def statement_status(name: str, job: Job | None, flink: Flink, inputs: InputReader) -> StatementStatus:
     """Looks for a bad record only when Flink says that the statement failed."""
-    if job is None or job.running:
+    if job is None or (job.running and not inputs.read_by(name)):
         return StatementStatus(name, _state(job))
     reason = flink.job_failure(job.id)
     bad = None
     # Kafka or the registry may be what is missing
     with suppress(UnreachableError):
         bad = inputs.stopping(name) if reason else None
+    if job.running:
+        # between two failures Flink calls it RUNNING for a moment; what it failed of may also be long past
+        return StatementStatus(name, "RESTARTING", reason, bad) if bad else StatementStatus(name, _state(job))
     return StatementStatus(name, _state(job), reason, bad)
 
 

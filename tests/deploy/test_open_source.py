@@ -60,6 +60,18 @@ def test_a_quote_in_an_option_cannot_end_it() -> None:
     assert open_source.options({"topic": "o'; DROP TABLE x --"}) == "    'topic' = 'o''; DROP TABLE x --'"
 
 
+def test_a_table_takes_further_options_of_its_connector() -> None:
+    table = open_source.kafka_table(
+        "CREATE TABLE t (\n    x INT",
+        "t",
+        "reader",
+        ADDRESSES,
+        bounded=False,
+        more={"properties.sales.skipped": "t:0:1"},
+    )
+    assert table.endswith("    'properties.sales.skipped' = 't:0:1'\n)")
+
+
 def test_a_topic_without_a_schema_cannot_be_read_by_a_statement() -> None:
     with pytest.raises(DeployError, match="error-payments has no Avro schema"):
         open_source.input_columns(InputTopic("error-payments", 1, None, None))

@@ -44,7 +44,7 @@ def send(stack: LocalStack, topic: str, partition: int, value: bytes | None, **c
             raise KafkaException(error)
         places.append(Place(topic, message.partition(), message.offset()))  # type: ignore[attr-defined]
 
-    producer = Producer({"bootstrap.servers": stack.kafka.bootstrap, **config})
+    producer = Producer({"bootstrap.servers": stack.kafka.bootstrap, "log_level": 0, **config})
     producer.produce(topic, value=value, partition=partition, on_delivery=delivered)
     assert producer.flush(20) == 0
     return places[0]
@@ -111,7 +111,8 @@ def test_five_megabytes_are_refused_and_gone_past_when_they_came_in_compressed(s
 
 def test_a_bad_order_keeps_no_stack_from_starting_and_then_every_payment_finds_its_order(stack: LocalStack) -> None:
     place = send(stack, ORDERS_TOPIC, 2, UNKNOWN_SCHEMA)
-    eventually(lambda: JOIN in stopped(stack), within_seconds=90)
+    bad = eventually(lambda: stopped(stack).get(JOIN), within_seconds=90)
+    assert f"{bad}; `{bad.skip_command}` goes past it" in command(stack, "status").stdout
     stack.down()
     stack.up(page=False)
     goes_past(stack, place, "unknown schema id 999")
