@@ -273,9 +273,10 @@ class LocalStack:
             self.deployment.wait_running(names, step.waits_for, stuck=self._stuck)
 
     def lost_transactions(self) -> dict[str, int]:
-        """Of each running statement: how many prepared transactions it could not commit when it came back."""
-        jobs = self.deployment.jobs().items()
-        return {name: self.deployment.flink.failed_commits(job.id) for name, job in jobs if job.running}
+        """Of each running statement of the pipeline: how many prepared transactions it could not commit."""
+        ours, jobs = {one.name for one in self.pipeline.statements}, self.deployment.jobs()
+        flink = self.deployment.flink
+        return {name: flink.failed_commits(job.id) for name, job in jobs.items() if name in ours and job.running}
 
     def start_statement(self, name: str) -> None:
         """Submits one statement unless it lives; the deduplication remembers for as long as it is behind."""

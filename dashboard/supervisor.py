@@ -15,7 +15,7 @@ import psutil
 from filelock import Timeout
 
 from dashboard.deploy.statements import DEDUPLICATION, JOIN
-from dashboard.errors import SalesTrendsError
+from dashboard.errors import DeployError, SalesTrendsError
 from dashboard.lifecycle import ORDERS_TOPIC, LocalStack
 from dashboard.local import services
 from dashboard.local.flink_cluster import flink_services
@@ -54,6 +54,8 @@ class Supervisor:
         ]
         self._services = {service.name: service for service in everything}
         self._step = Step("", stack.narrator.console, None)
+        self._wanted: set[str] = set()
+        """What ran at some time since this supervisor began; who stops a program on purpose ends the supervisor first."""
         self._silent_since: dict[str, float] = {}
         self._probed = time.monotonic()
         self._failures = 0
@@ -118,7 +120,12 @@ class Supervisor:
                 self._silent_since.pop(name)
 
     def _bring_back_programs(self) -> None:
-        died = [name for name in self._services if self._processes.died(name)]
+        died = []
+        for name in self._services:
+            if self._processes.find(name) is not None or self._processes.died(name):
+                self._wanted.add(name)
+            if name in self._wanted and self._processes.find(name) is None:
+                died.append(name)
         if not died:
             return
         log.warning("Ended: %s.", ", ".join(self._services[name].title for name in died))
@@ -141,16 +148,23 @@ class Supervisor:
         deployment = self._stack.deployment
         jobs = deployment.jobs()
         self._tell_of_troubles(jobs)
+        refused: SalesTrendsError | None = None
         for name in deployment.statement_names:
             if name != DEDUPLICATION and _gone(jobs.get(name)):
-                with _timed(f"Statement {name}"):
-                    self._stack.start_statement(name)
+                try:
+                    with _timed(f"Statement {name}"):
+                        self._stack.start_statement(name)
+                except DeployError as error:
+                    # the others do not wait for it
+                    refused = error
         join, deduplication = jobs.get(JOIN), jobs.get(DEDUPLICATION)
         if join is None or not join.running:
             if not _gone(deduplication):
                 self._hold_payments_back()
         elif _gone(deduplication):
             self._let_payments_follow()
+        if refused is not None:
+            raise refused
 
     def _hold_payments_back(self) -> None:
         log.info("Payments are held back until the join has read the orders.")

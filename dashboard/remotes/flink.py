@@ -137,7 +137,8 @@ class Flink:
         Flink itself only counts them and goes on.
         """
         lost = 0
-        for vertex in _call(self._rest, "GET", f"/jobs/{job_id}")["vertices"]:
+        vertices = _call(self._rest, "GET", f"/jobs/{job_id}")["vertices"]
+        for vertex in (one for one in vertices if "Committer" in one["name"]):
             path = f"/jobs/{job_id}/vertices/{vertex['id']}/metrics"
             names = [one["id"] for one in _call(self._rest, "GET", path) if one["id"].endswith(".failedCommittables")]
             if names:
