@@ -55,7 +55,7 @@ class Supervisor:
         self._services = {service.name: service for service in everything}
         self._step = Step("", stack.narrator.console, None)
         self._wanted: set[str] = set()
-        """What ran at some time since this supervisor began; who stops a program on purpose ends the supervisor first."""
+        """What ran since this supervisor began; who stops a program on purpose ends the supervisor first."""
         self._silent_since: dict[str, float] = {}
         self._probed = time.monotonic()
         self._failures = 0
