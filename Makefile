@@ -3,7 +3,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo test check check-format check-lint check-types check-sql check-layers bench bench-stack lock
+.PHONY: help setup demo test test-long check check-format check-lint check-types check-sql check-layers bench bench-stack lock
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -19,8 +19,11 @@ setup: ## make .venv as requirements.lock says; nothing to do when it is
 demo: setup ## the whole pipeline on this machine, and the dashboard; Ctrl-C stops it
 	@exec .venv/bin/sales-trends demo $(ARGS)
 
-test: setup ## all tests, those on the real stack and in the browser included
-	.venv/bin/python -m pytest $(TESTS)
+test: setup ## the tests, those on the real stack and in the browser included
+	.venv/bin/python -m pytest -m "not long" $(TESTS)
+
+test-long: setup ## the long tests: every process killed, long pauses, bad records; under fifteen minutes
+	.venv/bin/python -m pytest -m long $(TESTS)
 
 check: check-format check-lint check-types check-sql check-layers ## format, lint, types, SQL and import order
 

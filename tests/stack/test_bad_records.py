@@ -21,7 +21,7 @@ from tests.conftest import eventually, running_stack, stack_settings
 from tests.stack.records import payment_on_the_wire
 from tests.stack.waiting import verified_until
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 
 UNKNOWN_SCHEMA = b"\0" + struct.pack(">i", 999) + b"\x02"
 

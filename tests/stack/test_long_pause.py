@@ -20,7 +20,7 @@ from tests.conftest import eventually, running_stack, stack_settings
 from tests.stack.records import send_payment
 from tests.stack.waiting import verified_until
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 
 _REMEMBERS_SECONDS = 30
 _ORDERS = range(1, 61)

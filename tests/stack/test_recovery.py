@@ -15,7 +15,7 @@ from dashboard.local.services import DASHBOARD, PLATFORM, SHOP, SUPERVISOR
 from tests.conftest import eventually, processes_of, running_stack, stack_settings
 from tests.stack.waiting import verified_until
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.long]
 
 
 @pytest.fixture(scope="module")
