@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]  # not in __all__
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
@@ -16,6 +16,8 @@ _TIMEOUT_SECONDS = 10
 _RETRY_SECONDS = 0.2
 _LOADING = (KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR)
 _BATCH = 5_000
+_NO_GROUP = "sales-trends-reader"
+"""The library wants a group's name even where no group is joined."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,9 @@ class Kafka:
 
     def committed_offsets(self, group: str, topic: str) -> dict[int, int]:
         """The offset up to which a group has committed each partition; partitions without a commit are left out."""
-        admin = self._admin()
+        # Asked as a member of the group that never joins: the admin client's way can abort the whole process when the
+        # connection breaks at the wrong moment (librdkafka pull request 5397, not in 2.16.0).
+        consumer = self._reader(group)
         # a broker that has just started is still reading what groups have committed, and says so
         loading = Retrying(
             retry=retry_if_exception(_is_loading),
@@ -109,14 +113,14 @@ class Kafka:
             reraise=True,
         )
         try:
-            answer = loading(
-                lambda: admin.list_consumer_group_offsets(
-                    [ConsumerGroupTopicPartitions(group)], request_timeout=_TIMEOUT_SECONDS
-                )[group].result()
-            )
+            partitions = consumer.list_topics(topic, timeout=_TIMEOUT_SECONDS).topics[topic].partitions
+            places = [TopicPartition(topic, partition) for partition in partitions]
+            committed = loading(lambda: consumer.committed(places, timeout=_TIMEOUT_SECONDS))
         except KafkaException as error:
             raise self._unreachable(error.args[0].str()) from error
-        return {at.partition: at.offset for at in answer.topic_partitions if at.topic == topic and at.offset >= 0}
+        finally:
+            consumer.close()
+        return {at.partition: at.offset for at in committed if at.offset >= 0}
 
     def oldest_unread(self, group: str, topic: str) -> datetime | None:
         """The timestamp (UTC) of the oldest record that a group has not committed; None when it has read them all."""
@@ -173,13 +177,12 @@ class Kafka:
         finally:
             consumer.close()
 
-    def _reader(self) -> Consumer:
+    def _reader(self, group: str = _NO_GROUP) -> Consumer:
         return Consumer(
             {
                 "bootstrap.servers": self.bootstrap,
                 "log_level": 0,
-                # the library wants a group's name even where no group is joined
-                "group.id": "sales-trends-reader",
+                "group.id": group,
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
                 "isolation.level": "read_committed",
