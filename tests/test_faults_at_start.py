@@ -34,6 +34,10 @@ BEGUN = ("jobmanager", "taskmanager", "gateway", "kafka")
 FAKE_JAVA = """\
 import signal, sys, time
 behaviour = {behaviour!r}
+if "org.eclipse.jdt.internal.compiler.batch.Main" in sys.argv:
+    if behaviour == "compiles for ever":
+        time.sleep(300)
+    sys.exit(0)
 if "kafka.tools.StorageTool" in sys.argv:
     if behaviour == "formats for ever":
         time.sleep(300)
@@ -248,12 +252,19 @@ def test_a_formatting_that_hangs_is_ended(environment: dict[str, str], home: Pat
     assert "Kafka's storage was not formatted within 1 s." in refusal(run_patched(hanging, "up", before=patience), home)
 
 
+def test_a_compiling_that_hangs_is_ended(environment: dict[str, str], home: Path, tmp_path: Path) -> None:
+    patience = "import dashboard.local.interceptors as interceptors; interceptors._TIMEOUT_SECONDS = 1"
+    hanging = with_java(environment | {"SALES_LOCAL__CACHE": str(tmp_path / "cache")}, tmp_path, "compiles for ever")
+    said = refusal(run_patched(hanging, "up", before=patience), home)
+    assert "Our Java classes were not compiled within 1 s." in said
+
+
 def test_a_java_that_cannot_be_run_is_named(environment: dict[str, str], home: Path, tmp_path: Path) -> None:
     broken = with_java(environment, tmp_path, "sleeps")
     java = tmp_path / "site" / "java"
     java.chmod(0o600)
     said = refusal(run_patched(broken, "up"), home)
-    assert f"Flink JobManager cannot be run: {java}: Permission denied." in said
+    assert f" cannot be run: {java}: Permission denied." in said
     assert "make setup" in said
 
 

@@ -15,7 +15,7 @@ from dashboard.local.java import java_command
 
 SOURCES = Path(__file__).with_name("java_sources")
 _COMPILER = "org.eclipse.jdt.internal.compiler.batch.Main"
-_TIMEOUT_SECONDS = 120
+_TIMEOUT_SECONDS = 60
 
 
 def compiled_interceptors(cache: Path, classpaths: Classpaths) -> str:
@@ -40,13 +40,24 @@ def compiled_interceptors(cache: Path, classpaths: Classpaths) -> str:
 
 def _compile(sources: list[Path], folder: Path, classpaths: Classpaths) -> None:
     command = java_command(_COMPILER, classpaths.compiler, heap_mb=256, short_lived_jit=True, options=[])
-    result = subprocess.run(
-        [*command, "-21", "-proc:none", "-cp", classpaths.flink, "-d", str(folder), *map(str, sources)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=_TIMEOUT_SECONDS,
-    )
+    try:
+        result = subprocess.run(
+            [*command, "-21", "-proc:none", "-cp", classpaths.flink, "-d", str(folder), *map(str, sources)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_TIMEOUT_SECONDS,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise StackError(
+            f"Our Java classes were not compiled within {_TIMEOUT_SECONDS} s.",
+            "It takes a second on a machine that is not busy; `sales-trends doctor` checks the machine.",
+        ) from error
+    except OSError as error:
+        raise StackError(
+            f"The Java compiler cannot be run: {command[0]}: {error.strerror}.",
+            "Remove the folder .venv and run `make setup`.",
+        ) from error
     if result.returncode:
         raise StackError(
             f"Our Java classes could not be compiled: {(result.stderr or result.stdout).strip()[-500:]}",
