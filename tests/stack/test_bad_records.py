@@ -120,6 +120,21 @@ def test_a_bad_order_keeps_no_stack_from_starting_and_then_every_payment_finds_i
     assert verified_until(stack, datetime.now(UTC)).ok
 
 
+def test_a_held_join_reads_orders_and_no_payment_until_it_is_let_go(stack: LocalStack) -> None:
+    def read(topic: str) -> int:
+        return sum(stack.kafka.committed_offsets(JOIN, topic).values())
+
+    stack.deployment.cancel(JOIN)
+    payments, orders = read("unique_payments"), read(ORDERS_TOPIC)
+    stack.deployment.hold.touch()
+    stack.deployment.start(JOIN)
+    eventually(lambda: read(ORDERS_TOPIC) > orders + 500, within_seconds=60)
+    assert read("unique_payments") == payments
+    stack.deployment.hold.unlink()
+    eventually(lambda: read("unique_payments") > payments + 300, within_seconds=60)
+    assert verified_until(stack, datetime.now(UTC)).ok
+
+
 def test_a_good_record_is_never_skipped(stack: LocalStack) -> None:
     with pytest.raises(ContractError, match="is good"):
         stack.skip(Place("payments", 0, 0))
