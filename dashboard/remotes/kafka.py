@@ -1,7 +1,8 @@
 """Kafka: cluster id, topics, how far a consumer group has come, and a topic's records as bytes."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -30,10 +31,11 @@ class Topic:
 
 
 class Record(NamedTuple):
-    """One record's place and value."""
+    """One record's place, time and value."""
 
     partition: int
     offset: int
+    timestamp_ms: int
     value: bytes | None
 
 
@@ -125,25 +127,16 @@ class Kafka:
     def oldest_unread(self, group: str, topic: str) -> datetime | None:
         """The timestamp (UTC) of the oldest record that a group has not committed; None when it has read them all."""
         ends, read = self.end_offsets(topic), self.committed_offsets(group, topic)
-        places = [TopicPartition(topic, one, read.get(one, 0)) for one, end in ends.items() if read.get(one, 0) < end]
+        starts = {partition: read.get(partition, 0) for partition, end in ends.items() if read.get(partition, 0) < end}
         oldest: dict[int, int] = {}
-        consumer = self._reader()
-        deadline = time.monotonic() + _TIMEOUT_SECONDS
-        try:
-            consumer.assign(places)
-            while len(oldest) < len(places):
-                if time.monotonic() > deadline:
-                    raise self._unreachable("no record came in time")
-                message = consumer.poll(0.5)
-                if message is not None and message.error() is None:
-                    oldest.setdefault(message.partition() or 0, message.timestamp()[1])
-        except KafkaException as error:
-            raise self._unreachable(error.args[0].str()) from error
-        finally:
-            consumer.close()
+        with closing(self.records(topic, starts, ends)) as unread:
+            for record in unread:
+                oldest.setdefault(record.partition, record.timestamp_ms)
+                if len(oldest) == len(starts):
+                    break
         return datetime.fromtimestamp(min(oldest.values()) / 1000, UTC) if oldest else None
 
-    def records(self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int]) -> Iterator[Record]:
+    def records(self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int]) -> Generator[Record, None, None]:
         """The committed records from `starts` (inclusive) to `ends` (exclusive) of the partitions named in both.
 
         In order within a partition. Raises UnreachableError when the broker goes silent.
@@ -169,7 +162,7 @@ class Kafka:
                             todo.discard(partition)
                         continue
                     if message.offset() < ends[partition]:
-                        yield Record(partition, message.offset(), message.value())
+                        yield Record(partition, message.offset(), message.timestamp()[1], message.value())
                     if message.offset() + 1 >= ends[partition]:
                         todo.discard(partition)
         except KafkaException as error:
