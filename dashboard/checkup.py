@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Iterator
 
-import httpx
-
 from dashboard.errors import SalesTrendsError, StackError
 from dashboard.lifecycle import LocalStack
 from dashboard.local import services
@@ -129,12 +127,9 @@ def _statements(stack: LocalStack) -> Iterator[Finding]:
 
 
 def _health(url: str, service: str) -> str:
-    try:
-        if httpx.get(url, timeout=_TIMEOUT_SECONDS, trust_env=False).is_success:
-            return url
-    except httpx.HTTPError:
-        pass
-    raise _silent(url, service)
+    if not services.answers(url, _TIMEOUT_SECONDS):
+        raise _silent(url, service)
+    return url
 
 
 def _silent(address: str, service: str) -> StackError:

@@ -19,10 +19,11 @@ from dashboard.checkup import examine_stack
 from dashboard.crash import save_trace
 from dashboard.deploy.skipped import Place
 from dashboard.errors import ExitCode, SalesTrendsError, StackError
-from dashboard.lifecycle import LocalStack, ServiceStatus
+from dashboard.lifecycle import LocalStack
 from dashboard.local import log_file, services
 from dashboard.local.doctor import Finding, examine
 from dashboard.local.home import recorded_window
+from dashboard.local.service_status import ServiceStatus
 from dashboard.narration import Narrator, aligned
 from dashboard.settings import Settings, load_settings
 from dashboard.wording import length

@@ -5,7 +5,6 @@ order would come out after younger ones, behind the watermark, and its window wo
 held back, by starting the deduplication last, until the join has read every order that exists.
 """
 
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-import psutil
 from filelock import FileLock, Timeout
 
 from dashboard.deploy.bad_records import BadRecord, InputReader
@@ -27,20 +27,20 @@ from dashboard.deploy.topics import create_topics, register_contracts
 from dashboard.errors import DeployError, SettingsError, StackError, UnreachableError
 from dashboard.local import services
 from dashboard.local.broker import CLUSTER_ID
-from dashboard.local.flink_cluster import flink_services
 from dashboard.local.home import RECORD, file_faults, record_window, recorded_window
-from dashboard.local.interceptors import compiled_interceptors
 from dashboard.local.jars import fetch_jars
 from dashboard.local.preflight import check_before_start
 from dashboard.local.processes import ProcessTable, Service
+from dashboard.local.service_status import ServiceStatus, service_statuses
 from dashboard.local.shop.progress import read_progress
-from dashboard.local.versions import service_versions
 from dashboard.narration import Narrator
-from dashboard.readers.lake import Lake
 from dashboard.remotes.flink import Flink, Job
 from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.registry import Registry
 from dashboard.settings import Settings
+
+if TYPE_CHECKING:
+    from dashboard.readers.lake import Lake
 
 ORDERS_TOPIC = "shiftleft.public.orders"
 PAYMENTS_TOPIC = "payments"
@@ -51,30 +51,14 @@ _POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class ServiceStatus:
-    name: str
-    state: str
-    """`running` or `stopped`."""
-    pid: int | None
-    address: str
-    version: str
-    memory_mb: int | None
-    since: str | None
-    """UTC, ISO 8601."""
-    log: str
-
-
-@dataclass(frozen=True)
 class StackStatus:
     services: list[ServiceStatus]
     statements: list[StatementStatus]
 
     @property
     def running(self) -> bool:
-        """Everything runs."""
-        return all(one.state == "running" for one in self.services) and all(
-            one.state == "RUNNING" for one in self.statements
-        )
+        """Everything that was started runs, and so do all statements."""
+        return all(one.as_wanted for one in self.services) and all(one.state == "RUNNING" for one in self.statements)
 
     def as_dict(self) -> dict[str, object]:
         return {"running": self.running, **asdict(self)}
@@ -93,7 +77,6 @@ class LocalStack:
         self._launched: list[str] = []
         self.kafka = Kafka(f"127.0.0.1:{local.kafka_port}")
         self.registry = Registry(f"http://127.0.0.1:{local.registry_port}")
-        self.lake = Lake(f"{self.registry.url}/iceberg", CLUSTER_ID)
         self.pipeline = load_pipeline(settings.pipeline)
         state_folder = local.home / "flink" / "state"
         self.deployment = Deployment(
@@ -103,7 +86,7 @@ class LocalStack:
             Addresses(
                 bootstrap=self.kafka.bootstrap,
                 registry=self.registry.url,
-                catalog=self.lake.uri,
+                catalog=self._catalog,
                 namespace=CLUSTER_ID,
                 state=state_folder.as_uri(),
             ),
@@ -113,34 +96,45 @@ class LocalStack:
         )
         self.inputs = InputReader(self.deployment, self.kafka, self.registry)
 
+    @property
+    def _catalog(self) -> str:
+        return f"{self.registry.url}/iceberg"
+
+    @cached_property
+    def lake(self) -> "Lake":
+        """The tables of this stack's Iceberg catalog."""
+        # PyIceberg and Arrow take 60 MB, which the supervisor, who never reads a table, need not hold
+        from dashboard.readers.lake import Lake
+
+        return Lake(self._catalog, CLUSTER_ID)
+
     def up(self, *, shop: bool = True, page: bool = True) -> None:
         """Starts whatever does not run; what runs is left alone. Raises StackError, DeployError, UnreachableError."""
         with self._without_supervisor(), self._only_one(), self._all_or_nothing():
             check_before_start(self.settings, page=page)
             self._check_kind()
-            classpaths = fetch_jars(self.settings.local.cache, self.narrator)
+            every = services.all_services(self.settings, fetch_jars(self.settings.local.cache, self.narrator))
             if self.processes.find("jobmanager") and not self.processes.find("taskmanager"):
                 # before Flink brings it back by itself: after a longer pause payments must wait for the orders
                 self.deployment.cancel(DEDUPLICATION)
-            interceptors = compiled_interceptors(self.settings.local.cache, classpaths)
-            flink = flink_services(self.settings.local, os.pathsep.join((classpaths.flink, interceptors)))
+            flink = [every[name] for name in services.FLINK]
             # side by side: on two cores the programs start faster together than one after the other
             self._launch(flink)
-            self._start(services.storage_services(self.settings, classpaths.kafka))
+            self._start([every[name] for name in services.STORAGE])
             with self.narrator.step("Topics and contracts") as step:
                 created = create_topics(self.pipeline, self.kafka)
                 register_contracts(self.pipeline, self.registry)
                 step.result = f"{len(created)} topics created" if created else "all there"
-            feed = [services.order_feed_service(self.settings)] if shop else []
+            feed = [every[services.ORDER_FEED]] if shop else []
             self._launch(feed)
             self._wait_ready(flink)
             if page:
-                self._start([services.dashboard_service(self.settings)])
+                self._start([every[services.DASHBOARD]])
             others = [name for name in self.deployment.statement_names if name != DEDUPLICATION]
             self._start_statements(others)
             self._wait_ready(feed)
             if shop:
-                self._start([services.payment_app_service(self.settings)])
+                self._start([every[services.PAYMENT_APP]])
             self._wait_for_orders()
             self._start_statements([DEDUPLICATION])
             self.supervise()
@@ -191,8 +185,8 @@ class LocalStack:
             except (UnreachableError, DeployError) as error:
                 self.narrator.say(f"{error.message} The statements resume from their newest checkpoints.")
             finally:
-                self._stop("Stop Flink", ("gateway", "taskmanager", "jobmanager"))
-                self._stop("Stop Kafka, registry and catalog", ("kafka", "registry"))
+                self._stop("Stop Flink", tuple(reversed(services.FLINK)))
+                self._stop("Stop Kafka, registry and catalog", services.STORAGE)
             if delete_data:
                 for name in _KEPT_ON_DISK:
                     path = self.settings.local.home / name
@@ -201,9 +195,10 @@ class LocalStack:
     def kill(self) -> None:
         """Ends every program at once; the next `up` resumes from the newest checkpoints."""
         self.processes.stop_all(services.STOP_ORDER, 0)
+        self.processes.end_strays()
 
     def status(self) -> StackStatus:
-        statuses = self._service_statuses()
+        statuses = self._services()
         jobs = {}
         if any(one.name == "jobmanager" and one.state == "running" for one in statuses):
             try:
@@ -243,6 +238,9 @@ class LocalStack:
         """Statements that do not run, each with the reason as far as there is one."""
         statuses = [self._statement_status(name, job) for name, job in self.deployment.jobs().items()]
         return {one.name: one.trouble or f"it is {one.state}" for one in statuses if one.state != "RUNNING"}
+
+    def _services(self) -> list[ServiceStatus]:
+        return service_statuses(self.settings, self.processes)
 
     def _start(self, wanted: list[Service]) -> None:
         self._launch(wanted)
@@ -347,6 +345,7 @@ class LocalStack:
             home.mkdir(parents=True, exist_ok=True)
             try:
                 with self.lock.acquire(timeout=0):
+                    self.processes.end_strays()
                     yield
             except Timeout as error:
                 raise StackError(
@@ -357,7 +356,7 @@ class LocalStack:
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
         """Ends what was started inside when something fails, so that nothing half-started is left behind."""
-        ran_before = {one.name for one in self._service_statuses() if one.state == "running"}
+        ran_before = {one.name for one in self._services() if one.state == "running"}
         try:
             yield
         except BaseException:
@@ -368,28 +367,6 @@ class LocalStack:
                 # whoever does not want to wait must not leave anything behind either
                 self.processes.stop_all(begun, 0)
                 raise
+            finally:
+                self.processes.end_strays()
             raise
-
-    def _service_statuses(self) -> list[ServiceStatus]:
-        local, web = self.settings.local, self.settings.web
-        addresses = {
-            "kafka": f"127.0.0.1:{local.kafka_port}",
-            "registry": f"http://127.0.0.1:{local.registry_port}",
-            "jobmanager": f"http://127.0.0.1:{local.flink_port}",
-            "gateway": f"http://127.0.0.1:{local.gateway_port}",
-            services.DASHBOARD: f"http://{web.address}:{web.port}",
-        }
-        versions = service_versions()
-        return [self._service_status(name, addresses.get(name, ""), versions[name]) for name in services.NAMES]
-
-    def _service_status(self, name: str, address: str, version: str) -> ServiceStatus:
-        log = str(self.processes.log_file(name))
-        process = self.processes.find(name)
-        if process is not None:
-            try:
-                memory = process.memory_info().rss // 2**20
-                since = datetime.fromtimestamp(process.create_time(), UTC).isoformat(timespec="seconds")
-                return ServiceStatus(name, "running", process.pid, address, version, memory, since, log)
-            except psutil.NoSuchProcess:
-                pass
-        return ServiceStatus(name, "stopped", None, address, version, None, None, log)

@@ -6,7 +6,6 @@ cancelling the deduplication, whenever the join does not run, until the join has
 """
 
 import logging
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +17,8 @@ from dashboard.deploy.statements import DEDUPLICATION, JOIN
 from dashboard.errors import DeployError, SalesTrendsError
 from dashboard.lifecycle import ORDERS_TOPIC, LocalStack
 from dashboard.local import services
-from dashboard.local.flink_cluster import flink_services
-from dashboard.local.interceptors import compiled_interceptors
-from dashboard.local.jars import fetch_jars
+from dashboard.local.home import file_faults
+from dashboard.local.jars import class_paths
 from dashboard.local.processes import Service
 from dashboard.local.worker import Stop, run_process
 from dashboard.narration import Narrator, Step
@@ -43,19 +41,10 @@ class Supervisor:
         self._stack = stack
         self._processes = stack.processes
         settings = stack.settings
-        classpaths = fetch_jars(settings.local.cache, stack.narrator)
-        interceptors = compiled_interceptors(settings.local.cache, classpaths)
-        everything = [
-            *services.storage_services(settings, classpaths.kafka),
-            *flink_services(settings.local, os.pathsep.join((classpaths.flink, interceptors))),
-            services.order_feed_service(settings),
-            services.payment_app_service(settings),
-            services.dashboard_service(settings),
-        ]
-        self._services = {service.name: service for service in everything}
+        # whoever started this process has just read every jar
+        self._services = services.all_services(settings, class_paths(settings.local.cache))
+        del self._services[services.SUPERVISOR]
         self._step = Step("", stack.narrator.console, None)
-        self._wanted: set[str] = set()
-        """What ran since this supervisor began; who stops a program on purpose ends the supervisor first."""
         self._silent_since: dict[str, float] = {}
         self._probed = time.monotonic()
         self._failures = 0
@@ -70,7 +59,7 @@ class Supervisor:
         if time.monotonic() < self._not_before:
             return
         try:
-            with self._stack.lock.acquire(timeout=0):
+            with file_faults(self._stack.settings.local.home), self._stack.lock.acquire(timeout=0):
                 self._probe()
                 self._bring_back_programs()
                 self._bring_back_statements()
@@ -120,18 +109,13 @@ class Supervisor:
                 self._silent_since.pop(name)
 
     def _bring_back_programs(self) -> None:
-        died = []
-        for name in self._services:
-            if self._processes.find(name) is not None or self._processes.died(name):
-                self._wanted.add(name)
-            if name in self._wanted and self._processes.find(name) is None:
-                died.append(name)
+        died = [name for name in self._services if self._processes.died(name)]
         if not died:
             return
         log.warning("Ended: %s.", ", ".join(self._services[name].title for name in died))
         if "jobmanager" in died and "taskmanager" not in died:
             # it would look for its JobManager for up to half a minute, and hold tasks that nobody owns
-            self._processes.stop("taskmanager", 0)
+            self._processes.end_all(["taskmanager"], 0)
             died.insert(died.index("jobmanager") + 1, "taskmanager")
         elif "taskmanager" in died and "jobmanager" not in died:
             self._hold_payments_back()

@@ -22,7 +22,7 @@ from dashboard.lifecycle import ORDERS_TOPIC, PAYMENTS_TOPIC, LocalStack
 from dashboard.narration import Narrator, Step
 from dashboard.settings import Settings, load_settings
 from dashboard.verify import verify
-from tests.conftest import eventually, free_ports, processes_of, stack_settings
+from tests.conftest import eventually, processes_of, stack_settings
 
 _LATENCY_SECONDS = 120
 _SUSTAINED_SECONDS = 180
@@ -57,8 +57,8 @@ def _bench_stack(settings: Settings) -> Iterator[LocalStack]:
 
 
 def _default_settings(home: Path, **shop: object) -> Settings:
-    local = stack_settings(home).local
-    return load_settings(local=local, shop=shop, web={"port": free_ports(1)[0]})
+    ours = stack_settings(home)
+    return load_settings(local=ours.local, shop=shop, web=ours.web)
 
 
 def _history_and_second_start(home: Path) -> dict[str, float]:

@@ -1,6 +1,5 @@
 """The real local stack, started once for a run: its own folder, free ports, loopback, a fast and small shop."""
 
-import contextlib
 import os
 import socket
 import time
@@ -10,12 +9,11 @@ from io import StringIO
 from pathlib import Path
 from typing import TypeVar
 
-import psutil
 import pytest
 from rich.console import Console
 
 from dashboard.lifecycle import LocalStack
-from dashboard.local.processes import HOME_VARIABLE
+from dashboard.local.processes import ProcessTable
 from dashboard.local.services import SUPERVISOR
 from dashboard.narration import Narrator
 from dashboard.settings import PREFIX, Settings, load_settings
@@ -48,22 +46,24 @@ def free_ports(count: int) -> list[int]:
 
 def stack_settings(home: Path, shop: dict[str, object] | None = None, **pipeline: object) -> Settings:
     """Settings of a stack of its own: five days of history, 100 payments a second, a commit to Iceberg a second."""
+    web_port, *ports = free_ports(1 + len(_PORTS))
     return load_settings(
-        local={"home": home, **dict(zip(_PORTS, free_ports(len(_PORTS)), strict=True))},
+        local={"home": home, **dict(zip(_PORTS, ports, strict=True))},
+        web={"port": web_port},
         shop=shop or {"history": "120h", "history_payments": 5_000, "rate": 100, "payment_delay": "10s"},
         pipeline={"commit_interval": "1s", **pipeline},
     )
 
 
 @contextmanager
-def running_stack(settings: Settings, *, shop: bool = True) -> Iterator[LocalStack]:
-    """A started stack, without a dashboard; afterwards nothing of it runs."""
+def running_stack(settings: Settings, *, shop: bool = True, page: bool = False) -> Iterator[LocalStack]:
+    """A started stack; afterwards nothing of it runs."""
     narration = StringIO()
     stack = LocalStack(settings, Narrator(Console(file=narration, width=120)))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", _ZONE)
         try:
-            stack.up(shop=shop, page=False)
+            stack.up(shop=shop, page=page)
             yield stack
         except BaseException:
             print(narration.getvalue())  # noqa: T201  # pytest shows it with the failure
@@ -79,13 +79,8 @@ def running_stack(settings: Settings, *, shop: bool = True) -> Iterator[LocalSta
 
 
 def processes_of(home: Path) -> list[int]:
-    """Pids of all processes that carry this stack's mark, whoever their parent is."""
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.environ().get(HOME_VARIABLE) == str(home) and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process.pid)
-    return found
+    """Pids of all processes of the stack in this home."""
+    return [process.pid for process in ProcessTable(home).marked()]
 
 
 @pytest.fixture
@@ -94,7 +89,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     variables = [*(f"SALES_LOCAL__{name.upper()}" for name in _PORTS), "SALES_WEB__PORT"]
     ports = dict(zip(variables, map(str, free_ports(len(variables))), strict=True))
-    return kept | ports | {HOME_VARIABLE: str(tmp_path / "home")}
+    return kept | ports | {"SALES_LOCAL__HOME": str(tmp_path / "home")}
 
 
 @pytest.fixture(scope="session")

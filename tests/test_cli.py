@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from dashboard import __version__
 from dashboard.local import services
 from dashboard.local.processes import ProcessTable, Service
 from tests.commands import one_line, run
-from tests.conftest import eventually
+from tests.conftest import eventually, processes_of
 
 
 @pytest.mark.parametrize("words", [["nonsense"], ["status", "--nonsense"], ["up", "--target", "mars"]])
@@ -138,13 +137,16 @@ def test_an_interrupt_while_starting_ends_with_130_and_leaves_nothing_running(en
         assert demo.stderr is not None
         while "Ctrl-C stops" not in demo.stderr.readline():
             assert demo.poll() is None
-        time.sleep(1)  # whatever it has begun by then must end
+        # as early as can be: perhaps it has not even noted yet what it started
+        home = Path(environment["SALES_LOCAL__HOME"])
+        eventually(lambda: processes_of(home), 30, every_seconds=0.001)
         demo.send_signal(signal.SIGINT)
         _, narration = demo.communicate(timeout=60)
     assert demo.returncode == 130
     assert "Traceback" not in narration
     states = {one["state"] for one in json.loads(run(environment, "status", "--json").stdout)["services"]}
     assert states == {"stopped"}
+    assert not processes_of(home)
 
 
 @pytest.fixture

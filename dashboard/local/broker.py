@@ -57,32 +57,33 @@ _QUIET = {
 
 
 def broker_service(settings: LocalSettings, classpath: str) -> Service:
-    """The broker's service; writes its files, and on first use formats its storage."""
+    """The broker's service; before a start it writes its files, and on first use formats its storage."""
     folder = settings.home / "kafka"
-    folder.mkdir(parents=True, exist_ok=True)
     data = folder / "data"
     properties = folder / "server.properties"
-    properties.write_text(
-        _PROPERTIES.format(
-            port=settings.kafka_port,
-            controller_port=settings.kafka_controller_port,
-            data=data,
-            transaction_ms=WEEK_MS,
-        )
-    )
-    log4j = write_log4j(folder / "log4j2.properties", _QUIET, level="WARN")
+    log4j = folder / "log4j2.properties"
     options = [f"-Dlog4j2.configurationFile={log4j}", f"-Dkafka.logs.dir={settings.home / 'logs'}"]
-    if not (data / "meta.properties").exists():
-        _format_storage(
-            java_command("kafka.tools.StorageTool", classpath, heap_mb=128, short_lived_jit=True, options=options),
-            properties,
+
+    def prepare() -> None:
+        write_log4j(log4j, _QUIET, level="WARN")
+        properties.write_text(
+            _PROPERTIES.format(
+                port=settings.kafka_port,
+                controller_port=settings.kafka_controller_port,
+                data=data,
+                transaction_ms=WEEK_MS,
+            )
         )
+        if not (data / "meta.properties").exists():
+            tool = "kafka.tools.StorageTool"
+            _format_storage(java_command(tool, classpath, heap_mb=128, coordinates=True, options=options), properties)
+
     kafka = Kafka(f"127.0.0.1:{settings.kafka_port}")
     return Service(
         name="kafka",
         title="Kafka broker",
         command=[
-            *java_command("kafka.Kafka", classpath, heap_mb=384, short_lived_jit=False, options=options),
+            *java_command("kafka.Kafka", classpath, heap_mb=384, coordinates=False, options=options),
             str(properties),
         ],
         ready=lambda: _waits_for(kafka),
@@ -91,6 +92,7 @@ def broker_service(settings: LocalSettings, classpath: str) -> Service:
             settings.kafka_controller_port: "SALES_LOCAL__KAFKA_CONTROLLER_PORT",
         },
         address=kafka.bootstrap,
+        prepare=prepare,
     )
 
 

@@ -87,7 +87,7 @@ execution.checkpointing.incremental: true
 # one budget for all slots: an equal share for each would starve the few statements with much state. As long as
 # managed memory is on, that equal share is what each gets, whatever the next line says.
 state.backend.rocksdb.memory.managed: false
-state.backend.rocksdb.memory.fixed-per-tm: 320mb
+state.backend.rocksdb.memory.fixed-per-tm: 256mb
 # flushed at every checkpoint anyway; large ones would take the budget that the block cache needs
 state.backend.rocksdb.writebuffer.size: 8mb
 state.backend.rocksdb.compression.per.level: NO_COMPRESSION
@@ -109,28 +109,32 @@ _QUIET = {
 
 
 def flink_services(settings: LocalSettings, classpath: str) -> list[Service]:
-    """JobManager, TaskManager and gateway; writes their configuration."""
+    """JobManager, TaskManager and gateway; their configuration is written before each start."""
     folder = settings.home / "flink"
-    for name in ("tmp", "upload", "conf"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
     conf = folder / "conf"
-    (conf / "config.yaml").write_text(
-        _CONFIG.format(
+    log4j = conf / "log4j2.properties"
+
+    def prepare() -> None:
+        for name in ("tmp", "upload", "conf"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        config = _CONFIG.format(
             rpc_port=settings.flink_rpc_port,
             rest_port=settings.flink_port,
             gateway_port=settings.gateway_port,
             folder=folder,
             slots=SLOTS,
         )
-    )
-    write_log4j(conf / "log4j2.properties", _QUIET)
+        (conf / "config.yaml").write_text(config)
+        write_log4j(log4j, _QUIET)
+
     flink = Flink(f"http://127.0.0.1:{settings.flink_port}", f"http://127.0.0.1:{settings.gateway_port}")
     environment = {"FLINK_CONF_DIR": str(conf)}
 
     def service(name: str, title: str, main: str, heap_mb: int, arguments: list[str], **more: object) -> Service:
-        options = [*_JAVA_OPTIONS, f"-Dlog4j2.configurationFile={conf / 'log4j2.properties'}", *_memory_options(name)]
-        command = java_command(main, classpath, heap_mb=heap_mb, short_lived_jit=name != "taskmanager", options=options)
-        return Service(name=name, title=title, command=[*command, *arguments], environment=environment, **more)  # type: ignore[arg-type]  # checked where it is called
+        options = [*_JAVA_OPTIONS, f"-Dlog4j2.configurationFile={log4j}", *_memory_options(name)]
+        command = java_command(main, classpath, heap_mb=heap_mb, coordinates=name != "taskmanager", options=options)
+        command += arguments
+        return Service(name, title, command, environment=environment, prepare=prepare, **more)  # type: ignore[arg-type]  # checked where it is called
 
     return [
         service(

@@ -62,6 +62,9 @@ def file_faults(home: Path) -> Iterator[None]:
     """Tells of a file or folder that cannot be used as StackError: no space, no permission, something in its place."""
     try:
         yield
+    except TimeoutError:
+        # what somebody else holds, such as a lock, is no fault of the file
+        raise
     except OSError as error:
         remedy = "Free space there" if error.errno in _FULL else "See what stands there and whose it is"
         raise StackError(

@@ -39,7 +39,7 @@ def compiled_interceptors(cache: Path, classpaths: Classpaths) -> str:
 
 
 def _compile(sources: list[Path], folder: Path, classpaths: Classpaths) -> None:
-    command = java_command(_COMPILER, classpaths.compiler, heap_mb=256, short_lived_jit=True, options=[])
+    command = java_command(_COMPILER, classpaths.compiler, heap_mb=256, coordinates=True, options=[])
     try:
         result = subprocess.run(
             [*command, "-21", "-proc:none", "-cp", classpaths.flink, "-d", str(folder), *map(str, sources)],

@@ -77,15 +77,21 @@ def fetch_jars(cache: Path, narrator: Narrator) -> Classpaths:
             if missing := jars_to_download(cache):
                 _download(missing, folder, narrator)
             with ThreadPoolExecutor() as pool:
-                paths = list(pool.map(lambda jar: _verified(jar, folder), jars))
+                for _ in pool.map(lambda jar: _verify(jar, folder), jars):
+                    pass
     except OSError as error:
         raise StackError(
             f"The jars cannot be kept in {folder}: {error.strerror or error}.",
             "Free space there, or set SALES_LOCAL__CACHE to another folder.",
         ) from error
+    return class_paths(cache)
+
+
+def class_paths(cache: Path) -> Classpaths:
+    """The jars as class paths, unread: for who knows that they were fetched."""
     by_program: dict[Program, list[str]] = {"kafka": [], "flink": [], "compiler": []}
-    for jar, path in zip(jars, paths, strict=True):
-        by_program[jar.runs].append(str(path))
+    for jar in locked_jars():
+        by_program[jar.runs].append(str(_path(jar, cache / "jars")))
     return Classpaths(**{program: os.pathsep.join(paths) for program, paths in by_program.items()})
 
 
@@ -96,7 +102,7 @@ def _path(jar: Jar, folder: Path) -> Path:
     return folder / f"{artifact}-{version}.jar"
 
 
-def _verified(jar: Jar, folder: Path) -> Path:
+def _verify(jar: Jar, folder: Path) -> None:
     path = _path(jar, folder)
     if not path.exists():
         raise StackError(f"The jar {path.name} of {_FLINK_PACKAGE} is missing.", "Run `make setup` again.")
@@ -108,7 +114,6 @@ def _verified(jar: Jar, folder: Path) -> Path:
             else f"Remove {path} and start again: it is then downloaded anew."
         )
         raise StackError(f"The jar {jar.name} has SHA-256 {digest[:12]}…; the lock wants {jar.sha256[:12]}….", remedy)
-    return path
 
 
 def _digest(path: Path) -> str:

@@ -23,10 +23,14 @@ from dashboard.settings import PROJECT
 
 _POLL_SECONDS = 0.1
 _KILL_SECONDS = 10
-HOME_VARIABLE = "SALES_LOCAL__HOME"
-"""In the environment of every process of a stack: it tells whose they are."""
+MARK_VARIABLE = "_SALES_TRENDS_STACK"
+"""In the environment of every process of a stack, with its home: it tells whose they are. No setting that people give,
+because their shell and all it starts would carry the mark too."""
 _CLOCK_SECONDS = 10
 """The start time of a process moves when the machine's clock is set; a pid is not given out again that soon."""
+
+_FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
+"""glibc gives threads heaps of their own, and keeps what is freed in each: some 40 MB more for the TaskManager alone."""
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
 """Processes this process started, kept so that they can be reaped."""
@@ -46,6 +50,8 @@ class Service:
     """What it listens on, each with the setting that moves it."""
     address: str = ""
     ready_within_seconds: float = 60
+    prepare: Callable[[], None] = lambda: None
+    """Run before each start: writes what the program reads."""
 
 
 class ProcessTable:
@@ -89,12 +95,13 @@ class ProcessTable:
                     f"{service.title} cannot use port {port}: another program listens there.",
                     f"End that program, or set {setting} to a free port.",
                 )
+        service.prepare()
         self._spawn(service)
 
     def wait_ready(self, service: Service, step: Step) -> None:
         """Waits until a launched service is ready.
 
-        Raises StackError when it dies or is not ready in time; it is then not left running.
+        Raises StackError when it dies or is not ready in time; it is then not left running, and counts as died.
         """
         deadline = time.monotonic() + service.ready_within_seconds
         while True:
@@ -108,7 +115,7 @@ class ProcessTable:
             if not waits_for:
                 return
             if time.monotonic() > deadline:
-                self.stop(service.name, 5)
+                self.end_all([service.name], 5)
                 raise StackError(
                     f"{service.title} was not ready within {service.ready_within_seconds:.0f} s: {waits_for}.",
                     f"Its log is {self.log_file(service.name)}; `sales-trends logs {service.name}` shows its end.",
@@ -121,7 +128,15 @@ class ProcessTable:
         self.stop_all([name], within_seconds)
 
     def stop_all(self, names: Sequence[str], within_seconds: float) -> None:
-        """Asks all of them to end at once, waits for all, and ends for good those that do not."""
+        """Ends all of them, and forgets them: from now on nothing misses them."""
+        for name in self.end_all(names, within_seconds):
+            (self._run / f"{name}.json").unlink(missing_ok=True)
+
+    def end_all(self, names: Sequence[str], within_seconds: float) -> list[str]:
+        """Asks all of them to end at once, waits for all, and ends for good those that do not.
+
+        They count as died. Returns the names of those that run no more.
+        """
         running = {name: process for name in names if (process := self.find(name))}
         for process in running.values():
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -131,9 +146,32 @@ class ProcessTable:
             if not self._ended(process, deadline):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.kill()
-        for name in names:
-            if name not in running or self._ended(running[name], time.monotonic() + _KILL_SECONDS):
-                (self._run / f"{name}.json").unlink(missing_ok=True)
+        killed = time.monotonic() + _KILL_SECONDS
+        return [name for name in names if name not in running or self._ended(running[name], killed)]
+
+    def marked(self) -> list[psutil.Process]:
+        """Every process of this stack, recorded or not, whoever its parent is."""
+        found = []
+        for process in psutil.process_iter():
+            # one that has just ended, or that is another user's
+            with contextlib.suppress(psutil.Error):
+                if process.environ().get(MARK_VARIABLE) == str(self._home) and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        return found
+
+    def end_strays(self) -> None:
+        """Ends what was started and not recorded: its command was interrupted or killed between the two.
+
+        Only for whoever holds the stack's lock, because another command may be between the two just now.
+        """
+        recorded = {process.pid for path in self._run.glob("*.json") if (process := self.find(path.stem))}
+        # a process started by a recorded one carries the mark too
+        strays = [one for one in self.marked() if one.pid not in recorded and one.ppid() not in recorded]
+        for stray in strays:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                stray.kill()
+        for stray in strays:
+            self._ended(stray, time.monotonic() + _KILL_SECONDS)
 
     def log_end(self, name: str) -> str:
         """Why a service ended, as far as its log says it in one line."""
@@ -146,7 +184,7 @@ class ProcessTable:
             try:
                 child = subprocess.Popen(
                     service.command,
-                    env={**os.environ, **service.environment, HOME_VARIABLE: str(self._home)},
+                    env={**os.environ, **_FEW_ARENAS, **service.environment, MARK_VARIABLE: str(self._home)},
                     cwd=PROJECT,
                     stdin=subprocess.DEVNULL,
                     stdout=log,

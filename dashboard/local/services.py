@@ -1,17 +1,25 @@
 """Every program of the local stack, in the order in which they start."""
 
+import os
 from pathlib import Path
 
 import httpx
 
 from dashboard.local.broker import broker_service
+from dashboard.local.flink_cluster import flink_services
+from dashboard.local.interceptors import compiled_interceptors
+from dashboard.local.jars import Classpaths
 from dashboard.local.java import python_module
 from dashboard.local.processes import Service
 from dashboard.local.shop.progress import read_progress
 from dashboard.settings import Settings
 
-PLATFORM = ("kafka", "registry", "jobmanager", "taskmanager", "gateway")
-SHOP = ("order-feed", "payment-app")
+STORAGE = ("kafka", "registry")
+FLINK = ("jobmanager", "taskmanager", "gateway")
+PLATFORM = (*STORAGE, *FLINK)
+ORDER_FEED = "order-feed"
+PAYMENT_APP = "payment-app"
+SHOP = (ORDER_FEED, PAYMENT_APP)
 DASHBOARD = "dashboard"
 SUPERVISOR = "supervisor"
 NAMES = (*PLATFORM, *SHOP, DASHBOARD, SUPERVISOR)
@@ -20,23 +28,35 @@ STOP_ORDER = (SUPERVISOR, DASHBOARD, *reversed(SHOP), *reversed(PLATFORM))
 _APP = Path(__file__).parents[1] / "app.py"
 
 
-def storage_services(settings: Settings, kafka_classpath: str) -> list[Service]:
-    """Kafka, registry and catalog: what data and their contracts are kept in; writes their configuration."""
-    broker = broker_service(settings.local, kafka_classpath)
+def all_services(settings: Settings, classpaths: Classpaths) -> dict[str, Service]:
+    """Every program by its name; raises StackError when our Java classes do not compile."""
+    interceptors = compiled_interceptors(settings.local.cache, classpaths)
+    everything = [
+        broker_service(settings.local, classpaths.kafka),
+        _registry_service(settings),
+        *flink_services(settings.local, os.pathsep.join((classpaths.flink, interceptors))),
+        _order_feed_service(settings),
+        _payment_app_service(settings),
+        _dashboard_service(settings),
+        supervisor_service(settings),
+    ]
+    return {service.name: service for service in everything}
+
+
+def _registry_service(settings: Settings) -> Service:
     url = f"http://127.0.0.1:{settings.local.registry_port}"
-    registry = Service(
+    return Service(
         name="registry",
         title="Schema registry and catalog",
         command=python_module("dashboard.local.registry_and_catalog"),
         environment=settings.as_environment(),
-        ready=lambda: "" if _answers(f"{url}/health") else "its health page",
+        ready=lambda: "" if answers(f"{url}/health") else "its health page",
         ports={settings.local.registry_port: "SALES_LOCAL__REGISTRY_PORT"},
         address=url,
     )
-    return [broker, registry]
 
 
-def order_feed_service(settings: Settings) -> Service:
+def _order_feed_service(settings: Settings) -> Service:
     """Ready when its whole past is written and it is live."""
 
     def waits_for() -> str:
@@ -46,7 +66,7 @@ def order_feed_service(settings: Settings) -> Service:
         return f"{progress.orders_sent:,} of {progress.orders_planned:,} past orders"
 
     return Service(
-        name="order-feed",
+        name=ORDER_FEED,
         title="Shop: order feed",
         command=python_module("dashboard.local.shop.order_feed"),
         environment=settings.as_environment(),
@@ -55,9 +75,9 @@ def order_feed_service(settings: Settings) -> Service:
     )
 
 
-def payment_app_service(settings: Settings) -> Service:
+def _payment_app_service(settings: Settings) -> Service:
     return Service(
-        name="payment-app",
+        name=PAYMENT_APP,
         title="Shop: payment app",
         command=python_module("dashboard.local.shop.payment_app"),
         environment=settings.as_environment(),
@@ -65,7 +85,7 @@ def payment_app_service(settings: Settings) -> Service:
     )
 
 
-def dashboard_service(settings: Settings) -> Service:
+def _dashboard_service(settings: Settings) -> Service:
     url = f"http://{settings.web.address}:{settings.web.port}"
     return Service(
         name=DASHBOARD,
@@ -79,7 +99,7 @@ def dashboard_service(settings: Settings) -> Service:
             "--server.headless=true",
         ],
         environment=settings.as_environment(),
-        ready=lambda: "" if _answers(f"{url}/_stcore/health") else "its health page",
+        ready=lambda: "" if answers(f"{url}/_stcore/health") else "its health page",
         ports={settings.web.port: "SALES_WEB__PORT"},
         address=url,
     )
@@ -96,8 +116,9 @@ def supervisor_service(settings: Settings) -> Service:
     )
 
 
-def _answers(url: str) -> bool:
+def answers(url: str, within_seconds: float = 1) -> bool:
+    """Whether a GET of this address succeeds."""
     try:
-        return httpx.get(url, timeout=1, trust_env=False).is_success
+        return httpx.get(url, timeout=within_seconds, trust_env=False).is_success
     except httpx.HTTPError:
         return False

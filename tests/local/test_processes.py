@@ -1,3 +1,4 @@
+import dataclasses
 import os
 import signal
 import sys
@@ -104,3 +105,28 @@ def test_a_record_cut_short_by_a_crash_means_no_process(table: ProcessTable, tmp
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "it.json").write_text('{"pid": 12')
     assert table.find("it") is None
+
+
+def test_one_that_was_started_but_never_recorded_is_ended_and_no_other(
+    table: ProcessTable, step: Step, tmp_path: Path
+) -> None:
+    stray_service = dataclasses.replace(sleeper(tmp_path / "stray"), name="stray")
+    table.launch(stray_service)
+    table.launch(sleeper(tmp_path / "marker"))
+    stray, kept = table.find("stray"), table.find("it")
+    assert stray is not None
+    assert kept is not None
+    (tmp_path / "run" / "stray.json").unlink()  # as when its command is killed just before it writes that
+    table.end_strays()
+    assert [one.pid for one in table.marked()] == [kept.pid]
+
+
+def test_what_another_stack_runs_is_not_ours(table: ProcessTable, tmp_path: Path) -> None:
+    other = ProcessTable(tmp_path / "other")
+    other.launch(sleeper(tmp_path / "marker"))
+    try:
+        table.end_strays()
+        assert table.marked() == []
+        assert other.find("it") is not None
+    finally:
+        other.stop("it", 0)

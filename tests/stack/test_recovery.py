@@ -23,7 +23,7 @@ def busy_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]
     settings = stack_settings(
         tmp_path_factory.mktemp("recovery") / "home", shop={"history": "0s", "rate": 1_000, "payment_delay": "10s"}
     )
-    with running_stack(settings) as stack:
+    with running_stack(settings, page=True) as stack:
         yield stack
 
 
@@ -42,8 +42,8 @@ def runs_again(stack: LocalStack, name: str, killed_pid: int) -> bool:
         process is not None
         and process.pid != killed_pid
         and stack.kafka.cluster_id(timeout_seconds=1) is not None
-        and all(one.state == "running" for one in status.services if one.name != DASHBOARD)
-        and all(one.state == "RUNNING" for one in status.statements)
+        and all(one.state == "running" for one in status.services)
+        and status.running
     )
 
 
@@ -56,7 +56,7 @@ def assert_back_and_right(stack: LocalStack, name: str, pid: int) -> None:
     assert not found.missing + found.doubled + found.mismatched
 
 
-@pytest.mark.parametrize("name", [*PLATFORM, *SHOP])
+@pytest.mark.parametrize("name", [*PLATFORM, *SHOP, DASHBOARD])
 def test_a_killed_process_is_brought_back_and_every_window_is_right(busy_stack: LocalStack, name: str) -> None:
     assert_back_and_right(busy_stack, name, kill(busy_stack, name))
 
@@ -72,7 +72,7 @@ def test_up_brings_back_a_killed_supervisor_and_leaves_what_runs(busy_stack: Loc
     before = {one.name: one.pid for one in busy_stack.status().services}
     kill(busy_stack, SUPERVISOR)
     eventually(lambda: busy_stack.processes.find(SUPERVISOR) is None, 10)
-    busy_stack.up(page=False)
+    busy_stack.up()
     after = {one.name: one.pid for one in busy_stack.status().services}
     assert after.pop(SUPERVISOR) not in (None, before.pop(SUPERVISOR))
     assert after == before
@@ -82,7 +82,7 @@ def test_killed_as_a_whole_it_comes_back_with_up_and_nothing_is_left_over(busy_s
     for pid in processes_of(busy_stack.settings.local.home):
         psutil.Process(pid).kill()
     started = time.monotonic()
-    busy_stack.up(page=False)
+    busy_stack.up()
     print(f"all: everything runs after {time.monotonic() - started:.1f} s")  # noqa: T201
     assert verified_until(busy_stack, datetime.now(UTC)).ok
     assert busy_stack.deployment.jobs()[DEDUPLICATION].running
