@@ -128,15 +128,15 @@ class LocalStack:
             feed = [every[services.ORDER_FEED]] if shop else []
             self._launch(feed)
             self._wait_ready(flink)
-            if page:
-                self._start([every[services.DASHBOARD]])
             others = [name for name in self.deployment.statement_names if name != DEDUPLICATION]
             self._start_statements(others)
             self._wait_ready(feed)
-            if shop:
-                self._start([every[services.PAYMENT_APP]])
             self._wait_for_orders()
             self._start_statements([DEDUPLICATION])
+            # after the statements, whose planning needs both cores
+            rest = [every[services.PAYMENT_APP]] if shop else []
+            rest += [every[services.DASHBOARD]] if page else []
+            self._start(rest)
             self.supervise()
             for name, trouble in self.troubled_statements().items():
                 self.narrator.say(f"The statement {name} does not run: {trouble}.", "bold")
@@ -216,7 +216,7 @@ class LocalStack:
                 if time.monotonic() > deadline:
                     raise StackError(f"{title}: not reached within {within_seconds:.0f} s, still waiting for {text}.")
                 supervised = self.processes.find(services.SUPERVISOR) is not None
-                if not supervised and (dead := [one for one in self._launched if self.processes.find(one) is None]):
+                if not supervised and (dead := [one for one in self._launched if self.processes.died(one)]):
                     raise StackError(
                         f"{title}: {dead[0]} ended meanwhile. Its log ends: {self.processes.log_end(dead[0])}",
                         f"Its log is {self.processes.log_file(dead[0])}; `sales-trends logs {dead[0]}` shows its end.",

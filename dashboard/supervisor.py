@@ -19,6 +19,7 @@ from dashboard.lifecycle import ORDERS_TOPIC, LocalStack
 from dashboard.local import services
 from dashboard.local.home import file_faults
 from dashboard.local.jars import class_paths
+from dashboard.local.preflight import LEAST_DISK_MB, free_mb
 from dashboard.local.processes import Service
 from dashboard.local.worker import Stop, run_process
 from dashboard.narration import Narrator, Step
@@ -53,6 +54,7 @@ class Supervisor:
         """Where the join's reading must have come to before payments follow; None while the deduplication runs."""
         self._told: dict[str, str] = {}
         self._lost: dict[str, int] = {}
+        self._short_of_room = False
 
     def look(self) -> None:
         """Repairs what needs it, unless a command is at work or the last repair failed a moment ago."""
@@ -78,8 +80,16 @@ class Supervisor:
         now = time.monotonic()
         if now - self._probed >= _PROBE_SECONDS:
             self._probed = now
+            self._tell_of_room()
             self._tell_of_losses()
             self._end_hung(now)
+
+    def _tell_of_room(self) -> None:
+        home = self._stack.settings.local.home
+        free = free_mb(home)
+        if free < LEAST_DISK_MB and not self._short_of_room:
+            log.error("Only %d MB are free for %s: Kafka ends when there are none. Free space there.", free, home)
+        self._short_of_room = free < LEAST_DISK_MB
 
     def _tell_of_losses(self) -> None:
         if self._processes.find("jobmanager") is None:
@@ -112,7 +122,8 @@ class Supervisor:
         died = [name for name in self._services if self._processes.died(name)]
         if not died:
             return
-        log.warning("Ended: %s.", ", ".join(self._services[name].title for name in died))
+        for name in died:
+            log.warning("Ended: %s. Its log ends: %s", self._services[name].title, self._processes.log_end(name))
         if "jobmanager" in died and "taskmanager" not in died:
             # it would look for its JobManager for up to half a minute, and hold tasks that nobody owns
             self._processes.end_all(["taskmanager"], 0)

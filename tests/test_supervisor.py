@@ -72,7 +72,7 @@ def test_a_program_that_ended_is_started_again_and_said(
     first = killed(stack, name)
     supervisor.look()
     assert pid(stack, name) not in (None, first)
-    assert f"Ended: The {name}." in said.text
+    assert f"Ended: The {name}. Its log ends: it wrote nothing" in said.text
 
 
 def test_what_died_before_the_supervisor_began_is_started_again(stack: LocalStack, programs: Programs) -> None:
@@ -171,3 +171,14 @@ def test_while_a_command_is_at_work_it_touches_nothing(stack: LocalStack, progra
         assert pid(stack, "registry") is None
     supervisor.look()
     assert pid(stack, "registry")
+
+
+def test_little_room_on_the_disk_is_said_once(
+    stack: LocalStack, programs: Programs, monkeypatch: pytest.MonkeyPatch, said: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(supervising, "_PROBE_SECONDS", 0.0)
+    monkeypatch.setattr(supervising, "LEAST_DISK_MB", 2**40)
+    supervisor = Supervisor(stack)
+    supervisor.look()
+    supervisor.look()
+    assert said.text.count(f"MB are free for {stack.settings.local.home}") == 1

@@ -30,7 +30,7 @@ _CLOCK_SECONDS = 10
 """The start time of a process moves when the machine's clock is set; a pid is not given out again that soon."""
 
 _FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
-"""glibc gives threads heaps of their own, and keeps what is freed in each: some 40 MB more for the TaskManager alone."""
+"""glibc gives threads heaps of their own and keeps what is freed in each: 40 MB more for the TaskManager alone."""
 
 _children: dict[int, subprocess.Popen[bytes]] = {}
 """Processes this process started, kept so that they can be reaped."""

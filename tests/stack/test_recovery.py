@@ -78,6 +78,17 @@ def test_up_brings_back_a_killed_supervisor_and_leaves_what_runs(busy_stack: Loc
     assert after == before
 
 
+def test_a_supervisor_killed_in_the_middle_of_a_repair_leaves_what_up_mends(busy_stack: LocalStack) -> None:
+    log = busy_stack.processes.log_file(SUPERVISOR)
+    said_before = log.read_text()
+    kill(busy_stack, "kafka")
+    eventually(lambda: "Ended: Kafka broker." in log.read_text()[len(said_before) :], 30, every_seconds=0.01)
+    kill(busy_stack, SUPERVISOR)
+    busy_stack.up()
+    assert not verified_until(busy_stack, datetime.now(UTC)).missing
+    assert len(processes_of(busy_stack.settings.local.home)) == len(busy_stack.status().services)
+
+
 def test_killed_as_a_whole_it_comes_back_with_up_and_nothing_is_left_over(busy_stack: LocalStack) -> None:
     for pid in processes_of(busy_stack.settings.local.home):
         psutil.Process(pid).kill()
