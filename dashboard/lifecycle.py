@@ -151,7 +151,7 @@ class LocalStack:
         What reads the topic starts again from its newest checkpoint. The join gets its payments back only when it has
         read every order: those that came meanwhile wait for it. Raises ContractError when the record is not bad.
         """
-        with self._without_supervisor(), self._only_one():
+        with self._without_supervisor() as supervised, self._only_one():
             bad = self.inputs.judged(place)
             self.deployment.skipped.add(place)
             if bad.stops_statements and self.processes.find("taskmanager"):
@@ -164,6 +164,10 @@ class LocalStack:
                 self._start_statements(readers)
                 if JOIN in readers:
                     self._wait_for_orders()
+                    if not self._stuck(JOIN):
+                        self._start_statements([DEDUPLICATION])
+            if supervised:
+                self.supervise()
             return bad
 
     def down(self, *, delete_data: bool = False) -> None:
@@ -205,7 +209,7 @@ class LocalStack:
                 jobs = self.deployment.jobs()
             except (UnreachableError, DeployError):
                 jobs = {}
-        statements = [self._statement_status(name, jobs.get(name)) for name in self.deployment.statement_names]
+        statements = [self._statement_status(name, jobs) for name in self.deployment.statement_names]
         return StackStatus(statuses, statements)
 
     def wait_until(self, title: str, waits_for: Callable[[], str], within_seconds: float) -> None:
@@ -236,7 +240,8 @@ class LocalStack:
 
     def troubled_statements(self) -> dict[str, str]:
         """Statements that do not run, each with the reason as far as there is one."""
-        statuses = [self._statement_status(name, job) for name, job in self.deployment.jobs().items()]
+        jobs = self.deployment.jobs()
+        statuses = [self._statement_status(name, jobs) for name in jobs]
         return {one.name: one.trouble or f"it is {one.state}" for one in statuses if one.state != "RUNNING"}
 
     def _services(self) -> list[ServiceStatus]:
@@ -292,20 +297,23 @@ class LocalStack:
         def waits_for() -> str:
             left = self.orders_to_read(ends)
             # one that has met a bad record reads no further, and a stack that ended now could not be helped
-            return "" if not left or self._stuck(JOIN, self.deployment.jobs().get(JOIN)) else f"{left:,} orders to read"
+            return "" if not left or self._stuck(JOIN) else f"{left:,} orders to read"
 
         self.wait_until("The join reads the orders first", waits_for, _CATCH_UP_SECONDS)
-        if not self._stuck(JOIN, self.deployment.jobs().get(JOIN)):
+        if not self._stuck(JOIN):
             self.deployment.hold.unlink(missing_ok=True)
 
-    def _stuck(self, name: str, job: Job | None) -> bool:
+    def _stuck(self, name: str) -> bool:
         """A bad record keeps the statement from running."""
-        return self._statement_status(name, job).bad_record is not None
+        return self._statement_status(name, self.deployment.jobs()).bad_record is not None
 
-    def _statement_status(self, name: str, job: Job | None) -> StatementStatus:
+    def _statement_status(self, name: str, jobs: Mapping[str, Job]) -> StatementStatus:
+        job, join = jobs.get(name), jobs.get(JOIN)
         if name == JOIN and job is not None and job.running and self.deployment.hold.exists():
             # what held them was interrupted, or is still at work
             return StatementStatus(name, job.state, "gets no payments until `sales-trends up` sees all orders read")
+        if name == DEDUPLICATION and join is not None and not join.running and (job is None or job.ended):
+            return StatementStatus(name, "HELD", f"waits until {JOIN} runs and has read the orders")
         return statement_status(name, job, self.deployment.flink, self.inputs)
 
     def _check_kind(self) -> None:
@@ -327,12 +335,15 @@ class LocalStack:
             raise StackError(f"{home} holds no stack of Sales Trends, so nothing in it is deleted.")
 
     @contextmanager
-    def _without_supervisor(self) -> Iterator[None]:
-        """Stops it before the lock is taken, which it may hold for a repair; a failure leaves it as it was."""
+    def _without_supervisor(self) -> Iterator[bool]:
+        """Stops it before the lock is taken, which it may hold for a repair; a failure leaves it as it was.
+
+        Gives whether it ran.
+        """
         supervised = self.processes.find(services.SUPERVISOR) is not None
         self.processes.stop(services.SUPERVISOR, 10)
         try:
-            yield
+            yield supervised
         except BaseException:
             if supervised:
                 self.supervise()

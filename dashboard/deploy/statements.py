@@ -112,7 +112,7 @@ class Deployment:
         names: list[str],
         waits_for: Callable[[str], None],
         within_seconds: float = 90,
-        stuck: Callable[[str, Job], bool] = lambda _name, _job: False,
+        stuck: Callable[[str], bool] = lambda _name: False,
     ) -> None:
         """Returns when every task of these statements runs; raises DeployError with Flink's reason when one fails.
 
@@ -128,9 +128,7 @@ class Deployment:
                         f"{self.flink.job_failure(jobs[name].id) or 'Flink gives no reason'}.",
                         "Its tasks' log is `taskmanager.log`.",
                     )
-            open_names = [
-                name for name in names if name not in jobs or not (jobs[name].running or stuck(name, jobs[name]))
-            ]
+            open_names = [name for name in names if name not in jobs or not (jobs[name].running or stuck(name))]
             if not open_names:
                 return
             if time.monotonic() > deadline:

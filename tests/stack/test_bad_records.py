@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from dashboard.deploy.bad_records import BadRecord
 from dashboard.deploy.skipped import Place
-from dashboard.deploy.statements import JOIN
+from dashboard.deploy.statements import DEDUPLICATION, JOIN
 from dashboard.errors import ContractError
 from dashboard.lifecycle import ORDERS_TOPIC, LocalStack
 from dashboard.local.shop.progress import read_progress
@@ -64,10 +64,13 @@ def goes_past(stack: LocalStack, place: Place, reason: str) -> None:
 
     bad = BadRecord(place.topic, place.partition, place.offset, reason)
     assert set(eventually(named, within_seconds=90).values()) == {bad}
-    others = {one.state for one in stack.status().statements if one.name not in readers}
-    assert others == {"RUNNING"}
+    others = {one.name: one.state for one in stack.status().statements if one.name not in readers}
+    if JOIN in readers and others[DEDUPLICATION] == "HELD":
+        # no payment may pass a join that has not read its order
+        del others[DEDUPLICATION]
+    assert set(others.values()) == {"RUNNING"}
     assert stack.skip(place) == bad
-    assert not stopped(stack)
+    assert stack.status().running
 
 
 def command(stack: LocalStack, *words: str) -> subprocess.CompletedProcess[str]:
