@@ -48,7 +48,7 @@ def _answers(stack: LocalStack, running: list[str]) -> Iterator[Finding]:
         yield _asked("Kafka", lambda: _kafka(stack))
         yield _asked("Topics", lambda: _topics(stack))
     if "registry" in running:
-        yield _asked("Registry", lambda: _health(f"{stack.registry.url}/health", "registry"))
+        yield _asked("Registry", lambda: _health(f"{stack.deployment.registry.url}/health", "registry"))
         yield _asked("Catalog", lambda: _catalog(stack))
     if "gateway" in running:
         yield _asked("SQL gateway", lambda: _gateway(stack))
@@ -82,7 +82,7 @@ def _kafka(stack: LocalStack) -> str:
 
 
 def _topics(stack: LocalStack) -> str:
-    wanted = {topic.name for topic in stack.pipeline.topics} | set(stack.pipeline.created_tables)
+    wanted = {topic.name for topic in stack.deployment.pipeline.topics} | set(stack.deployment.pipeline.created_tables)
     if missing := sorted(wanted - stack.kafka.topic_names(_TIMEOUT_SECONDS)):
         raise StackError(f"Missing: {', '.join(missing)}.", "`sales-trends up` creates them.")
     return f"all {len(wanted)} are there"
@@ -93,26 +93,26 @@ def _catalog(stack: LocalStack) -> str:
 
 
 def _flink(stack: LocalStack) -> str:
-    slots = stack.deployment.flink.slots()
+    slots = stack.deployment.statements.flink.slots()
     if slots is None:
-        raise _silent(stack.deployment.flink.rest, "jobmanager")
+        raise _silent(stack.deployment.statements.flink.rest, "jobmanager")
     if not slots:
         raise StackError("No TaskManager is registered.", "`sales-trends up` starts it.")
-    return f"{slots} slots at {stack.deployment.flink.rest}"
+    return f"{slots} slots at {stack.deployment.statements.flink.rest}"
 
 
 def _gateway(stack: LocalStack) -> str:
-    version = stack.deployment.flink.gateway_version()
+    version = stack.deployment.statements.flink.gateway_version()
     if not version:
-        raise _silent(stack.deployment.flink.gateway, "gateway")
-    return f"version {version} at {stack.deployment.flink.gateway}"
+        raise _silent(stack.deployment.statements.flink.gateway, "gateway")
+    return f"version {version} at {stack.deployment.statements.flink.gateway}"
 
 
 def _statements(stack: LocalStack) -> Iterator[Finding]:
-    wanted = stack.deployment.statement_names
+    wanted = stack.deployment.statements.statement_names
     try:
-        troubled = stack.troubled_statements()
-        absent = set(wanted) - set(stack.deployment.jobs())
+        troubled = stack.deployment.troubled()
+        absent = set(wanted) - set(stack.deployment.statements.jobs())
     except SalesTrendsError as error:
         yield Finding("Statements", False, error.message, error.hint or _RESTART)
         return

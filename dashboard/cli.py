@@ -16,16 +16,17 @@ import click
 from dashboard import __version__
 from dashboard import verify as verification
 from dashboard.checkup import examine_stack
+from dashboard.cli_deploy import apply, audit, drift, plan
+from dashboard.cli_options import json_option, setting_option, settings_for, target_option, window_option
 from dashboard.crash import save_trace
 from dashboard.deploy.skipped import Place
 from dashboard.errors import ExitCode, SalesTrendsError, StackError
 from dashboard.lifecycle import LocalStack
 from dashboard.local import log_file, services
 from dashboard.local.doctor import Finding, examine
-from dashboard.local.home import recorded_window
 from dashboard.local.service_status import ServiceStatus
 from dashboard.narration import Narrator, aligned
-from dashboard.settings import Settings, load_settings
+from dashboard.settings import load_settings
 from dashboard.wording import length
 
 _EXIT_CODES = """\b
@@ -96,31 +97,16 @@ def _interrupt(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-_target = click.option(
-    "--target", type=click.Choice(["local"]), default="local", show_default=True, help="The system to work on."
-)
-_json = click.option("--json", "as_json", is_flag=True, help="Print facts as JSON on stdout.")
-
-
 def _shop_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Options that set a setting for this one run."""
-    for name, variable, text in (
-        ("--history", "SALES_SHOP__HISTORY", "How much past the shop writes on first start, such as 14d; 0s for none."),
-        ("--rate", "SALES_SHOP__RATE", "Payments per second once the shop is live."),
-        ("--window", "SALES_PIPELINE__WINDOW_SIZE", "Length of a revenue window, such as 5s or 1h."),
+    """Options that set the shop and the window for this one run."""
+    history = "How much past the shop writes on first start, such as 14d; 0s for none."
+    for option in (
+        setting_option("--history", "SALES_SHOP__HISTORY", history),
+        setting_option("--rate", "SALES_SHOP__RATE", "Payments per second once the shop is live."),
+        window_option,
     ):
-        command = click.option(
-            name, expose_value=False, callback=_setting_for_this_run(variable), metavar="VALUE", help=text
-        )(command)
+        command = option(command)
     return command
-
-
-def _setting_for_this_run(variable: str) -> Callable[[click.Context, click.Parameter, str | None], None]:
-    def apply(_context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
-        if value is not None:
-            os.environ[variable] = value
-
-    return apply
 
 
 @click.group(epilog=_EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -130,12 +116,12 @@ def commands() -> None:
 
 
 @commands.command()
-@_target
+@target_option
 @_shop_options
 @click.pass_obj
 def demo(narrator: Narrator, target: str) -> None:
     """Start everything, fill it, show it; Ctrl-C stops all of it again."""
-    settings = _settings(target)
+    settings = settings_for(target)
     stack = LocalStack(settings, narrator)
     started = time.monotonic()
     narrator.say("Sales Trends on your machine: Kafka, Flink, Iceberg and the dashboard. Ctrl-C stops all of it.\n")
@@ -177,24 +163,24 @@ def _watch(stack: LocalStack) -> NoReturn:
 
 
 @commands.command()
-@_target
+@target_option
 @_shop_options
 @click.option("--shop/--no-shop", default=True, show_default=True, help="Start the made-up shop too.")
 @click.option("--page/--no-page", default=True, show_default=True, help="Start the dashboard too.")
 @click.pass_obj
 def up(narrator: Narrator, target: str, shop: bool, page: bool) -> None:
     """Start whatever does not run, and leave it running."""
-    LocalStack(_settings(target), narrator).up(shop=shop, page=page)
+    LocalStack(settings_for(target), narrator).up(shop=shop, page=page)
 
 
 @commands.command()
-@_target
+@target_option
 @click.option("--delete-data", is_flag=True, help="Also delete its topics, tables, state and journals.")
 @click.option("--yes", is_flag=True, help="Delete without asking.")
 @click.pass_obj
 def down(narrator: Narrator, target: str, delete_data: bool, yes: bool) -> None:
     """Stop everything; `up` goes on from there."""
-    settings = _settings(target)
+    settings = settings_for(target)
     if delete_data and not yes:
         home = settings.local.home
         narrator.say(
@@ -209,12 +195,12 @@ def down(narrator: Narrator, target: str, delete_data: bool, yes: bool) -> None:
 
 
 @commands.command()
-@_target
-@_json
+@target_option
+@json_option
 @click.pass_obj
 def status(narrator: Narrator, target: str, as_json: bool) -> None:
     """Show each program and each statement, and where its log is; exit 0 when all of them run, else 1."""
-    found = LocalStack(_settings(target), narrator).status()
+    found = LocalStack(settings_for(target), narrator).status()
     if as_json:
         click.echo(json.dumps(found.as_dict(), indent=2))
     else:
@@ -245,7 +231,7 @@ def _service_cells(service: ServiceStatus) -> list[str]:
 
 
 @commands.command()
-@_target
+@target_option
 @click.argument("service", type=click.Choice(services.NAMES), metavar="SERVICE")
 @click.option("-n", "--lines", type=click.IntRange(min=0), default=50, show_default=True, help="How many lines.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on, until Ctrl-C.")
@@ -269,7 +255,7 @@ def logs(_narrator: Narrator, target: str, service: str, lines: int, follow: boo
 
 
 @commands.command()
-@_target
+@target_option
 @click.argument("topic")
 @click.argument("partition", type=int)
 @click.argument("offset", type=int)
@@ -280,20 +266,20 @@ def skip(narrator: Narrator, target: str, topic: str, partition: int, offset: in
     The record stays in its topic. What reads the topic starts again from its newest checkpoint, so nothing else is
     lost and nothing is counted twice.
     """
-    stack = LocalStack(_settings(target), narrator)
+    stack = LocalStack(settings_for(target), narrator)
     bad = stack.skip(Place(topic, partition, offset))
     narrator.say(f"Skipped from now on: {bad}.")
-    for name, trouble in stack.troubled_statements().items():
+    for name, trouble in stack.deployment.troubled().items():
         narrator.say(f"The statement {name} does not run yet: {trouble}.", "bold")
 
 
 @commands.command()
-@_target
-@_json
+@target_option
+@json_option
 @click.pass_obj
 def verify(narrator: Narrator, target: str, as_json: bool) -> None:
     """Compare every closed window in Iceberg with the shop's journal; exit 0 only when all are right."""
-    settings = _settings(target)
+    settings = settings_for(target)
     with narrator.step("Every closed window against the journal"):
         found = verification.verify(settings, LocalStack(settings, narrator).lake)
     if as_json:
@@ -306,15 +292,15 @@ def verify(narrator: Narrator, target: str, as_json: bool) -> None:
 
 
 @commands.command()
-@_target
-@_json
+@target_option
+@json_option
 @click.pass_obj
 def doctor(narrator: Narrator, target: str, as_json: bool) -> None:
     """Check the machine, each part that runs and the records, and say what to do about each fault.
 
     Exit 0 without one, else 1.
     """
-    settings = _settings(target)
+    settings = settings_for(target)
     stack = LocalStack(settings, narrator)
     findings = [*examine(settings), *examine_stack(stack), *_record_findings(stack)]
     if as_json:
@@ -333,7 +319,7 @@ def _record_findings(stack: LocalStack) -> Iterator[Finding]:
     if not (stack.processes.find("kafka") and stack.processes.find("registry")):
         return
     with stack.narrator.step("Every record of the input topics"):
-        all_bad = stack.inputs.all_bad()
+        all_bad = stack.deployment.inputs.all_bad()
     for bad in all_bad[:_BAD_RECORDS_SHOWN]:
         does = "Statements that meet it stop" if bad.stops_statements else "Flink goes past it and says nothing"
         yield Finding(
@@ -345,18 +331,13 @@ def _record_findings(stack: LocalStack) -> Iterator[Finding]:
         yield Finding("Records", True, "every record of the input topics can be read, or its skip was decided")
 
 
-def _settings(target: str) -> Settings:
-    """The settings; the window size is the stack's own unless somebody asks for one."""
-    settings = load_settings(target=target)
-    window = recorded_window(settings.local.home)
-    if window is None or "window_size" in settings.pipeline.model_fields_set:
-        return settings
-    return settings.model_copy(update={"pipeline": settings.pipeline.model_copy(update={"window_size": window})})
-
-
 def _stop(stack: LocalStack) -> None:
     try:
         stack.down()
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         stack.kill()
+
+
+for _command in (plan, apply, drift, audit):
+    commands.add_command(_command)

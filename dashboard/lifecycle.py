@@ -7,23 +7,20 @@ held back, by starting the deduplication last, until the join has read every ord
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import durationpy
 from filelock import FileLock, Timeout
 
-from dashboard.deploy.bad_records import BadRecord, InputReader
-from dashboard.deploy.open_source import Addresses
-from dashboard.deploy.pipeline import load_pipeline
-from dashboard.deploy.skipped import Place, SkipList
-from dashboard.deploy.statement_status import StatementStatus, statement_status
-from dashboard.deploy.statements import DEDUPLICATION, JOIN, Deployment
-from dashboard.deploy.topics import create_topics, register_contracts
+from dashboard.deploy.bad_records import BadRecord
+from dashboard.deploy.plan import Plan
+from dashboard.deploy.skipped import Place
+from dashboard.deploy.statement_status import StatementStatus
+from dashboard.deploy.statements import DEDUPLICATION, JOIN
 from dashboard.errors import DeployError, SettingsError, StackError, UnreachableError
 from dashboard.local import services
 from dashboard.local.broker import CLUSTER_ID
@@ -34,19 +31,14 @@ from dashboard.local.processes import ProcessTable, Service
 from dashboard.local.service_status import ServiceStatus, service_statuses
 from dashboard.local.shop.progress import read_progress
 from dashboard.narration import Narrator
-from dashboard.remotes.flink import Flink, Job
 from dashboard.remotes.kafka import Kafka
-from dashboard.remotes.registry import Registry
 from dashboard.settings import Settings
+from dashboard.stack_deployment import SKIPPED, StackDeployment
 
 if TYPE_CHECKING:
     from dashboard.readers.lake import Lake
 
-ORDERS_TOPIC = "shiftleft.public.orders"
-PAYMENTS_TOPIC = "payments"
-_SKIPPED = "skipped.json"
-_KEPT_ON_DISK = ("kafka", "registry", "warehouse", "flink", "shop", "run", "logs", _SKIPPED, RECORD)
-_CATCH_UP_SECONDS = 600
+_KEPT_ON_DISK = ("kafka", "registry", "warehouse", "flink", "shop", "run", "logs", SKIPPED, RECORD)
 _POLL_SECONDS = 0.2
 
 
@@ -75,30 +67,11 @@ class LocalStack:
         self.lock = FileLock(local.home / ".lock")
         """Held by whoever starts or stops parts of the stack."""
         self._launched: list[str] = []
-        self.kafka = Kafka(f"127.0.0.1:{local.kafka_port}")
-        self.registry = Registry(f"http://127.0.0.1:{local.registry_port}")
-        self.pipeline = load_pipeline(settings.pipeline)
-        state_folder = local.home / "flink" / "state"
-        self.deployment = Deployment(
-            Flink(f"http://127.0.0.1:{local.flink_port}", f"http://127.0.0.1:{local.gateway_port}"),
-            self.pipeline,
-            settings.pipeline,
-            Addresses(
-                bootstrap=self.kafka.bootstrap,
-                registry=self.registry.url,
-                catalog=self._catalog,
-                namespace=CLUSTER_ID,
-                state=state_folder.as_uri(),
-            ),
-            state_folder,
-            SkipList(local.home / _SKIPPED),
-            local.home / "run" / "join-waits-for-orders",
-        )
-        self.inputs = InputReader(self.deployment, self.kafka, self.registry)
+        self.deployment = StackDeployment(settings, lambda: self.narrator, self.wait_until)
 
     @property
-    def _catalog(self) -> str:
-        return f"{self.registry.url}/iceberg"
+    def kafka(self) -> Kafka:
+        return self.deployment.kafka
 
     @cached_property
     def lake(self) -> "Lake":
@@ -106,40 +79,44 @@ class LocalStack:
         # PyIceberg and Arrow take 60 MB, which the supervisor, who never reads a table, need not hold
         from dashboard.readers.lake import Lake
 
-        return Lake(self._catalog, CLUSTER_ID)
+        return Lake(self.deployment.catalog, CLUSTER_ID)
 
     def up(self, *, shop: bool = True, page: bool = True) -> None:
         """Starts whatever does not run; what runs is left alone. Raises StackError, DeployError, UnreachableError."""
         with self._without_supervisor(), self._only_one(), self._all_or_nothing():
             check_before_start(self.settings, page=page)
             self._check_kind()
+            self._launched.clear()
             every = services.all_services(self.settings, fetch_jars(self.settings.local.cache, self.narrator))
             if self.processes.find("jobmanager") and not self.processes.find("taskmanager"):
                 # before Flink brings it back by itself: after a longer pause payments must wait for the orders
-                self.deployment.cancel(DEDUPLICATION)
+                self.deployment.statements.cancel(DEDUPLICATION)
             flink = [every[name] for name in services.FLINK]
             # side by side: on two cores the programs start faster together than one after the other
             self._launch(flink)
             self._start([every[name] for name in services.STORAGE])
-            with self.narrator.step("Topics and contracts") as step:
-                created = create_topics(self.pipeline, self.kafka)
-                register_contracts(self.pipeline, self.registry)
-                step.result = f"{len(created)} topics created" if created else "all there"
-            feed = [every[services.ORDER_FEED]] if shop else []
-            self._launch(feed)
             self._wait_ready(flink)
-            others = [name for name in self.deployment.statement_names if name != DEDUPLICATION]
-            self._start_statements(others)
-            self._wait_ready(feed)
-            self._wait_for_orders()
-            self._start_statements([DEDUPLICATION])
+            feed = [every[services.ORDER_FEED]] if shop else []
+            self.deployment.apply(
+                when_topics_exist=lambda: self._launch(feed), before_payments=lambda: self._wait_ready(feed)
+            )
             # after the statements, whose planning needs both cores
             rest = [every[services.PAYMENT_APP]] if shop else []
             rest += [every[services.DASHBOARD]] if page else []
             self._start(rest)
             self.supervise()
-            for name, trouble in self.troubled_statements().items():
+            for name, trouble in self.deployment.troubled().items():
                 self.narrator.say(f"The statement {name} does not run: {trouble}.", "bold")
+
+    def apply(self, planned: str | None = None, *, lose: Collection[str] = ()) -> Plan:
+        """Makes the running stack as pipeline_sql/ describes it; see `StackDeployment.apply`."""
+        with self._without_supervisor() as supervised, self._only_one():
+            home, window = self.settings.local.home, self.settings.pipeline.window_size
+            # before the first statement with it runs, so that whatever goes on from here uses it too
+            plan = self.deployment.apply(planned=planned, lose=lose, when_removed=lambda: record_window(home, window))
+            if supervised:
+                self.supervise()
+            return plan
 
     def supervise(self) -> None:
         """Starts the supervisor, which from now on brings back what dies."""
@@ -152,20 +129,20 @@ class LocalStack:
         read every order: those that came meanwhile wait for it. Raises ContractError when the record is not bad.
         """
         with self._without_supervisor() as supervised, self._only_one():
-            bad = self.inputs.judged(place)
-            self.deployment.skipped.add(place)
+            bad = self.deployment.inputs.judged(place)
+            self.deployment.statements.skipped.add(place)
             if bad.stops_statements and self.processes.find("taskmanager"):
-                readers = self.deployment.readers(place.topic)
+                readers = self.deployment.statements.readers(place.topic)
                 with self.narrator.step(f"Stop what reads {place.topic}"):
                     for name in readers:
-                        self.deployment.cancel(name)
+                        self.deployment.statements.cancel(name)
                 if JOIN in readers:
-                    self.deployment.hold.touch()
-                self._start_statements(readers)
+                    self.deployment.statements.hold.touch()
+                self.deployment.start_all(readers)
                 if JOIN in readers:
-                    self._wait_for_orders()
-                    if not self._stuck(JOIN):
-                        self._start_statements([DEDUPLICATION])
+                    self.deployment.wait_for_orders()
+                    if not self.deployment.stuck(JOIN):
+                        self.deployment.start_all([DEDUPLICATION])
             if supervised:
                 self.supervise()
             return bad
@@ -182,7 +159,7 @@ class LocalStack:
             try:
                 if self.processes.find("jobmanager") and self.processes.find("taskmanager"):
                     with self.narrator.step("Statements stop with a savepoint") as step:
-                        stopped, cancelled = self.deployment.stop(step.waits_for)
+                        stopped, cancelled = self.deployment.statements.stop(step.waits_for)
                         step.result = f"{len(stopped)} stopped"
                         if cancelled:
                             step.result += f"; from their newest checkpoint resume {', '.join(cancelled)}"
@@ -206,11 +183,10 @@ class LocalStack:
         jobs = {}
         if any(one.name == "jobmanager" and one.state == "running" for one in statuses):
             try:
-                jobs = self.deployment.jobs()
+                jobs = self.deployment.statements.jobs()
             except (UnreachableError, DeployError):
                 jobs = {}
-        statements = [self._statement_status(name, jobs) for name in self.deployment.statement_names]
-        return StackStatus(statuses, statements)
+        return StackStatus(statuses, self.deployment.statuses(jobs))
 
     def wait_until(self, title: str, waits_for: Callable[[], str], within_seconds: float) -> None:
         """Shows a step until `waits_for` answers with an empty text; raises StackError when that takes too long."""
@@ -238,12 +214,6 @@ class LocalStack:
         snapshot = self.lake.snapshot()
         return snapshot.rows or 0 if snapshot else 0
 
-    def troubled_statements(self) -> dict[str, str]:
-        """Statements that do not run, each with the reason as far as there is one."""
-        jobs = self.deployment.jobs()
-        statuses = [self._statement_status(name, jobs) for name in jobs]
-        return {one.name: one.trouble or f"it is {one.state}" for one in statuses if one.state != "RUNNING"}
-
     def _services(self) -> list[ServiceStatus]:
         return service_statuses(self.settings, self.processes)
 
@@ -268,54 +238,6 @@ class LocalStack:
             with self.narrator.step(title):
                 self.processes.stop_all(running, 20)
 
-    def _start_statements(self, names: list[str]) -> None:
-        title = f"Statement {names[0]}" if len(names) == 1 else f"{len(names)} Flink statements"
-        with self.narrator.step(title) as step, ThreadPoolExecutor(max_workers=3) as pool:
-            for number, _ in enumerate(pool.map(self.start_statement, names)):
-                step.waits_for(f"{number + 1} of {len(names)} submitted")
-            self.deployment.wait_running(names, step.waits_for, stuck=self._stuck)
-
-    def lost_transactions(self) -> dict[str, int]:
-        """Of each running statement of the pipeline: how many prepared transactions it could not commit."""
-        ours, jobs = {one.name for one in self.pipeline.statements}, self.deployment.jobs()
-        flink = self.deployment.flink
-        return {name: flink.failed_commits(job.id) for name, job in jobs.items() if name in ours and job.running}
-
-    def start_statement(self, name: str) -> None:
-        """Submits one statement unless it lives; the deduplication remembers for as long as it is behind."""
-        unread = self.kafka.oldest_unread(name, PAYMENTS_TOPIC) if name == DEDUPLICATION else None
-        self.deployment.start(name, datetime.now(UTC) - unread if unread else timedelta(0))
-
-    def orders_to_read(self, ends: Mapping[int, int]) -> int:
-        """How many orders the join still has to read up to these ends of the topic's partitions."""
-        read = self.kafka.committed_offsets(JOIN, ORDERS_TOPIC)
-        return sum(max(end - read.get(partition, 0), 0) for partition, end in ends.items())
-
-    def _wait_for_orders(self) -> None:
-        ends = self.kafka.end_offsets(ORDERS_TOPIC)
-
-        def waits_for() -> str:
-            left = self.orders_to_read(ends)
-            # one that has met a bad record reads no further, and a stack that ended now could not be helped
-            return "" if not left or self._stuck(JOIN) else f"{left:,} orders to read"
-
-        self.wait_until("The join reads the orders first", waits_for, _CATCH_UP_SECONDS)
-        if not self._stuck(JOIN):
-            self.deployment.hold.unlink(missing_ok=True)
-
-    def _stuck(self, name: str) -> bool:
-        """A bad record keeps the statement from running."""
-        return self._statement_status(name, self.deployment.jobs()).bad_record is not None
-
-    def _statement_status(self, name: str, jobs: Mapping[str, Job]) -> StatementStatus:
-        job, join = jobs.get(name), jobs.get(JOIN)
-        if name == JOIN and job is not None and job.running and self.deployment.hold.exists():
-            # what held them was interrupted, or is still at work
-            return StatementStatus(name, job.state, "gets no payments until `sales-trends up` sees all orders read")
-        if name == DEDUPLICATION and join is not None and not join.running and (job is None or job.ended):
-            return StatementStatus(name, "HELD", f"waits until {JOIN} runs and has read the orders")
-        return statement_status(name, job, self.deployment.flink, self.inputs)
-
     def _check_kind(self) -> None:
         """A stack keeps the window size it was made with: two sizes in one table would be a fault."""
         home = self.settings.local.home
@@ -326,7 +248,8 @@ class LocalStack:
         elif found != wanted:
             raise SettingsError(
                 f"The stack in {home} has windows of {found}; the setting asks for {wanted}.",
-                "Remove it with `sales-trends down --delete-data`, or set SALES_LOCAL__HOME to another folder.",
+                f"Start it without that; `sales-trends plan --window {durationpy.to_str(wanted)}` then shows what a change "
+                "drops and fills again. Or set SALES_LOCAL__HOME to another folder.",
             )
 
     def _check_is_ours(self) -> None:

@@ -13,9 +13,9 @@ from contextlib import contextmanager
 import psutil
 from filelock import Timeout
 
-from dashboard.deploy.statements import DEDUPLICATION, JOIN
+from dashboard.deploy.statements import DEDUPLICATION, JOIN, ORDERS_TOPIC
 from dashboard.errors import DeployError, SalesTrendsError
-from dashboard.lifecycle import ORDERS_TOPIC, LocalStack
+from dashboard.lifecycle import LocalStack
 from dashboard.local import services
 from dashboard.local.home import file_faults
 from dashboard.local.jars import class_paths
@@ -94,7 +94,7 @@ class Supervisor:
     def _tell_of_losses(self) -> None:
         if self._processes.find("jobmanager") is None:
             return
-        for name, lost in self._stack.lost_transactions().items():
+        for name, lost in self._stack.deployment.lost_transactions().items():
             if lost > self._lost.get(name, 0):
                 log.error(
                     "The statement %s lost %d transactions that Kafka gave up while it was away: windows of that time "
@@ -140,7 +140,7 @@ class Supervisor:
     def _bring_back_statements(self) -> None:
         if self._processes.find("jobmanager") is None or self._processes.find("gateway") is None:
             return
-        deployment = self._stack.deployment
+        deployment = self._stack.deployment.statements
         jobs = deployment.jobs()
         self._tell_of_troubles(jobs)
         refused: SalesTrendsError | None = None
@@ -148,7 +148,7 @@ class Supervisor:
             if name != DEDUPLICATION and _gone(jobs.get(name)):
                 try:
                     with _timed(f"Statement {name}"):
-                        self._stack.start_statement(name)
+                        self._stack.deployment.start(name)
                 except DeployError as error:
                     # the others do not wait for it
                     refused = error
@@ -164,14 +164,14 @@ class Supervisor:
     def _hold_payments_back(self) -> None:
         log.info("Payments are held back until the join has read the orders.")
         self._orders_end = None
-        self._stack.deployment.cancel(DEDUPLICATION)
+        self._stack.deployment.statements.cancel(DEDUPLICATION)
 
     def _let_payments_follow(self) -> None:
         if self._orders_end is None:
             self._orders_end = self._stack.kafka.end_offsets(ORDERS_TOPIC)
-        if self._stack.orders_to_read(self._orders_end) == 0:
+        if self._stack.deployment.orders_to_read(self._orders_end) == 0:
             with _timed(f"Statement {DEDUPLICATION}"):
-                self._stack.start_statement(DEDUPLICATION)
+                self._stack.deployment.start(DEDUPLICATION)
             self._orders_end = None
 
     def _tell_of_troubles(self, jobs: dict[str, Job]) -> None:
@@ -181,7 +181,7 @@ class Supervisor:
                 if self._told.pop(name, None):
                     log.info("The statement %s runs.", name)
             elif job.state in ("RESTARTING", "FAILED", "FAILING"):
-                reason = self._stack.deployment.flink.job_failure(job.id)
+                reason = self._stack.deployment.statements.flink.job_failure(job.id)
                 if self._told.get(name) != reason:
                     self._told[name] = reason
                     log.warning("The statement %s does not run: %s.", name, reason or f"it is {job.state}")

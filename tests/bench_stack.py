@@ -17,8 +17,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from dashboard.deploy.statements import DEDUPLICATION, JOIN
-from dashboard.lifecycle import ORDERS_TOPIC, PAYMENTS_TOPIC, LocalStack
+from dashboard.deploy.statements import DEDUPLICATION, JOIN, ORDERS_TOPIC, PAYMENTS_TOPIC
+from dashboard.lifecycle import LocalStack
 from dashboard.narration import Narrator, Step
 from dashboard.settings import Settings, load_settings
 from dashboard.verify import verify

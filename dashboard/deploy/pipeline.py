@@ -76,6 +76,15 @@ class Pipeline:
         """Each table that a statement creates, with that statement."""
         return {table: statement for statement in self.statements if (table := statement.created_table) is not None}
 
+    def uses(self, statement: Statement, table: str) -> bool:
+        """Whether a statement names this topic or table, to read or to write it."""
+        return re.search(rf"(?<![\w.`]){re.escape(table)}(?![\w.`])|`{re.escape(table)}`", statement.text) is not None
+
+    def writes(self, statement: Statement, table: str) -> bool:
+        """Whether a running statement fills this table."""
+        inserts = re.match(rf"INSERT INTO `?{re.escape(table)}`?\s", statement.text) is not None
+        return statement.runs and (inserts or statement.created_table == table)
+
 
 def load_pipeline(settings: PipelineSettings, folder: Path = _FOLDER) -> Pipeline:
     """Reads pipeline_sql/; raises DeployError for a description that names what is not there."""

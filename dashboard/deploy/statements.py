@@ -1,7 +1,6 @@
 """Starts, finds and stops the pipeline's statements on open-source Flink."""
 
 import contextlib
-import re
 import shutil
 import time
 from collections.abc import Callable
@@ -22,6 +21,8 @@ from dashboard.settings import PipelineSettings
 
 DEDUPLICATION = "unique-payments-maintenance"
 JOIN = "completed-orders-materializer"
+ORDERS_TOPIC = "shiftleft.public.orders"
+PAYMENTS_TOPIC = "payments"
 _STATE_TTL = "sql.state-ttl"
 _POLL_SECONDS = 0.2
 
@@ -47,9 +48,8 @@ class Deployment:
         return names + [tableflow.statement_name(topic) for topic in self.pipeline.tableflow_topics]
 
     def readers(self, topic: str) -> list[str]:
-        """Names of the statements that read a topic, in dependency order."""
-        named = re.compile(rf"(?<![\w.`]){re.escape(topic)}(?![\w.`])|`{re.escape(topic)}`")
-        names = [one.name for one in self.pipeline.statements if one.runs and named.search(one.text)]
+        """Names of the statements that read an input topic, in dependency order."""
+        names = [one.name for one in self.pipeline.statements if one.runs and self.pipeline.uses(one, topic)]
         return names + [tableflow.statement_name(one) for one in self.pipeline.tableflow_topics if one == topic]
 
     def jobs(self) -> dict[str, Job]:
@@ -172,6 +172,23 @@ class Deployment:
             if time.monotonic() > deadline:
                 raise DeployError(f"The statement {name} did not end within {within_seconds:.0f} s of being cancelled.")
             time.sleep(_POLL_SECONDS)
+
+    def has_state(self, name: str) -> bool:
+        """Whether there is a snapshot that a statement would resume from."""
+        return newest_snapshot(self.state_folder / name) is not None
+
+    def remove(self, name: str) -> None:
+        """Ends a statement and forgets its state."""
+        self.cancel(name)
+        folder = self.state_folder / name
+        if folder.exists():
+            shutil.rmtree(folder)
+
+    def drop_copy(self, topic: str) -> None:
+        """Drops the Iceberg table of a topic with its files; one that does not exist is no error."""
+        with self.flink.session({}) as session:
+            tableflow.use_catalog(session, self.addresses)
+            tableflow.drop_table(session, topic, self.addresses)
 
     def _create_tables(self, session: Session, user: str, *, bounded: bool = False) -> None:
         """Every table of the pipeline, as tables of this session; bounded ones end with the newest record."""

@@ -56,6 +56,10 @@ def create_table(session: Session, topic: str, columns: list[tuple[str, str]], a
     )
 
 
+def drop_table(session: Session, topic: str, addresses: Addresses) -> None:
+    session.execute(f"DROP TABLE IF EXISTS {_table(topic, addresses)}")
+
+
 def copying_statement(topic: str, columns: list[tuple[str, str]], addresses: Addresses) -> str:
     """The INSERT that goes on copying; times become instants where the pipeline means instants."""
     values = ["`$$partition`", "`$$offset`"]

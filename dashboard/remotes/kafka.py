@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]  # not in __all__
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
@@ -67,11 +67,7 @@ class Kafka:
 
     def topic_names(self, timeout_seconds: float = _TIMEOUT_SECONDS) -> set[str]:
         """Names of all topics, Kafka's own included."""
-        admin = self._admin()
-        try:
-            return set(admin.list_topics(timeout=timeout_seconds).topics)
-        except KafkaException as error:
-            raise self._unreachable(error.args[0].str()) from error
+        return set(self.partitions(timeout_seconds))
 
     def create_topics(self, topics: Iterable[Topic]) -> list[str]:
         """Creates the topics that are missing and returns their names; one that exists is left as it is."""
@@ -148,7 +144,7 @@ class Kafka:
             heard = time.monotonic()
             while todo:
                 # untyped: the library types every field of a message as optional, which none of a received one is
-                messages: list[Any] = consumer.consume(_BATCH, timeout=0.2)
+                messages: list[Any] = consumer.consume(_BATCH, timeout=0.05)
                 heard = time.monotonic() if messages else heard
                 if time.monotonic() - heard > _TIMEOUT_SECONDS:
                     raise UnreachableError(
@@ -169,6 +165,75 @@ class Kafka:
             raise self._unreachable(error.args[0].str()) from error
         finally:
             consumer.close()
+
+    def values(self, topic: str) -> list[bytes]:
+        """The values of all records of a topic, in order within a partition, without the empty ones."""
+        ends = self.end_offsets(topic)
+        with closing(self.records(topic, dict.fromkeys(ends, 0), ends)) as records:
+            return [record.value for record in records if record.value is not None]
+
+    def append(self, topic: str, records: Iterable[tuple[str | None, str]]) -> None:
+        """Writes (key, value) pairs in order; returns when every in-sync replica has them.
+
+        Raises UnreachableError when that cannot be had in time; what was written until then stays.
+        """
+        faults: list[KafkaError] = []
+
+        def delivered(error: KafkaError | None, _message: object) -> None:
+            if error is not None:
+                faults.append(error)
+
+        producer = Producer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "log_level": 0,
+                # an idempotent one waits half a second for its id; ours are few, and one written twice does no harm
+                "acks": "all",
+                "max.in.flight": 1,
+                "message.timeout.ms": _TIMEOUT_SECONDS * 1000,
+                "linger.ms": 0,
+            }
+        )
+        for key, value in records:
+            producer.produce(topic, key=key, value=value, on_delivery=delivered)
+        if left := producer.flush(_TIMEOUT_SECONDS + 1):
+            raise self._unreachable(f"{left} records of {topic} were not taken")
+        if faults:
+            raise self._unreachable(faults[0].str())
+
+    def partitions(self, timeout_seconds: float = _TIMEOUT_SECONDS) -> dict[str, int]:
+        """Every topic with the number of its partitions, Kafka's own included."""
+        admin = self._admin()
+        try:
+            topics = admin.list_topics(timeout=timeout_seconds).topics
+        except KafkaException as error:
+            raise self._unreachable(error.args[0].str()) from error
+        return {name: len(topic.partitions) for name, topic in topics.items()}
+
+    def delete_topics(self, names: Iterable[str], within_seconds: float = 30) -> None:
+        """Deletes topics and waits until the cluster shows them no more; one that is gone already is no error."""
+        gone = set(names)
+        admin = self._admin()
+        for name, future in admin.delete_topics(sorted(gone), request_timeout=_TIMEOUT_SECONDS).items():
+            try:
+                future.result()
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise DeployError(f"The topic {name} could not be deleted: {error.args[0].str()}.") from error
+        deadline = time.monotonic() + within_seconds
+        while left := gone & self.topic_names():
+            if time.monotonic() > deadline:
+                raise DeployError(f"Still there after {within_seconds:.0f} s: the topics {', '.join(sorted(left))}.")
+            time.sleep(_RETRY_SECONDS)
+
+    def delete_group(self, group: str) -> None:
+        """Forgets what a group has committed; one that does not exist is no error."""
+        admin = self._admin()
+        try:
+            admin.delete_consumer_groups([group], request_timeout=_TIMEOUT_SECONDS)[group].result()
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
+                raise DeployError(f"The group {group} could not be deleted: {error.args[0].str()}.") from error
 
     def _reader(self, group: str = _NO_GROUP) -> Consumer:
         return Consumer(

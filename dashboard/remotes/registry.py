@@ -34,6 +34,47 @@ class Registry:
         except httpx2.HTTPError as error:
             raise self._unreachable(error) from error
 
+    def latest(self, subject: str) -> dict[str, Any] | None:
+        """The newest schema of a subject; None when there is none."""
+        try:
+            with SchemaRegistryClient({"url": self.url}) as client:
+                text = client.get_latest_version(subject).schema.schema_str
+        except SchemaRegistryError as error:
+            if error.http_status_code == _NOT_FOUND:
+                return None
+            raise self._unreachable(error) from error
+        except httpx2.HTTPError as error:
+            raise self._unreachable(error) from error
+        schema: dict[str, Any] = json.loads(text or "null")
+        return schema
+
+    def check(self, subject: str, avro: dict[str, Any]) -> None:
+        """Raises ContractError when the registry would refuse this as the subject's next version."""
+        try:
+            with SchemaRegistryClient({"url": self.url}) as client:
+                compatible = client.test_compatibility(subject, Schema(json.dumps(avro), "AVRO"))
+        except SchemaRegistryError as error:
+            raise ContractError(f"The schema of {subject} was refused: {error.error_message}.") from error
+        except httpx2.HTTPError as error:
+            raise self._unreachable(error) from error
+        if not compatible:
+            raise ContractError(
+                f"The schema of {subject} is not compatible with the version before it.",
+                "A change must let old records be read; give a new field a default.",
+            )
+
+    def delete(self, subject: str) -> None:
+        """Deletes a subject for good; one that does not exist is no error."""
+        for permanent in (False, True):
+            try:
+                with SchemaRegistryClient({"url": self.url}) as client:
+                    client.delete_subject(subject, permanent)
+            except SchemaRegistryError as error:
+                if error.http_status_code != _NOT_FOUND:
+                    raise self._unreachable(error) from error
+            except httpx2.HTTPError as error:
+                raise self._unreachable(error) from error
+
     def schema(self, schema_id: int) -> str | None:
         """The text of the schema with this id; None when the registry knows of none."""
         try:

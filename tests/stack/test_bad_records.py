@@ -13,9 +13,9 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from dashboard.deploy.bad_records import BadRecord
 from dashboard.deploy.skipped import Place
-from dashboard.deploy.statements import DEDUPLICATION, JOIN
+from dashboard.deploy.statements import DEDUPLICATION, JOIN, ORDERS_TOPIC
 from dashboard.errors import ContractError
-from dashboard.lifecycle import ORDERS_TOPIC, LocalStack
+from dashboard.lifecycle import LocalStack
 from dashboard.local.shop.progress import read_progress
 from tests.conftest import eventually, running_stack, stack_settings
 from tests.stack.records import payment_on_the_wire
@@ -56,7 +56,7 @@ def stopped(stack: LocalStack) -> dict[str, BadRecord]:
 
 def goes_past(stack: LocalStack, place: Place, reason: str) -> None:
     """Sees the record named by every statement that reads its topic and by no other, then skips it."""
-    readers = set(stack.deployment.readers(place.topic))
+    readers = set(stack.deployment.statements.readers(place.topic))
 
     def named() -> dict[str, BadRecord] | None:
         found = stopped(stack)
@@ -95,11 +95,11 @@ def test_each_kind_of_bad_payment_is_named_and_gone_past(stack: LocalStack) -> N
 
 def test_a_record_without_a_value_stops_nothing_and_is_named_until_it_is_acknowledged(stack: LocalStack) -> None:
     place = send(stack, "payments", 3, None)
-    assert [bad.place for bad in stack.inputs.all_bad()] == [place]
+    assert [bad.place for bad in stack.deployment.inputs.all_bad()] == [place]
     (finding,) = [one for one in json.loads(command(stack, "doctor", "--json").stdout) if one["name"] == "Bad record"]
     assert finding["detail"] == f"{place}: no value"
     assert command(stack, "skip", "payments", "3", str(place.offset)).returncode == 0
-    assert stack.inputs.all_bad() == []
+    assert stack.deployment.inputs.all_bad() == []
     assert {one.state for one in stack.status().statements} == {"RUNNING"}
 
 
@@ -119,7 +119,7 @@ def test_a_bad_order_keeps_no_stack_from_starting_and_then_every_payment_finds_i
     stack.down()
     stack.up(page=False)
     goes_past(stack, place, "unknown schema id 999")
-    assert not stack.deployment.hold.exists()
+    assert not stack.deployment.statements.hold.exists()
     assert verified_until(stack, datetime.now(UTC)).ok
 
 
@@ -127,13 +127,13 @@ def test_a_held_join_reads_orders_and_no_payment_until_it_is_let_go(stack: Local
     def read(topic: str) -> int:
         return sum(stack.kafka.committed_offsets(JOIN, topic).values())
 
-    stack.deployment.cancel(JOIN)
+    stack.deployment.statements.cancel(JOIN)
     payments, orders = read("unique_payments"), read(ORDERS_TOPIC)
-    stack.deployment.hold.touch()
-    stack.deployment.start(JOIN)
+    stack.deployment.statements.hold.touch()
+    stack.deployment.statements.start(JOIN)
     eventually(lambda: read(ORDERS_TOPIC) > orders + 500, within_seconds=60)
     assert read("unique_payments") == payments
-    stack.deployment.hold.unlink()
+    stack.deployment.statements.hold.unlink()
     eventually(lambda: read("unique_payments") > payments + 300, within_seconds=60)
     assert verified_until(stack, datetime.now(UTC)).ok
 

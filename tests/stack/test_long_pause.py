@@ -32,18 +32,18 @@ def stack_without_shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     """The deduplication remembers for half a minute. No supervisor: it would know nothing of that."""
     settings = stack_settings(tmp_path / "home")
     with running_stack(settings, shop=False) as stack:
-        deduplication = next(one for one in stack.pipeline.statements if one.name == DEDUPLICATION)
+        deduplication = next(one for one in stack.deployment.pipeline.statements if one.name == DEDUPLICATION)
         properties = cast("dict[str, str]", deduplication.properties)
         monkeypatch.setitem(properties, "sql.state-ttl", f"{_REMEMBERS_SECONDS} s")
         stack.processes.stop(SUPERVISOR, 5)
-        stack.deployment.cancel(DEDUPLICATION)
-        stack.start_statement(DEDUPLICATION)
+        stack.deployment.statements.cancel(DEDUPLICATION)
+        stack.deployment.start(DEDUPLICATION)
         yield stack
 
 
 def times_in_unique_payments(stack: LocalStack) -> Counter[int]:
     """How many orders have how many payments there."""
-    rows = stack.deployment.check("duplicates-in-unique-payments")
+    rows = stack.deployment.statements.check("duplicates-in-unique-payments")
     return Counter(row["times"] for row in rows if row["order_id"] in _ORDERS)
 
 
@@ -90,7 +90,7 @@ def test_transactions_that_kafka_gave_up_during_a_pause_are_said(
             if _comes_true(lambda: " lost " in log.read_text(), 30):
                 found = verify(stack.settings, stack.lake)
                 assert not found.ok
-                assert sum(stack.lost_transactions().values()) > 0
+                assert sum(stack.deployment.lost_transactions().values()) > 0
                 return
             verified_until(stack, came_back)
         pytest.fail("no kill came between a checkpoint and its commit")
@@ -98,8 +98,8 @@ def test_transactions_that_kafka_gave_up_during_a_pause_are_said(
 
 def _kill_between_checkpoint_and_commit(stack: LocalStack) -> None:
     """Ends the TaskManager in the milliseconds after a checkpoint is complete and before its sinks know."""
-    jobs = stack.deployment.jobs()
-    folders = [stack.deployment.state_folder / name / jobs[name].id for name in (DEDUPLICATION, JOIN)]
+    jobs = stack.deployment.statements.jobs()
+    folders = [stack.deployment.statements.state_folder / name / jobs[name].id for name in (DEDUPLICATION, JOIN)]
     process = stack.processes.find("taskmanager")
     assert process is not None
     next_one = {folder: max(int(path.name[4:]) for path in folder.glob("chk-*")) + 2 for folder in folders}

@@ -96,4 +96,4 @@ def test_killed_as_a_whole_it_comes_back_with_up_and_nothing_is_left_over(busy_s
     busy_stack.up()
     print(f"all: everything runs after {time.monotonic() - started:.1f} s")  # noqa: T201
     assert verified_until(busy_stack, datetime.now(UTC)).ok
-    assert busy_stack.deployment.jobs()[DEDUPLICATION].running
+    assert busy_stack.deployment.statements.jobs()[DEDUPLICATION].running

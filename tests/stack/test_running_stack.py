@@ -43,26 +43,26 @@ def test_doctor_finds_no_fault_on_a_running_stack(stack: LocalStack) -> None:
 
 
 def test_the_join_is_an_interval_join_with_event_time_on_both_sides(stack: LocalStack) -> None:
-    plan = stack.deployment.explain(JOIN)
+    plan = stack.deployment.statements.explain(JOIN)
     assert "IntervalJoin(joinType=[InnerJoin], windowBounds=[isRowTime=true, leftLowerBound=0, " in plan
     assert "leftUpperBound=345600000" in plan
     assert plan.count("watermark=[") >= 2
 
 
 def test_the_deduplication_keeps_the_first_row_as_an_append_only_stream(stack: LocalStack) -> None:
-    plan = stack.deployment.explain(DEDUPLICATION)
+    plan = stack.deployment.statements.explain(DEDUPLICATION)
     assert "Deduplicate(keep=[FirstRow], key=[order_id], order=[ROWTIME], outputInsertOnly=[true])" in plan
 
 
 def test_payments_hold_duplicates_and_unique_payments_hold_none(stack: LocalStack) -> None:
-    assert stack.deployment.check("duplicates-in-payments")
-    counts = Counter(row["times"] for row in stack.deployment.check("duplicates-in-unique-payments"))
+    assert stack.deployment.statements.check("duplicates-in-payments")
+    counts = Counter(row["times"] for row in stack.deployment.statements.check("duplicates-in-unique-payments"))
     assert set(counts) == {1}
     assert counts[1] > 4_000
 
 
 def test_the_preview_shows_windows_with_their_revenue(stack: LocalStack) -> None:
-    rows = stack.deployment.check("revenue-summary-preview")
+    rows = stack.deployment.statements.check("revenue-summary-preview")
     assert len(rows) > 1_000
     assert set(rows[0]) == {"window_start", "window_end", "total_revenue"}
 
@@ -129,12 +129,14 @@ def test_a_total_that_does_not_fit_stops_its_statement_loudly_and_no_other(stack
     send_payment(stack.settings, order_id, amount=1e30)
 
     def reason() -> str:
-        job = stack.deployment.jobs()["revenue-summary-materializer"]
-        return "" if job.state == "RUNNING" and job.running else stack.deployment.flink.job_failure(job.id)
+        job = stack.deployment.statements.jobs()["revenue-summary-materializer"]
+        return "" if job.state == "RUNNING" and job.running else stack.deployment.statements.flink.job_failure(job.id)
 
     assert "NOT NULL" in eventually(reason, within_seconds=90)
     others = {
-        name: job.state for name, job in stack.deployment.jobs().items() if name != "revenue-summary-materializer"
+        name: job.state
+        for name, job in stack.deployment.statements.jobs().items()
+        if name != "revenue-summary-materializer"
     }
     assert set(others.values()) == {"RUNNING"}
 

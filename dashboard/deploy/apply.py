@@ -1,0 +1,185 @@
+"""Carries out a plan: what is replaced is removed first, downstream before upstream; then all is made in order.
+
+It stops at the first failure, and running it again goes on from there: nothing is remembered but what the target
+itself shows and the ledger says of it.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from graphlib import TopologicalSorter
+from typing import Protocol
+
+from dashboard.deploy.plan import Action, Plan, Step, make_plan
+from dashboard.deploy.resources import Found, Id, Wanted
+from dashboard.errors import DeployError, SalesTrendsError
+
+
+class Target(Protocol):
+    """A system that the pipeline is deployed on."""
+
+    name: str
+    at_once: int
+    """How many things it makes at the same time."""
+
+    def wanted(self) -> list[Wanted]: ...
+
+    def found(self) -> dict[Id, Found]: ...
+
+    def check(self, plan: Plan) -> None:
+        """Asks the target whether it will take what is new or changed; raises DeployError with its reason."""
+
+    def adopt(self, wanted: list[Wanted]) -> None:
+        """Takes what exists for ours, made as the files describe it."""
+
+    def make(self, step: Step, wanted: Wanted) -> None:
+        """Makes, resumes or changes one thing; does not wait until it is ready."""
+
+    def wait_ready(self, id_: Id, waits_for: Callable[[str], None]) -> None:
+        """Returns when it is; raises DeployError with the target's reason, also when that takes too long."""
+
+    def remove(self, id_: Id) -> None:
+        """Removes one thing and its data, and waits until it is gone; what is gone already is no error."""
+
+
+class Report(Protocol):
+    """Who is told of each step: a terminal, a page, the audit log."""
+
+    def begins(self, what: str, step: Step) -> None: ...
+
+    def waits_for(self, text: str) -> None: ...
+
+    def ended(self, what: str, step: Step, error: SalesTrendsError | None) -> None: ...
+
+
+@dataclass
+class Outcome:
+    """How far an apply came."""
+
+    done: list[Step] = field(default_factory=list)
+    started: list[Step] = field(default_factory=list)
+    """Made and not yet seen to be ready."""
+    failed: list[Step] = field(default_factory=list)
+
+    def not_tried(self, plan: Plan) -> list[Step]:
+        tried = {step.id for step in self.done + self.started + self.failed}
+        return [step for step in plan.acts if step.id not in tried]
+
+
+class ApplyError(DeployError):
+    """A step failed; says what succeeded, what failed and what was not tried."""
+
+    def __init__(self, plan: Plan, outcome: Outcome, cause: SalesTrendsError) -> None:
+        parts = [
+            f"{title}: {', '.join(str(step.id) for step in steps)}."
+            for title, steps in (
+                ("Done", outcome.done),
+                ("Started", outcome.started),
+                ("Failed", outcome.failed),
+                ("Not tried", outcome.not_tried(plan)),
+            )
+            if steps
+        ]
+        super().__init__(cause.message, f"{cause.hint} {' '.join(parts)} The next apply goes on from there.".strip())
+        self.exit_code = cause.exit_code
+        self.outcome = outcome
+
+
+def plan_for(target: Target, *, adopt: Callable[[Id, Found], bool] = lambda _id, _found: False) -> Plan:
+    """The plan for a target as it is now, which the target itself has checked.
+
+    `adopt` says of what exists and is not known to be ours whether it shall be.
+    """
+    found = target.found()
+    plan = make_plan(target.name, target.wanted(), found, adopt=[id_ for id_, one in found.items() if adopt(id_, one)])
+    target.check(plan)
+    return plan
+
+
+def agreed(plan: Plan, lose: Collection[str]) -> None:
+    """Raises DeployError unless every loss of the plan is named, and nothing waits for a decision."""
+    unknown = [step for step in plan.steps if step.action is Action.ADOPT]
+    if unknown:
+        names = " ".join(f"--adopt {step.id.name}" for step in unknown)
+        raise DeployError(
+            f"Not known to be ours: {', '.join(str(step.id) for step in unknown)}.",
+            f"If they are, add `{names}`; if not, choose another target.",
+        )
+    if missing := [name for name in plan.losses if name not in lose]:
+        raise DeployError(
+            f"This drops and fills again: {', '.join(step.loses for step in plan.steps if step.loses)}.",
+            f"If that is meant, add `{' '.join(f'--lose {name}' for name in missing)}`.",
+        )
+
+
+class Application:
+    """One plan being carried out, whole or in parts; a part that fails raises ApplyError and ends it."""
+
+    def __init__(self, plan: Plan, target: Target, report: Report, *, lose: Collection[str] = ()) -> None:
+        """Raises DeployError when not every loss was agreed to; nothing is touched then."""
+        agreed(plan, lose)
+        self.outcome = Outcome()
+        self._plan = plan
+        self._target = target
+        self._report = report
+        self._wanted = {one.id: one for one in target.wanted()}
+
+    def run(self) -> Outcome:
+        """The whole of it."""
+        self.remove_replaced()
+        self.make()
+        return self.outcome
+
+    def remove_replaced(self) -> None:
+        """Downstream before upstream, so that nothing reads what is being dropped."""
+        if self._plan.adopts:
+            self._target.adopt([self._wanted[id_] for id_ in self._plan.adopts])
+        for step in reversed([step for step in self._plan.acts if step.action is Action.REPLACE_LOSING_STATE]):
+            self._raise_first({step: self._tried("remove", step, partial(self._target.remove, step.id))})
+
+    def make(self, part: Callable[[Id], bool] = lambda _id: True) -> None:
+        """Wave by wave what this part selects and is not made yet: all whose needs are ready, at once."""
+        made = {step.id for step in self.outcome.done}
+        acts = {step.id: step for step in self._plan.acts if part(step.id) and step.id not in made}
+        waves = TopologicalSorter({id_: self._wanted[id_].needs & acts.keys() for id_ in acts})
+        waves.prepare()
+        with ThreadPoolExecutor(max_workers=self._target.at_once) as pool:
+            while waves.is_active():
+                ids = waves.get_ready()
+                tries = {
+                    acts[id_]: pool.submit(
+                        self._tried, "make", acts[id_], partial(self._target.make, acts[id_], self._wanted[id_])
+                    )
+                    for id_ in ids
+                }
+                errors = {step: one.result() for step, one in tries.items()}
+                self.outcome.started += [step for step, error in errors.items() if error is None]
+                self._raise_first(errors)
+                for id_ in ids:
+                    self._wait_for(acts[id_])
+                waves.done(*ids)
+
+    def _wait_for(self, step: Step) -> None:
+        waiting = partial(self._target.wait_ready, step.id, self._report.waits_for)
+        error = self._tried("wait for", step, waiting)
+        self.outcome.started.remove(step)
+        self._raise_first({step: error})
+        self.outcome.done.append(step)
+
+    def _tried(self, what: str, step: Step, act: Callable[[], None]) -> SalesTrendsError | None:
+        try:
+            self._report.begins(what, step)
+            act()
+        except SalesTrendsError as error:
+            self._report.ended(what, step, error)
+            return error
+        self._report.ended(what, step, None)
+        return None
+
+    def _raise_first(self, errors: Mapping[Step, SalesTrendsError | None]) -> None:
+        failed = {step: error for step, error in errors.items() if error is not None}
+        if failed:
+            self.outcome.failed += failed
+            cause = next(iter(failed.values()))
+            raise ApplyError(self._plan, self.outcome, cause) from cause

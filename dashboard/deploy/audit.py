@@ -1,0 +1,123 @@
+"""Who changed what on a cluster and when: an append-only topic on that cluster, and who may write now.
+
+The right to change a target is membership: whoever holds the audit topic's one partition in the consumer group
+`sales-trends-deploy`. A process that dies leaves the group after its session's time, so no lock stays behind.
+"""
+
+import getpass
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from dashboard.deploy.plan import Plan, Step
+from dashboard.errors import DeployError, SalesTrendsError
+from dashboard.remotes.kafka import Kafka, Topic
+from dashboard.remotes.kafka_membership import SESSION_SECONDS, Membership
+
+AUDIT_TOPIC = "sales-trends-audit"
+_GROUP = "sales-trends-deploy"
+_TOPIC = Topic(AUDIT_TOPIC, 1, {"cleanup.policy": "delete", "retention.ms": "-1"})
+
+
+@dataclass(frozen=True)
+class Act:
+    """One line of the audit log."""
+
+    at: str
+    """UTC, ISO 8601."""
+    who: str
+    target: str
+    plan: str
+    """The plan's digest."""
+    what: str
+    """`apply begins`, `make`, `remove`, `apply ended`, …"""
+    thing: str
+    """The step's resource; empty for an act about the whole."""
+    result: str
+    """`ok`, or the error's sentence."""
+
+
+class AuditLog:
+    """The acts on one target."""
+
+    def __init__(self, kafka: Kafka, target: str) -> None:
+        self._kafka = kafka
+        self._target = target
+
+    def write(self, plan: str, what: str, thing: str = "", result: str = "ok") -> None:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        act = Act(now, _who(), self._target, plan, what, thing, result)
+        self._kafka.append(AUDIT_TOPIC, [(None, json.dumps(asdict(act)))])
+
+    def acts(self) -> list[Act]:
+        """All acts, the oldest first; none where nothing was ever deployed."""
+        if AUDIT_TOPIC not in self._kafka.topic_names():
+            return []
+        try:
+            return [Act(**json.loads(value)) for value in self._kafka.values(AUDIT_TOPIC)]
+        except (ValueError, TypeError) as error:
+            raise DeployError(
+                f"The topic {AUDIT_TOPIC} holds a record that is not ours.", "See who else writes to that topic."
+            ) from error
+
+    @contextmanager
+    def only_writer(self, within_seconds: float = SESSION_SECONDS + 5) -> Iterator["Writer"]:
+        """Holds the right to change the target; raises DeployError naming who has it when that is somebody else.
+
+        Waits longer than a process that was killed is still taken for a member.
+        """
+        self._kafka.create_topics([_TOPIC])
+        membership = Membership(self._kafka.bootstrap, _GROUP, AUDIT_TOPIC, _who())
+        with membership.sought(within_seconds):
+            if not membership.held:
+                raise DeployError(
+                    f"The target {self._target} is being changed by {membership.holder() or 'somebody else'}.",
+                    "Wait for that to end, then try again.",
+                )
+            yield Writer(self._target, membership)
+
+
+@dataclass(frozen=True)
+class Writer:
+    """The right to change a target, as long as `check` says nothing."""
+
+    target: str
+    membership: Membership
+
+    def check(self) -> None:
+        """Raises DeployError when the right was lost: this process was away for too long, and another may have it."""
+        if not self.membership.held:
+            raise DeployError(
+                f"The right to change {self.target} was lost: this process was cut off for over {SESSION_SECONDS} s.",
+                "Nothing more was changed. Plan and apply again.",
+            )
+
+
+class AuditedReport:
+    """Writes each act to the audit log, and lets none begin when the right to change the target is gone."""
+
+    def __init__(self, log: AuditLog, writer: Writer, plan: Plan) -> None:
+        self._log = log
+        self._writer = writer
+        self._plan = plan
+        self.tell: Callable[[str], None] = lambda _text: None
+        """Tells people what the deployment is at."""
+
+    def begins(self, what: str, step: Step) -> None:
+        self._writer.check()
+        self.tell(f"{what} {step.id}")
+
+    def waits_for(self, text: str) -> None:
+        self.tell(text)
+
+    def ended(self, what: str, step: Step, error: SalesTrendsError | None) -> None:
+        if what != "wait for" or error is not None:
+            self._log.write(self._plan.digest, what, str(step.id), error.message if error else "ok")
+
+
+def _who() -> str:
+    return f"{getpass.getuser()}@{socket.gethostname()}:{os.getpid()}"

@@ -1,0 +1,243 @@
+"""The pipeline on open-source Flink with Kafka, a registry and an Iceberg catalog, as a target of plan and apply.
+
+What is ours is said by a ledger on the cluster. Tables live as long as a session there, so a table's definition is
+part of every statement that uses it, and the topic of a table is a thing of its own.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+from dashboard.deploy import tableflow
+from dashboard.deploy.ledger import Ledger
+from dashboard.deploy.pipeline import InputTopic, Statement
+from dashboard.deploy.plan import Action, Plan, Step
+from dashboard.deploy.resources import Found, Id, State, Wanted
+from dashboard.deploy.statements import DEDUPLICATION, JOIN, Deployment
+from dashboard.deploy.topics import created_topic, input_topic
+from dashboard.errors import DeployError
+from dashboard.remotes.flink import Job
+from dashboard.remotes.kafka import Kafka
+from dashboard.remotes.registry import Registry
+
+_PLANNED_AT_ONCE = 3
+_BEING_REMOVED = "being removed"
+"""Stands for the digest of what is no longer whole."""
+
+
+class OpenSourceTarget:
+    """One cluster; `start` submits a statement, in the way that whoever operates the cluster needs it."""
+
+    at_once = 3
+
+    def __init__(
+        self,
+        name: str,
+        deployment: Deployment,
+        kafka: Kafka,
+        registry: Registry,
+        start: Callable[[str], None],
+        stuck: Callable[[str], bool],
+    ) -> None:
+        self.name = name
+        self._deployment = deployment
+        self._pipeline = deployment.pipeline
+        self._kafka = kafka
+        self._registry = registry
+        self._start = start
+        self._stuck = stuck
+        self._ledger = Ledger(kafka)
+        self._noted: dict[Id, str] = {}
+
+    @property
+    def ledger_is_empty(self) -> bool:
+        """Nothing was deployed here by plan and apply, as far as `found` saw."""
+        return not self._noted
+
+    def wanted(self) -> list[Wanted]:
+        pipeline = self._pipeline
+        contracts = {
+            Id("contract", f"{topic.name}-{part}"): schema
+            for topic in pipeline.topics
+            for part, schema in (("key", topic.key), ("value", topic.value))
+            if schema is not None
+        }
+        return [
+            *(Wanted(Id("topic", topic.name), _digest(topic.partitions)) for topic in pipeline.topics),
+            *(Wanted(id_, _digest(schema)) for id_, schema in contracts.items()),
+            *(self._wanted_table(table, statement) for table, statement in pipeline.created_tables.items()),
+            *(self._wanted_statement(one, contracts.keys()) for one in pipeline.statements if one.runs),
+            *(self._wanted_copy(topic) for topic in pipeline.tableflow_topics),
+        ]
+
+    def found(self) -> dict[Id, Found]:
+        self._noted = self._ledger.entries()
+        found: dict[Id, Found] = {}
+        partitions = self._kafka.partitions()
+        wanted = {one.name: one.partitions for one in self._pipeline.topics}
+        topics = {*wanted, *self._pipeline.created_tables, *(id_.name for id_ in self._noted if id_.kind == "topic")}
+        for topic in topics & partitions.keys():
+            other = wanted.get(topic, 1) != partitions[topic]
+            facts = {"partitions": f"{partitions[topic]} instead of {wanted.get(topic, 1)}"} if other else {}
+            found[Id("topic", topic)] = replace(self._found(Id("topic", topic), "ready"), facts=facts)
+        for id_ in [one.id for one in self.wanted() if one.id.kind == "contract"]:
+            schema = self._registry.latest(id_.name)
+            if schema is not None:
+                found[id_] = Found(id_, id_ in self._noted, _digest(schema), "ready")
+        jobs = self._deployment.jobs()
+        ids = {self._statement_id(name): name for name in self._deployment.statement_names}
+        for id_, name in ids.items():
+            job = jobs.get(name)
+            if job is not None or id_ in self._noted or self._deployment.has_state(name):
+                found[id_] = self._found_statement(id_, job)
+        for one in self.wanted():
+            if one.id in found and one.id.kind == "topic" and one.comes_from - found.keys():
+                # what fills it is missing: only what it holds can be wrong then
+                holds_data = any(self._kafka.end_offsets(one.id.name).values())
+                found[one.id] = replace(found[one.id], holds_data=holds_data)
+        for id_ in self._noted.keys() - found.keys() - {one.id for one in self.wanted()}:
+            found[id_] = self._found(id_, "ready")
+        return found
+
+    def check(self, plan: Plan) -> None:
+        new = [step for step in plan.acts if step.action in (Action.CREATE, Action.REPLACE_LOSING_STATE)]
+        statements = [step.id.name for step in new if step.id.kind == "statement"]
+        with ThreadPoolExecutor(max_workers=_PLANNED_AT_ONCE) as pool:
+            for _ in pool.map(self._check_statement, statements):
+                pass
+        for step in plan.acts:
+            if step.action is Action.CHANGE_CONTRACT:
+                self._registry.check(step.id.name, self._schema(step.id.name))
+
+    def adopt(self, wanted: list[Wanted]) -> None:
+        """Says that these are ours, made as the files describe them."""
+        self._note({one.id: one.digest for one in wanted})
+
+    def make(self, step: Step, wanted: Wanted) -> None:
+        id_ = step.id
+        # before it is made: when this process is killed in between, the next one makes it
+        self._note({id_: wanted.digest})
+        match id_.kind:
+            case "topic":
+                topic = next((one for one in self._pipeline.topics if one.name == id_.name), None)
+                self._kafka.create_topics([input_topic(topic) if topic else created_topic(id_.name)])
+            case "contract":
+                self._registry.register(id_.name, self._schema(id_.name))
+            case "statement":
+                self._start(id_.name)
+            case "tableflow":
+                self._start(tableflow.statement_name(id_.name))
+
+    def wait_ready(self, id_: Id, waits_for: Callable[[str], None]) -> None:
+        if id_.kind in ("statement", "tableflow"):
+            name = id_.name if id_.kind == "statement" else tableflow.statement_name(id_.name)
+            self._deployment.wait_running([name], waits_for, stuck=self._stuck)
+
+    def remove(self, id_: Id) -> None:
+        # when this process is killed in the middle, what is left is not taken for what it was
+        self._note({id_: _BEING_REMOVED})
+        match id_.kind:
+            case "topic":
+                if id_.name in {topic.name for topic in self._pipeline.topics}:
+                    raise DeployError(f"The topic {id_.name} is written by others, so it is never dropped here.")
+                self._kafka.delete_topics([id_.name])
+                for part in ("key", "value"):
+                    self._registry.delete(f"{id_.name}-{part}")
+            case "contract":
+                self._registry.delete(id_.name)
+            case "statement":
+                self._forget(id_.name)
+            case "tableflow":
+                self._forget(tableflow.statement_name(id_.name))
+                self._deployment.drop_copy(id_.name)
+        self._note({id_: None})
+
+    def _forget(self, statement: str) -> None:
+        """Its job, its state, and how far it had read, which would be taken for how far the next one has."""
+        self._deployment.remove(statement)
+        self._kafka.delete_group(statement)
+
+    def _note(self, changes: Mapping[Id, str | None]) -> None:
+        news = {id_: digest for id_, digest in changes.items() if self._noted.get(id_) != digest}
+        if news:
+            self._ledger.note(news)
+        for id_, digest in news.items():
+            if digest is None:
+                self._noted.pop(id_, None)
+            else:
+                self._noted[id_] = digest
+
+    def _wanted_table(self, table: str, created_by: Statement) -> Wanted:
+        """The topic of a table that statements fill."""
+        filled_by = {
+            Id("statement", one.name) for one in self._pipeline.statements if self._pipeline.writes(one, table)
+        }
+        definition = created_by.text.partition("\nAS\n")[0]
+        return Wanted(Id("topic", table), _digest(definition), comes_from=frozenset(filled_by), holds=f"topic {table}")
+
+    def _wanted_statement(self, statement: Statement, contracts: Collection[Id]) -> Wanted:
+        topics = [*(topic.name for topic in self._pipeline.topics), *self._pipeline.created_tables]
+        uses = [name for name in topics if self._pipeline.uses(statement, name)]
+        writes = {table for table in uses if self._pipeline.writes(statement, table)}
+        tables = [one.text for one in self._pipeline.statements if not one.runs or one.created_table]
+        about = [text for text in tables if any(name in text for name in uses)]
+        needs = {Id("topic", name) for name in uses}
+        needs |= {id_ for id_ in contracts if id_.name.rpartition("-")[0] in uses}
+        if statement.name == DEDUPLICATION:
+            # payments follow when the orders are read: docs/decisions/0006
+            needs.add(Id("statement", JOIN))
+        return Wanted(
+            Id("statement", statement.name),
+            _digest([statement.text, dict(statement.properties), about]),
+            needs=frozenset(needs),
+            comes_from=frozenset(Id("topic", name) for name in uses if name not in writes),
+            keeps_state=True,
+        )
+
+    def _wanted_copy(self, topic: str) -> Wanted:
+        created = self._pipeline.created_tables.get(topic)
+        source = next((one for one in self._pipeline.topics if one.name == topic), None)
+        shape = created.text.partition("\nAS\n")[0] if created else source.value if source else None
+        read = frozenset({Id("topic", topic)})
+        return Wanted(
+            Id("tableflow", topic), _digest(shape), needs=read, comes_from=read, holds=f"Iceberg table {topic}"
+        )
+
+    def _statement_id(self, name: str) -> Id:
+        topics = {tableflow.statement_name(topic): topic for topic in self._pipeline.tableflow_topics}
+        return Id("tableflow", topics[name]) if name in topics else Id("statement", name)
+
+    def _found(self, id_: Id, state: State, phase: str = "", trouble: str = "") -> Found:
+        return Found(id_, id_ in self._noted, self._noted.get(id_), state, phase, trouble)
+
+    def _found_statement(self, id_: Id, job: Job | None) -> Found:
+        if job is None or job.state in ("CANCELED", "FINISHED"):
+            return self._found(id_, "stopped", job.state if job else "")
+        if job.running:
+            return self._found(id_, "ready", job.state)
+        reason = self._deployment.flink.job_failure(job.id)
+        return self._found(id_, "failed" if job.ended else "changing", job.state, reason)
+
+    def _check_statement(self, name: str) -> None:
+        plan = self._deployment.explain(name)
+        statement = next(one for one in self._pipeline.statements if one.name == name)
+        if " BETWEEN " in statement.text and " INTERVAL " in statement.text and "IntervalJoin" not in plan:
+            raise DeployError(
+                f"Flink would run {name} as a join that keeps every row for ever, not as an interval join.",
+                "Both sides need event time: see the watermarks of the tables that it joins.",
+            )
+
+    def _schema(self, subject: str) -> dict[str, Any]:
+        topic, _, part = subject.rpartition("-")
+        described: InputTopic = next(one for one in self._pipeline.topics if one.name == topic)
+        schema = described.key if part == "key" else described.value
+        if schema is None:
+            raise DeployError(f"No file describes the contract {subject}.")
+        return schema
+
+
+def _digest(facts: Any) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

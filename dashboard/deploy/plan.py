@@ -1,0 +1,211 @@
+"""What it takes to make a target as the files describe it: compared anew each time, told before anything is touched.
+
+A plan promises nothing that a target cannot do: a running statement's text is immutable, so a changed one is replaced.
+One that keeps state loses it, and with it everything downstream has to be filled again from the earliest record.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from dashboard.deploy.resources import Found, Id, Wanted
+from dashboard.errors import DeployError
+
+FORMAT_VERSION = 1
+"""Of a plan as JSON."""
+
+
+class Action(StrEnum):
+    NONE = "no change"
+    CREATE = "create"
+    RESUME = "resume"
+    RESTART = "restart same"
+    REPLACE_KEEPING_OFFSETS = "replace keeping offsets"
+    REPLACE_LOSING_STATE = "replace losing state"
+    CHANGE_CONTRACT = "change contract"
+    ADOPT = "adopt?"
+    ORPHAN = "orphan"
+    DRIFTED = "drifted"
+
+
+_COSTS = {
+    Action.NONE: "",
+    Action.CREATE: "nothing: it reads from the earliest record",
+    Action.RESUME: "nothing: it goes on from its newest savepoint or checkpoint",
+    Action.RESTART: "nothing: it goes on from its newest checkpoint",
+    Action.REPLACE_KEEPING_OFFSETS: "nothing: it keeps no state and goes on where the old one stopped",
+    Action.REPLACE_LOSING_STATE: "its state; what it made is dropped and filled again from the earliest record",
+    Action.CHANGE_CONTRACT: "nothing: a new version beside the old ones",
+    Action.ADOPT: "nothing yet: it has our name, but nothing says that we made it",
+    Action.ORPHAN: "nothing yet: it is ours, and no file describes it any more",
+    Action.DRIFTED: "nothing yet: somebody else changed it",
+}
+_SHOWN_ONLY = frozenset({Action.NONE, Action.ADOPT, Action.ORPHAN, Action.DRIFTED})
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is to be done to one thing, and why."""
+
+    id: Id
+    action: Action
+    why: str
+    loses: str = ""
+    """Data that is dropped and filled again, in words."""
+
+    @property
+    def cost(self) -> str:
+        return _COSTS[self.action]
+
+
+@dataclass(frozen=True)
+class Plan:
+    target: str
+    steps: tuple[Step, ...]
+    """In the order in which things are made; what is replaced is first removed in the opposite order."""
+    digest: str
+    """Of what was wanted and found: a saved plan is only applied to what it was made for."""
+
+    adopts: tuple[Id, ...] = ()
+    """What is taken for ours because somebody said so."""
+
+    @property
+    def changes(self) -> list[Step]:
+        """Every step that is not `no change`: what somebody has to know or decide."""
+        return [step for step in self.steps if step.action is not Action.NONE]
+
+    @property
+    def acts(self) -> list[Step]:
+        """The steps that an apply carries out."""
+        return [step for step in self.steps if step.action not in _SHOWN_ONLY]
+
+    @property
+    def losses(self) -> list[str]:
+        """Names of what is dropped and filled again, which somebody has to agree to."""
+        return sorted({step.id.name for step in self.steps if step.loses})
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "format_version": FORMAT_VERSION,
+            "target": self.target,
+            "digest": self.digest,
+            "changes": len(self.changes),
+            "losses": self.losses,
+            "adopts": [str(id_) for id_ in self.adopts],
+            "steps": [
+                asdict(step) | {"id": {"kind": step.id.kind, "name": step.id.name}, "cost": step.cost}
+                for step in self.steps
+            ],
+        }
+
+
+def make_plan(target: str, wanted: Iterable[Wanted], found: Mapping[Id, Found], *, adopt: Collection[Id] = ()) -> Plan:
+    """Compares; `adopt` names what exists without being ours and shall be from now on.
+
+    Raises DeployError when the files describe a circle.
+    """
+    by_id = {one.id: one for one in wanted}
+    judged = {id_: replace(one, ours=True) if id_ in adopt else one for id_, one in found.items()}
+    steps = {id_: _step(by_id[id_], judged.get(id_)) for id_ in in_order(by_id)}
+    for id_, root in _rebuilt(by_id, judged, steps).items():
+        here = judged.get(id_)
+        if here is not None and here.ours:
+            replaced = steps[id_].action is Action.REPLACE_LOSING_STATE
+            why = steps[id_].why if replaced else _why_rebuilt(id_, root)
+            steps[id_] = Step(id_, Action.REPLACE_LOSING_STATE, why, by_id[id_].holds)
+    orphans = [
+        Step(id_, Action.ORPHAN, "no file describes it") for id_, one in judged.items() if one.ours and id_ not in by_id
+    ]
+    adopts = tuple(id_ for id_ in steps if id_ in found and not found[id_].ours and judged[id_].ours)
+    in_sequence = (*steps.values(), *sorted(orphans, key=lambda step: step.id))
+    return Plan(target, in_sequence, _digest(by_id, judged), adopts)
+
+
+def in_order(wanted: Mapping[Id, Wanted]) -> list[Id]:
+    """Each after what it needs; raises DeployError when that is impossible."""
+    graph = {id_: sorted(one.needs & wanted.keys()) for id_, one in wanted.items()}
+    try:
+        return list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        circle = " → ".join(map(str, error.args[1]))
+        raise DeployError(
+            f"The pipeline goes round in a circle: {circle}.", "A statement may only need what others make before it."
+        ) from error
+
+
+def _step(wanted: Wanted, found: Found | None) -> Step:
+    id_ = wanted.id
+    if found is None:
+        return Step(id_, Action.CREATE, "it does not exist")
+    if not found.ours:
+        return Step(id_, Action.ADOPT, "it exists and nothing says that we made it")
+    if found.digest is not None and found.digest != wanted.digest:
+        what = (
+            ", ".join(f"{key}: {value}" for key, value in (found.facts or {}).items()) or "its text or its properties"
+        )
+        if id_.kind == "contract":
+            return Step(id_, Action.CHANGE_CONTRACT, what)
+        if wanted.keeps_state or wanted.holds:
+            return Step(id_, Action.REPLACE_LOSING_STATE, f"changed: {what}", wanted.holds)
+        return Step(id_, Action.REPLACE_KEEPING_OFFSETS, f"changed: {what}")
+    if found.facts:
+        return Step(id_, Action.DRIFTED, ", ".join(f"{key}: {value}" for key, value in found.facts.items()))
+    match found.state:
+        case "ready":
+            return Step(id_, Action.NONE, "as described")
+        case "stopped":
+            return Step(id_, Action.RESUME, f"it is {found.phase}" if found.phase else "it does not run")
+        case "failed":
+            return Step(id_, Action.RESTART, f"it is {found.phase}: {found.trouble or 'no reason is given'}")
+        case "changing":
+            return Step(id_, Action.DRIFTED, f"it is {found.phase}: {found.trouble or 'somebody is changing it'}")
+
+
+def _rebuilt(wanted: Mapping[Id, Wanted], found: Mapping[Id, Found], steps: Mapping[Id, Step]) -> dict[Id, Id]:
+    """All that is filled anew, each with the replaced or missing thing that it comes from.
+
+    What a missing statement made before, or a missing topic fed, is as wrong as what a replaced one did. Where there is
+    no data yet, nothing is wrong.
+    """
+    roots = [
+        id_
+        for id_, step in steps.items()
+        if step.action is Action.REPLACE_LOSING_STATE
+        or (step.action is Action.CREATE and (wanted[id_].keeps_state or wanted[id_].comes_from))
+    ]
+    # what filled a topic that is gone would go on in the middle
+    roots += [
+        source
+        for id_, step in steps.items()
+        if step.action is Action.CREATE
+        for source in sorted(wanted[id_].comes_from)
+        if source in found and wanted[source].keeps_state
+    ]
+    because = {root: root for root in roots}
+    queue = list(roots)
+    while queue:
+        source = queue.pop(0)
+        for id_, one in wanted.items():
+            if source in one.comes_from and id_ not in because and (id_ not in found or found[id_].holds_data):
+                because[id_] = because[source]
+                queue.append(id_)
+    return because
+
+
+def _why_rebuilt(id_: Id, root: Id) -> str:
+    return "what it filled is gone" if id_ == root else f"{root} is made anew, and this comes from what it made"
+
+
+def _digest(wanted: Mapping[Id, Wanted], found: Mapping[Id, Found]) -> str:
+    facts = [
+        sorted([str(id_), one.digest] for id_, one in wanted.items()),
+        sorted(
+            [str(id_), str(one.ours), str(one.digest), one.state, *map(str, sorted((one.facts or {}).items()))]
+            for id_, one in found.items()
+        ),
+    ]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

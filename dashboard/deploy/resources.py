@@ -1,0 +1,57 @@
+"""What a deployment consists of, as it is wanted and as it is found on a target."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Kind = Literal["topic", "contract", "statement", "tableflow"]
+
+
+class Id(NamedTuple):
+    """One thing on a target."""
+
+    kind: Kind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One thing as the files describe it."""
+
+    id: Id
+    digest: str
+    """Of all that makes it what it is. Another digest is another thing."""
+    needs: frozenset[Id] = frozenset()
+    """What must be ready before it is made, and is removed after it."""
+    comes_from: frozenset[Id] = frozenset()
+    """What its data is made of: a statement's input topics, a topic's statement. Replaced when one of them is."""
+    holds: str = ""
+    """The data that is dropped when it is replaced, and filled again, in words; empty for none of its own."""
+    keeps_state: bool = False
+    """Windows, joins, deduplication: what it knows cannot be told from offsets alone."""
+
+
+State = Literal["ready", "stopped", "failed", "changing"]
+
+
+@dataclass(frozen=True)
+class Found:
+    """One thing as it is on the target."""
+
+    id: Id
+    ours: bool
+    """A label or the ledger says that we made it."""
+    digest: str | None
+    """With which it was made; None where nothing tells."""
+    state: State
+    phase: str = ""
+    """The service's own word for its state, also one that we do not know."""
+    trouble: str = ""
+    """Why it is not ready, as the service says it."""
+    holds_data: bool = True
+    """Something is in it that a change upstream makes wrong."""
+    facts: Mapping[str, str] | None = None
+    """What the target itself shows of it and that differs from what is wanted, for the reader of the plan."""

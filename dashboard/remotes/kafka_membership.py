@@ -1,0 +1,93 @@
+"""A right that only one process has at a time: the one partition of a topic in a consumer group.
+
+A member that dies is forgotten after its session's time; one that was cut off learns that it lost the right.
+"""
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from dashboard.errors import UnreachableError
+
+SESSION_SECONDS = 10
+_POLL_SECONDS = 0.2
+_ASK_SECONDS = 5
+
+
+class Membership:
+    """One attempt to hold the right, from `with` to its end."""
+
+    def __init__(self, bootstrap: str, group: str, topic: str, name: str) -> None:
+        self._bootstrap = bootstrap
+        self._group = group
+        self._topic = topic
+        self._name = name
+        self._held = threading.Event()
+        self._lost = threading.Event()
+        self._end = threading.Event()
+
+    @property
+    def held(self) -> bool:
+        """Whether this process has the right now."""
+        return self._held.is_set() and not self._lost.is_set()
+
+    @contextlib.contextmanager
+    def sought(self, within_seconds: float) -> Iterator["Membership"]:
+        """Joins the group and waits for the right; inside, `held` says whether it came and still is there."""
+        # cooperative: a second member takes nothing from the first
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self._bootstrap,
+                "log_level": 0,
+                "group.id": self._group,
+                "client.id": self._name,
+                "partition.assignment.strategy": "cooperative-sticky",
+                "session.timeout.ms": SESSION_SECONDS * 1000,
+                "heartbeat.interval.ms": 1000,
+                "enable.auto.commit": False,
+                "auto.offset.reset": "latest",
+            }
+        )
+        consumer.subscribe([self._topic], on_assign=self._given, on_revoke=self._taken, on_lost=self._taken)
+        polling = threading.Thread(target=self._poll, args=(consumer,), daemon=True)
+        polling.start()
+        try:
+            self._held.wait(within_seconds)
+            yield self
+        finally:
+            self._end.set()
+            polling.join()
+            consumer.close()
+
+    def holder(self) -> str:
+        """The name of another process that has the right; empty when none is known to."""
+        admin = AdminClient({"bootstrap.servers": self._bootstrap, "log_level": 0})
+        try:
+            group = admin.describe_consumer_groups([self._group], request_timeout=_ASK_SECONDS)[self._group].result()
+        except KafkaException as error:
+            raise UnreachableError(
+                f"Kafka at {self._bootstrap} did not answer: {error.args[0].str()}.",
+                "`sales-trends status` shows what runs; `sales-trends up` starts it.",
+            ) from error
+        names = [one.client_id for one in group.members if one.assignment and one.assignment.topic_partitions]
+        return next((str(name) for name in names if name != self._name), "")
+
+    def _poll(self, consumer: Consumer) -> None:
+        """A member that does not poll is taken for dead; nothing is read."""
+        while not self._end.is_set():
+            with contextlib.suppress(KafkaException):
+                consumer.poll(_POLL_SECONDS)
+
+    def _given(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        consumer.incremental_assign(partitions)
+        if partitions:
+            consumer.pause(partitions)
+            self._held.set()
+
+    def _taken(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        consumer.incremental_unassign(partitions)
+        if partitions and not self._end.is_set():
+            self._lost.set()

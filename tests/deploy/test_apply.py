@@ -1,0 +1,200 @@
+"""Applying to a made-up target that remembers what it was told to do."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from dashboard.deploy.apply import Application, ApplyError, plan_for
+from dashboard.deploy.plan import Plan, Step, make_plan
+from dashboard.deploy.resources import Found, Id, Wanted
+from dashboard.errors import DeployError, SalesTrendsError, UnreachableError
+
+TOPIC, OTHER = Id("topic", "topic"), Id("topic", "other")
+FIRST, SECOND, COPY = Id("statement", "first"), Id("statement", "second"), Id("tableflow", "other")
+
+PIPELINE = [
+    Wanted(TOPIC, "1"),
+    Wanted(OTHER, "1", comes_from=frozenset({FIRST}), holds="topic other"),
+    Wanted(FIRST, "1", frozenset({TOPIC, OTHER}), frozenset({TOPIC}), keeps_state=True),
+    Wanted(SECOND, "1", frozenset({OTHER}), frozenset({OTHER}), keeps_state=True),
+    Wanted(COPY, "1", frozenset({OTHER}), frozenset({OTHER}), holds="Iceberg table other"),
+]
+
+
+class Mars:
+    """Makes and removes things in memory; `refuses` and `never_ready` make it fail."""
+
+    name = "mars"
+    at_once = 3
+
+    def __init__(self, wanted: list[Wanted]) -> None:
+        self.described = wanted
+        self.things: dict[Id, Found] = {}
+        self.did: list[str] = []
+        self.refuses: dict[Id, SalesTrendsError] = {}
+        self.never_ready: set[Id] = set()
+        self.refuses_plan: SalesTrendsError | None = None
+
+    def wanted(self) -> list[Wanted]:
+        return self.described
+
+    def found(self) -> dict[Id, Found]:
+        return dict(self.things)
+
+    def check(self, _plan: Plan) -> None:
+        if self.refuses_plan:
+            raise self.refuses_plan
+
+    def adopt(self, wanted: list[Wanted]) -> None:
+        for one in wanted:
+            self.did.append(f"adopt {one.id}")
+            self.things[one.id] = replace(self.things[one.id], ours=True, digest=one.digest)
+
+    def make(self, step: Step, wanted: Wanted) -> None:
+        if step.id in self.refuses:
+            raise self.refuses[step.id]
+        self.did.append(f"make {step.id}")
+        self.things[step.id] = Found(step.id, True, wanted.digest, "ready", "RUNNING")
+
+    def wait_ready(self, id_: Id, waits_for: Callable[[str], None]) -> None:
+        waits_for(f"{id_} to run")
+        if id_ in self.never_ready:
+            raise DeployError(f"Not running after 90 s: {id_}.")
+        self.did.append(f"ready {id_}")
+
+    def remove(self, id_: Id) -> None:
+        if id_ in self.refuses:
+            raise self.refuses[id_]
+        self.did.append(f"remove {id_}")
+        del self.things[id_]
+
+
+class Told:
+    """A report that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.began: list[str] = []
+        self.failed: list[str] = []
+        self.waits: list[str] = []
+        self.lock_lost = threading.Event()
+
+    def begins(self, what: str, step: Step) -> None:
+        if self.lock_lost.is_set():
+            raise DeployError("The right to change mars was lost.")
+        self.began.append(f"{what} {step.id}")
+
+    def waits_for(self, text: str) -> None:
+        self.waits.append(text)
+
+    def ended(self, what: str, step: Step, error: SalesTrendsError | None) -> None:
+        if error is not None:
+            self.failed.append(f"{what} {step.id}: {error.message}")
+
+
+@pytest.fixture
+def mars() -> Mars:
+    return Mars(PIPELINE)
+
+
+def apply(mars: Mars, *lose: str, told: Told | None = None) -> None:
+    Application(plan_for(mars), mars, told or Told(), lose=lose).run()
+
+
+def described_anew(id_: Id) -> list[Wanted]:
+    return [replace(one, digest="2") if one.id == id_ else one for one in PIPELINE]
+
+
+def test_everything_is_made_after_what_it_needs_is_ready_and_a_second_plan_is_empty(mars: Mars) -> None:
+    apply(mars)
+    for one in PIPELINE:
+        for need in one.needs:
+            assert mars.did.index(f"ready {need}") < mars.did.index(f"make {one.id}")
+    assert plan_for(mars).changes == []
+
+
+def test_a_replacement_is_refused_until_every_loss_is_named_and_touches_nothing_before(mars: Mars) -> None:
+    apply(mars)
+    mars.described, mars.did = described_anew(FIRST), []
+    with pytest.raises(DeployError, match="drops and fills again: topic other, Iceberg table other") as refused:
+        apply(mars)
+    assert "--lose other" in refused.value.hint
+    assert mars.did == []
+    apply(mars, "other")
+    removals = [act.removeprefix("remove ") for act in mars.did if act.startswith("remove")]
+    assert set(removals) == {str(one) for one in (COPY, SECOND, FIRST, OTHER)}
+    assert removals[-1] == str(OTHER), "nothing reads or writes a topic that is dropped"
+    assert plan_for(mars).changes == []
+
+
+def test_what_is_not_known_to_be_ours_stops_an_apply_with_the_way_out(mars: Mars) -> None:
+    mars.things[TOPIC] = Found(TOPIC, False, None, "ready")
+    with pytest.raises(DeployError, match="Not known to be ours: topic topic") as refused:
+        apply(mars)
+    assert "--adopt topic" in refused.value.hint
+    assert mars.did == []
+    adopted = plan_for(mars, adopt=lambda id_, _found: id_ == TOPIC)
+    Application(adopted, mars, Told()).run()
+    assert mars.did[0] == f"adopt {TOPIC}"
+    assert plan_for(mars).changes == []
+
+
+def test_it_stops_at_the_first_failure_says_how_far_it_came_and_goes_on_from_there(mars: Mars) -> None:
+    told = Told()
+    mars.refuses[FIRST] = UnreachableError("Flink did not answer.", "Look at Flink.")
+    with pytest.raises(ApplyError, match=r"Flink did not answer\.") as failed:
+        apply(mars, told=told)
+    assert failed.value.exit_code == 69
+    assert "Done: topic topic, topic other." in failed.value.hint
+    assert "Failed: statement first." in failed.value.hint
+    assert "Look at Flink." in failed.value.hint
+    assert told.failed == ["make statement first: Flink did not answer."]
+    mars.refuses.clear()
+    mars.did.clear()
+    apply(mars, "other")
+    assert f"make {TOPIC}" not in mars.did
+    assert plan_for(mars).changes == []
+
+
+def test_one_that_never_gets_ready_is_the_failure_and_what_waits_behind_it_is_not_tried(mars: Mars) -> None:
+    third = Id("statement", "third")
+    mars.described = [*PIPELINE, Wanted(third, "1", needs=frozenset({SECOND}))]
+    mars.never_ready.add(SECOND)
+    with pytest.raises(ApplyError, match="Not running after 90 s: statement second") as failed:
+        apply(mars)
+    assert "Not tried: statement third." in failed.value.hint
+    assert f"make {third}" not in mars.did
+
+
+def test_a_failed_removal_leaves_everything_upstream_of_it(mars: Mars) -> None:
+    apply(mars)
+    mars.described = described_anew(FIRST)
+    mars.refuses[SECOND] = DeployError("It did not end.")
+    with pytest.raises(ApplyError, match="It did not end") as failed:
+        apply(mars, "other")
+    assert OTHER in mars.things
+    assert "Not tried:" in failed.value.hint
+
+
+def test_when_the_right_to_write_is_lost_nothing_more_is_done(mars: Mars) -> None:
+    told = Told()
+    told.lock_lost.set()
+    with pytest.raises(ApplyError, match="right to change mars was lost"):
+        apply(mars, told=told)
+    assert mars.did == []
+
+
+def test_a_plan_that_the_target_refuses_is_no_plan(mars: Mars) -> None:
+    mars.refuses_plan = DeployError("Flink refused: no such column.")
+    with pytest.raises(DeployError, match="no such column"):
+        plan_for(mars)
+
+
+def test_a_part_makes_only_what_it_selects_and_the_next_goes_on(mars: Mars) -> None:
+    run = Application(make_plan("mars", mars.wanted(), {}), mars, Told())
+    run.make(lambda id_: id_.kind == "topic")
+    assert {act for act in mars.did if act.startswith("make")} == {f"make {TOPIC}", f"make {OTHER}"}
+    run.make()
+    assert mars.did.count(f"make {TOPIC}") == 1
+    assert len(run.outcome.done) == len(PIPELINE)
