@@ -36,7 +36,7 @@ def _programs(stack: LocalStack, running: list[str], died: list[str]) -> Iterato
             detail = f"ended by itself: {stack.processes.log_end(name)}"
             remedy = f"`sales-trends logs {name}` shows why; `sales-trends up` starts it again."
             yield Finding(f"Program {name}", False, detail, remedy)
-        elif name in services.PLATFORM:
+        elif name in (*services.PLATFORM, services.SUPERVISOR):
             yield Finding(f"Program {name}", False, "does not run", "`sales-trends up` starts it.")
         else:
             yield Finding(f"Program {name}", True, "was not started")

@@ -155,8 +155,10 @@ def _watch(stack: LocalStack) -> NoReturn:
     with stack.processes.log_file(services.SUPERVISOR).open() as said:
         said.seek(0, os.SEEK_END)
         while True:
-            if stack.processes.find(services.SUPERVISOR) is None:
-                stack.supervise()
+            if stack.processes.died(services.SUPERVISOR):
+                stack.bring_back_supervisor()
+            elif stack.processes.find("kafka") is None and not stack.processes.died("kafka"):
+                raise StackError("The stack was stopped by another command.", "`make demo` starts it again.")
             for line in said:
                 stack.narrator.say(line.rstrip())
             time.sleep(_WATCH_SECONDS)
@@ -318,8 +320,12 @@ def _record_findings(stack: LocalStack) -> Iterator[Finding]:
     """What is wrong with the records of the input topics, read from their beginning; nothing for a stopped stack."""
     if not (stack.processes.find("kafka") and stack.processes.find("registry")):
         return
-    with stack.narrator.step("Every record of the input topics"):
-        all_bad = stack.deployment.inputs.all_bad()
+    try:
+        with stack.narrator.step("Every record of the input topics"):
+            all_bad = stack.deployment.inputs.all_bad()
+    except SalesTrendsError as error:
+        yield Finding("Records", False, error.message, error.hint or "`sales-trends status` shows what runs.")
+        return
     for bad in all_bad[:_BAD_RECORDS_SHOWN]:
         does = "Statements that meet it stop" if bad.stops_statements else "Flink goes past it and says nothing"
         yield Finding(

@@ -7,8 +7,8 @@ held back, by starting the deduplication last, until the join has read every ord
 
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ from dashboard.local.home import RECORD, file_faults, record_window, recorded_wi
 from dashboard.local.jars import fetch_jars
 from dashboard.local.preflight import check_before_start
 from dashboard.local.processes import ProcessTable, Service
-from dashboard.local.service_status import ServiceStatus, service_statuses
+from dashboard.local.service_status import ServiceStatus, State, service_statuses
 from dashboard.local.shop.progress import read_progress
 from dashboard.narration import Narrator
 from dashboard.remotes.kafka import Kafka
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 _KEPT_ON_DISK = ("kafka", "registry", "warehouse", "flink", "shop", "run", "logs", SKIPPED, RECORD)
 _POLL_SECONDS = 0.2
+_SUPERVISOR_ENDS_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,12 @@ class LocalStack:
         """Starts the supervisor, which from now on brings back what dies."""
         self.processes.launch(services.supervisor_service(self.settings))
 
+    def bring_back_supervisor(self) -> None:
+        """Starts the supervisor if it was killed and no command is at work, which would have stopped it on purpose."""
+        with suppress(Timeout), self.lock.acquire(timeout=0):
+            if self.processes.died(services.SUPERVISOR):
+                self.supervise()
+
     def skip(self, place: Place) -> BadRecord:
         """Makes every statement go past one bad record of an input topic, now and at every later start.
 
@@ -133,16 +140,15 @@ class LocalStack:
             self.deployment.statements.skipped.add(place)
             if bad.stops_statements and self.processes.find("taskmanager"):
                 readers = self.deployment.statements.readers(place.topic)
+                if JOIN in readers:
+                    self.deployment.statements.hold.touch()
                 with self.narrator.step(f"Stop what reads {place.topic}"):
                     for name in readers:
                         self.deployment.statements.cancel(name)
-                if JOIN in readers:
-                    self.deployment.statements.hold.touch()
-                self.deployment.start_all(readers)
-                if JOIN in readers:
-                    self.deployment.wait_for_orders()
-                    if not self.deployment.stuck(JOIN):
-                        self.deployment.start_all([DEDUPLICATION])
+                self.deployment.start_all([name for name in readers if name != DEDUPLICATION])
+                self.deployment.wait_for_orders()
+                if not self.deployment.stuck(JOIN):
+                    self.deployment.start_all([DEDUPLICATION])
             if supervised:
                 self.supervise()
             return bad
@@ -214,6 +220,11 @@ class LocalStack:
         snapshot = self.lake.snapshot()
         return snapshot.rows or 0 if snapshot else 0
 
+    def _end_begun(self, names: list[str], before: Mapping[str, State], within_seconds: float) -> None:
+        """What had ended before counts as ended again, so that a supervisor goes on trying."""
+        self.processes.end_all([name for name in names if before[name] == "ended"], within_seconds)
+        self.processes.stop_all([name for name in names if before[name] != "ended"], within_seconds)
+
     def _services(self) -> list[ServiceStatus]:
         return service_statuses(self.settings, self.processes)
 
@@ -248,8 +259,8 @@ class LocalStack:
         elif found != wanted:
             raise SettingsError(
                 f"The stack in {home} has windows of {found}; the setting asks for {wanted}.",
-                f"Start it without that; `sales-trends plan --window {durationpy.to_str(wanted)}` then shows what a change "
-                "drops and fills again. Or set SALES_LOCAL__HOME to another folder.",
+                f"Start it without that; then `sales-trends plan --window {durationpy.to_str(wanted)}` shows what a "
+                "change drops and fills again. Or set SALES_LOCAL__HOME to another folder.",
             )
 
     def _check_is_ours(self) -> None:
@@ -264,7 +275,8 @@ class LocalStack:
         Gives whether it ran.
         """
         supervised = self.processes.find(services.SUPERVISOR) is not None
-        self.processes.stop(services.SUPERVISOR, 10)
+        # it ends between two statements, and Flink may take its time to plan one
+        self.processes.stop(services.SUPERVISOR, _SUPERVISOR_ENDS_SECONDS)
         try:
             yield supervised
         except BaseException:
@@ -290,16 +302,16 @@ class LocalStack:
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:
         """Ends what was started inside when something fails, so that nothing half-started is left behind."""
-        ran_before = {one.name for one in self._services() if one.state == "running"}
+        before = {one.name: one.state for one in self._services()}
         try:
             yield
         except BaseException:
-            begun = [name for name in services.STOP_ORDER if name not in ran_before]
+            begun = [name for name in services.STOP_ORDER if before[name] != "running"]
             try:
-                self.processes.stop_all(begun, 10)
+                self._end_begun(begun, before, 10)
             except BaseException:
                 # whoever does not want to wait must not leave anything behind either
-                self.processes.stop_all(begun, 0)
+                self._end_begun(begun, before, 0)
                 raise
             finally:
                 self.processes.end_strays()

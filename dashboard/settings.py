@@ -37,9 +37,15 @@ def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
 
 
+_IP_VERSION = 4
+"""All programs of the stack talk over it."""
+
+
 def _loopback(address: str) -> str:
-    if address != "localhost" and not ip_address(address).is_loopback:
-        raise ValueError(f"{address} is not a loopback address; the page has no login yet, so it stays on this machine")
+    if address != "localhost" and not (ip_address(address).version == _IP_VERSION and ip_address(address).is_loopback):
+        raise ValueError(
+            f"{address} is not a loopback address of IPv4; the page has no login yet, so it stays on this machine"
+        )
     return address
 
 

@@ -8,13 +8,14 @@ cancelling the deduplication, whenever the join does not run, until the join has
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
 from filelock import Timeout
 
+from dashboard.crash import save_trace
 from dashboard.deploy.statements import DEDUPLICATION, JOIN, ORDERS_TOPIC
-from dashboard.errors import DeployError, SalesTrendsError
+from dashboard.errors import SalesTrendsError, StackError
 from dashboard.lifecycle import LocalStack
 from dashboard.local import services
 from dashboard.local.home import file_faults
@@ -35,11 +36,44 @@ HUNG_SECONDS = 45.0
 _LONGEST_PAUSE_SECONDS = 60.0
 
 
+class Faults:
+    """What went wrong in parts that must not keep each other from being tried."""
+
+    def __init__(self) -> None:
+        self._errors: list[SalesTrendsError] = []
+
+    @property
+    def messages(self) -> list[str]:
+        return [str(error) for error in self._errors]
+
+    def add(self, error: SalesTrendsError) -> None:
+        self._errors.append(error)
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keeps what is raised inside; a fault of our own leaves its trace and is one sentence too."""
+        try:
+            yield
+        except SalesTrendsError as error:
+            self.add(error)
+        except OSError:
+            # the caller knows which files it works on
+            raise
+        except Exception as error:
+            self.add(StackError(f"The supervisor failed: {type(error).__name__}; its trace is in {save_trace(error)}."))
+
+    def raise_first(self) -> None:
+        if self._errors:
+            raise self._errors[0]
+
+
 class Supervisor:
     """Watches one stack; `look` is one round."""
 
-    def __init__(self, stack: LocalStack) -> None:
+    def __init__(self, stack: LocalStack, stop: Stop) -> None:
+        """`stop` ends a round between two statements: who set it waits for that."""
         self._stack = stack
+        self._stop = stop
         self._processes = stack.processes
         settings = stack.settings
         # whoever started this process has just read every jar
@@ -60,29 +94,34 @@ class Supervisor:
         """Repairs what needs it, unless a command is at work or the last repair failed a moment ago."""
         if time.monotonic() < self._not_before:
             return
+        home = self._stack.settings.local.home
+        faults = Faults()
         try:
-            with file_faults(self._stack.settings.local.home), self._stack.lock.acquire(timeout=0):
-                self._probe()
-                self._bring_back_programs()
-                self._bring_back_statements()
+            with file_faults(home), self._stack.lock.acquire(timeout=0):
+                for part in (self._probe, self._bring_back_programs, self._bring_back_statements):
+                    with faults.kept(), file_faults(home):
+                        part()
         except Timeout:
             return
         except SalesTrendsError as error:
-            self._failures += 1
-            pause = min(2.0**self._failures, _LONGEST_PAUSE_SECONDS)
-            self._not_before = time.monotonic() + pause
-            log.warning("%s Next try in %.0f s.", error, pause)
-        else:
+            faults.add(error)
+        if not faults.messages:
             self._failures = 0
+            return
+        self._failures += 1
+        pause = min(2.0**self._failures, _LONGEST_PAUSE_SECONDS)
+        self._not_before = time.monotonic() + pause
+        for message in faults.messages:
+            log.warning("%s Next try in %.0f s.", message, pause)
 
     def _probe(self) -> None:
         """What is too dear to ask every second."""
         now = time.monotonic()
         if now - self._probed >= _PROBE_SECONDS:
             self._probed = now
+            self._end_hung(now)
             self._tell_of_room()
             self._tell_of_losses()
-            self._end_hung(now)
 
     def _tell_of_room(self) -> None:
         home = self._stack.settings.local.home
@@ -114,7 +153,8 @@ class Supervisor:
             since = self._silent_since.setdefault(name, now)
             if now - since >= HUNG_SECONDS:
                 log.warning("%s does not answer since %.0f s (%s); it is ended.", service.title, now - since, reason)
-                process.kill()
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
                 psutil.wait_procs([process], timeout=10)
                 self._silent_since.pop(name)
 
@@ -130,12 +170,19 @@ class Supervisor:
             died.insert(died.index("jobmanager") + 1, "taskmanager")
         elif "taskmanager" in died and "jobmanager" not in died:
             self._hold_payments_back()
+        # what was started and could not be noted would stand in the way
+        self._processes.end_strays()
+        faults = Faults()
+        launched = []
         for name in died:
-            self._processes.launch(self._services[name])
-        for name in died:
+            with faults.kept():
+                self._processes.launch(self._services[name])
+                launched.append(name)
+        for name in launched:
             if name not in services.SHOP:
-                with _timed(self._services[name].title):
+                with faults.kept(), _timed(self._services[name].title):
                     self._processes.wait_ready(self._services[name], self._step)
+        faults.raise_first()
 
     def _bring_back_statements(self) -> None:
         if self._processes.find("jobmanager") is None or self._processes.find("gateway") is None:
@@ -143,23 +190,19 @@ class Supervisor:
         deployment = self._stack.deployment.statements
         jobs = deployment.jobs()
         self._tell_of_troubles(jobs)
-        refused: SalesTrendsError | None = None
-        for name in deployment.statement_names:
-            if name != DEDUPLICATION and _gone(jobs.get(name)):
-                try:
-                    with _timed(f"Statement {name}"):
-                        self._stack.deployment.start(name)
-                except DeployError as error:
-                    # the others do not wait for it
-                    refused = error
         join, deduplication = jobs.get(JOIN), jobs.get(DEDUPLICATION)
         if join is None or not join.running:
+            self._orders_end = None
             if not _gone(deduplication):
                 self._hold_payments_back()
-        elif _gone(deduplication):
+        faults = Faults()
+        for name in deployment.statement_names:
+            if name != DEDUPLICATION and _gone(jobs.get(name)) and not self._stop.is_set():
+                with faults.kept(), _timed(f"Statement {name}"):
+                    self._stack.deployment.start(name)
+        if join is not None and join.running and (_gone(deduplication) or deployment.hold.exists()):
             self._let_payments_follow()
-        if refused is not None:
-            raise refused
+        faults.raise_first()
 
     def _hold_payments_back(self) -> None:
         log.info("Payments are held back until the join has read the orders.")
@@ -170,6 +213,7 @@ class Supervisor:
         if self._orders_end is None:
             self._orders_end = self._stack.kafka.end_offsets(ORDERS_TOPIC)
         if self._stack.deployment.orders_to_read(self._orders_end) == 0:
+            self._stack.deployment.statements.hold.unlink(missing_ok=True)
             with _timed(f"Statement {DEDUPLICATION}"):
                 self._stack.deployment.start(DEDUPLICATION)
             self._orders_end = None
@@ -211,7 +255,7 @@ def _timed(title: str) -> Iterator[None]:
 def work(settings: Settings, stop: Stop) -> None:
     narrator = Narrator()
     narrator.go_quiet()
-    supervisor = Supervisor(LocalStack(settings, narrator))
+    supervisor = Supervisor(LocalStack(settings, narrator), stop)
     log.info("Watching the stack in %s.", settings.local.home)
     while not stop.is_set():
         supervisor.look()

@@ -72,9 +72,9 @@ def running_stack(settings: Settings, *, shop: bool = True, page: bool = False) 
             print(stack.processes.log_end(SUPERVISOR))  # noqa: T201
             try:
                 stack.down()
+                left = processes_of(settings.local.home)
             finally:
                 stack.kill()
-    left = processes_of(settings.local.home)
     assert not left, f"processes of the stack are left over: {left}"
 
 

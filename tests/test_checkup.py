@@ -72,7 +72,7 @@ def test_of_a_stack_in_part_what_is_optional_is_no_fault(idle: LocalStack, launc
     launch("registry", "import time; time.sleep(300)")
     findings = found(idle)
     faults = {name for name in services.NAMES if not findings[f"Program {name}"].ok}
-    assert faults == {"kafka", "jobmanager", "taskmanager", "gateway"}
+    assert faults == {"kafka", "jobmanager", "taskmanager", "gateway", "supervisor"}
     assert findings["Program dashboard"].detail == "was not started"
 
 

@@ -1,22 +1,29 @@
-"""What the supervisor does about programs, with small ones in their place; statements are proven in tests/stack."""
+"""What the supervisor does, with small programs in the place of the stack's and jobs that Flink is said to have.
+
+That Flink and Kafka behave so is proven in tests/stack.
+"""
 
 import errno
 import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from io import StringIO
 from pathlib import Path
+from threading import Event
 
 import pytest
 from rich.console import Console
 
 from dashboard import supervisor as supervising
+from dashboard.deploy.statements import DEDUPLICATION, JOIN
+from dashboard.errors import UnreachableError
 from dashboard.lifecycle import LocalStack
 from dashboard.local import services
 from dashboard.local.processes import Service
 from dashboard.narration import Narrator
+from dashboard.remotes.flink import Job
 from dashboard.supervisor import Supervisor
 from tests.conftest import eventually, stack_settings
 
@@ -68,7 +75,7 @@ def test_a_program_that_ended_is_started_again_and_said(
     stack: LocalStack, programs: Programs, said: pytest.LogCaptureFixture, name: str
 ) -> None:
     stack.processes.launch(programs[name])
-    supervisor = Supervisor(stack)
+    supervisor = Supervisor(stack, Event())
     first = killed(stack, name)
     supervisor.look()
     assert pid(stack, name) not in (None, first)
@@ -78,14 +85,14 @@ def test_a_program_that_ended_is_started_again_and_said(
 def test_what_died_before_the_supervisor_began_is_started_again(stack: LocalStack, programs: Programs) -> None:
     stack.processes.launch(programs["registry"])
     killed(stack, "registry")
-    Supervisor(stack).look()
+    Supervisor(stack, Event()).look()
     assert pid(stack, "registry")
 
 
 def test_what_was_stopped_or_never_started_stays_so(stack: LocalStack, programs: Programs) -> None:
     stack.processes.launch(programs["registry"])
     stack.processes.stop("registry", 5)
-    Supervisor(stack).look()
+    Supervisor(stack, Event()).look()
     assert not any(pid(stack, name) for name in programs)
 
 
@@ -96,7 +103,7 @@ def test_one_that_is_not_ready_in_time_is_tried_again(
     answers = ["its health page"]
     programs["registry"] = sleeper("registry", lambda: answers[0], within_seconds=0.2)
     stack.processes.launch(programs["registry"])
-    supervisor = Supervisor(stack)
+    supervisor = Supervisor(stack, Event())
     killed(stack, "registry")
     supervisor.look()
     assert pid(stack, "registry") is None, "what does not get ready is not left running"
@@ -120,7 +127,7 @@ def test_a_full_disk_is_said_and_tried_again_later(
             raise OSError(errno.ENOSPC, "No space left on device", "/disk/registry")
 
     programs["registry"] = replace(programs["registry"], prepare=prepare)
-    supervisor = Supervisor(stack)
+    supervisor = Supervisor(stack, Event())
     supervisor.look()
     assert "/disk/registry cannot be used: No space left on device." in said.text
     assert pid(stack, "registry") is None
@@ -135,7 +142,7 @@ def test_a_failed_repair_waits_before_the_next(
     programs["registry"] = sleeper("registry", lambda: "its health page", within_seconds=0.1)
     stack.processes.launch(programs["registry"])
     killed(stack, "registry")
-    supervisor = Supervisor(stack)
+    supervisor = Supervisor(stack, Event())
     supervisor.look()
     supervisor.look()
     assert said.text.count("was not ready within") == 1
@@ -152,7 +159,7 @@ def test_one_that_is_frozen_is_ended_and_started_again(
     process = stack.processes.find("order-feed")
     assert process is not None
     process.send_signal(signal.SIGSTOP)
-    supervisor = Supervisor(stack)
+    supervisor = Supervisor(stack, Event())
 
     def other_pid() -> bool:
         supervisor.look()
@@ -164,7 +171,7 @@ def test_one_that_is_frozen_is_ended_and_started_again(
 
 def test_while_a_command_is_at_work_it_touches_nothing(stack: LocalStack, programs: Programs) -> None:
     stack.processes.launch(programs["registry"])
-    supervisor = Supervisor(LocalStack(stack.settings, stack.narrator))
+    supervisor = Supervisor(LocalStack(stack.settings, stack.narrator), Event())
     killed(stack, "registry")
     with stack.lock:
         supervisor.look()
@@ -178,7 +185,145 @@ def test_little_room_on_the_disk_is_said_once(
 ) -> None:
     monkeypatch.setattr(supervising, "_PROBE_SECONDS", 0.0)
     monkeypatch.setattr(supervising, "LEAST_DISK_MB", 2**40)
-    supervisor = Supervisor(stack)
+    supervisor = Supervisor(stack, Event())
     supervisor.look()
     supervisor.look()
     assert said.text.count(f"MB are free for {stack.settings.local.home}") == 1
+
+
+@dataclass
+class Jobs:
+    """The statements of a stack as its Flink shows them."""
+
+    hold: Path
+    shown: dict[str, Job] = field(default_factory=dict)
+    started: list[str] = field(default_factory=list)
+    orders_unread: int = 0
+    silent: bool = False
+    statement_names = (DEDUPLICATION, JOIN)
+
+    def jobs(self) -> dict[str, Job]:
+        if self.silent:
+            raise UnreachableError("Flink did not answer.")
+        return dict(self.shown)
+
+    def run(self, *names: str, tasks: int = 1) -> None:
+        self.shown |= {name: Job(name, name, "RUNNING", tasks, 1) for name in names}
+
+    def cancel(self, name: str) -> None:
+        self.shown.pop(name, None)
+
+    def start(self, name: str) -> None:
+        self.started.append(name)
+        self.run(name)
+
+
+@pytest.fixture
+def jobs(stack: LocalStack, programs: Programs, monkeypatch: pytest.MonkeyPatch) -> Jobs:
+    """A stack whose JobManager and gateway run, with these jobs."""
+    jobs = Jobs(stack.settings.local.home / "hold")
+    programs |= {name: sleeper(name) for name in ("jobmanager", "gateway")}
+    for name in ("jobmanager", "gateway"):
+        stack.processes.launch(programs[name])
+    monkeypatch.setattr(stack.deployment, "statements", jobs)
+    monkeypatch.setattr(stack.deployment, "start", jobs.start)
+    monkeypatch.setattr(stack.deployment, "orders_to_read", lambda _ends: jobs.orders_unread)
+    monkeypatch.setattr(stack.deployment, "lost_transactions", lambda: dict.fromkeys(jobs.jobs(), 0))
+    monkeypatch.setattr(stack.kafka, "end_offsets", lambda _topic: {0: 1})
+    monkeypatch.setattr(supervising, "_LONGEST_PAUSE_SECONDS", 0.0)
+    return jobs
+
+
+def test_payments_are_held_back_while_the_join_is_away_and_follow_when_the_orders_are_read(
+    stack: LocalStack, jobs: Jobs
+) -> None:
+    jobs.run(DEDUPLICATION)
+    supervisor = Supervisor(stack, Event())
+    jobs.orders_unread = 100
+    supervisor.look()
+    assert DEDUPLICATION not in jobs.shown
+    assert jobs.started == [JOIN]
+    supervisor.look()
+    assert DEDUPLICATION not in jobs.shown, "the orders that came meanwhile are not read"
+    jobs.orders_unread = 0
+    supervisor.look()
+    assert jobs.started == [JOIN, DEDUPLICATION]
+
+
+def test_a_join_that_fails_again_before_it_read_the_orders_is_waited_for_anew(
+    stack: LocalStack, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = {0: 100}
+    read = 0
+    monkeypatch.setattr(stack.kafka, "end_offsets", lambda _topic: dict(ends))
+    monkeypatch.setattr(stack.deployment, "orders_to_read", lambda wanted: max(wanted[0] - read, 0))
+    jobs.run(JOIN)
+    supervisor = Supervisor(stack, Event())
+    supervisor.look()
+    jobs.run(JOIN, tasks=0)
+    supervisor.look()
+    ends[0], read = 5_000, 100
+    jobs.run(JOIN)
+    supervisor.look()
+    assert DEDUPLICATION not in jobs.shown
+    read = 5_000
+    supervisor.look()
+    assert DEDUPLICATION in jobs.shown
+
+
+def test_a_join_that_was_left_without_payments_gets_them_when_it_has_read_the_orders(
+    stack: LocalStack, jobs: Jobs
+) -> None:
+    jobs.run(JOIN, DEDUPLICATION)
+    jobs.hold.touch()
+    Supervisor(stack, Event()).look()
+    assert not jobs.hold.exists()
+
+
+def test_a_program_that_cannot_start_keeps_no_other_and_no_statement_from_being_brought_back(
+    stack: LocalStack, programs: Programs, jobs: Jobs, said: pytest.LogCaptureFixture
+) -> None:
+    programs["registry"] = replace(programs["registry"], command=["/no/such/program"])
+    for name in ("registry", "dashboard"):
+        stack.processes.launch(sleeper(name))
+        killed(stack, name)
+    Supervisor(stack, Event()).look()
+    assert pid(stack, "dashboard")
+    assert JOIN in jobs.started
+    assert "The registry cannot be run" in said.text
+
+
+def test_a_jobmanager_that_does_not_answer_is_ended_although_its_jobs_cannot_be_asked_for(
+    stack: LocalStack, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervising, "_PROBE_SECONDS", 0.0)
+    monkeypatch.setattr(supervising, "HUNG_SECONDS", 0.3)
+    jobs.silent = True
+    first = stack.processes.find("jobmanager")
+    assert first is not None
+    first.send_signal(signal.SIGSTOP)
+    supervisor = Supervisor(stack, Event())
+
+    def other_pid() -> bool:
+        supervisor.look()
+        return pid(stack, "jobmanager") not in (None, first.pid)
+
+    eventually(other_pid, 20, every_seconds=0.1)
+
+
+def test_a_fault_of_its_own_is_said_and_does_not_end_it(
+    stack: LocalStack, jobs: Jobs, monkeypatch: pytest.MonkeyPatch, said: pytest.LogCaptureFixture
+) -> None:
+    def fail(_name: str) -> None:
+        raise KeyError
+
+    monkeypatch.setattr(stack.deployment, "start", fail)
+    Supervisor(stack, Event()).look()
+    assert "The supervisor failed: KeyError; its trace is in" in said.text
+
+
+def test_one_that_is_told_to_end_submits_nothing_more(stack: LocalStack, jobs: Jobs) -> None:
+    stop = Event()
+    stop.set()
+    Supervisor(stack, stop).look()
+    assert jobs.started == []

@@ -74,13 +74,16 @@ class Judge:
             return f"unknown schema id {_schema_id(header)}"
         body = BytesIO(value[_HEADER_BYTES:])
         try:
-            schemaless_reader(body, *schemas, handle_unicode_errors="replace")
+            record = schemaless_reader(body, *schemas, handle_unicode_errors="replace")
         except Exception as error:
             # an end in the middle of a number and one in the middle of a text are different errors of the library
             if isinstance(error, (EOFError, IndexError)) and not body.read(1):
                 return "truncated Avro"
             # by its kind only: the library's messages hold parts of the record
             return f"Avro that schema {_schema_id(header)} does not decode ({type(error).__name__})"
+        # the library takes longer numbers than Java does
+        if any(isinstance(record, dict) and _too_long(record.get(name)) for name in _int_fields(schemas[0])):
+            return "a number of more than 32 bits in a field of 32"
         return ""
 
     def _fetch(self, header: bytes) -> tuple[Any, Any] | None:
@@ -159,3 +162,14 @@ def _plain(schema: Any) -> Any:
             key: value if key == "default" else _plain(value) for key, value in schema.items() if key != "logicalType"
         }
     return schema
+
+
+def _int_fields(schema: Any) -> list[str]:
+    def is_int(kind: Any) -> bool:
+        return any(map(is_int, kind)) if isinstance(kind, list) else kind == "int" or kind == {"type": "int"}
+
+    return [one["name"] for one in schema.get("fields", []) if is_int(one["type"])]
+
+
+def _too_long(value: Any) -> bool:
+    return isinstance(value, int) and not -(2**31) <= value < 2**31

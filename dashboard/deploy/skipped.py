@@ -4,9 +4,12 @@ A place never means another record: topics are kept for ever, and the list is de
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from dashboard.errors import DeployError
 
 LARGEST_VALUE_BYTES = 1_000_000
 """A producer and a broker as they come refuse records above a mebibyte; compressed, a larger one gets in."""
@@ -38,12 +41,20 @@ class SkipList:
             return {Place(*entry) for entry in json.loads(self._path.read_text())}
         except FileNotFoundError:
             return set()
+        except (ValueError, TypeError) as error:
+            raise DeployError(
+                f"The list of skipped records {self._path} is damaged.",
+                'Write into it what was skipped, such as [["payments", 0, 17]], or [] for nothing.',
+            ) from error
 
     def add(self, place: Place) -> None:
         """Whole or not at all, also when the machine stops."""
         places = sorted(self.places() | {place})
         partial = self._path.with_suffix(".tmp")
-        partial.write_text(json.dumps([[one.topic, one.partition, one.offset] for one in places]))
+        with partial.open("w") as file:
+            json.dump([[one.topic, one.partition, one.offset] for one in places], file)
+            file.flush()
+            os.fsync(file.fileno())
         partial.rename(self._path)
 
     def table_options(self, topic: str) -> Mapping[str, str]:

@@ -47,6 +47,8 @@ rest.address: 127.0.0.1
 rest.bind-address: 127.0.0.1
 rest.port: {rest_port}
 web.submit.enable: false
+# Flink answers pages of every origin unless told otherwise, and statements read card numbers
+web.access-control-allow-origin: http://127.0.0.1:{rest_port}
 web.upload.dir: {folder}/upload
 io.tmp.dirs: {folder}/tmp
 taskmanager.host: 127.0.0.1

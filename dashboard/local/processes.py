@@ -197,11 +197,16 @@ class ProcessTable:
                     "Run `make setup` again; `sales-trends doctor` checks the machine.",
                 ) from error
         _children[child.pid] = child
-        process = psutil.Process(child.pid)
-        record = self._run / f"{service.name}.json"
-        partial = record.with_suffix(".tmp")
-        partial.write_text(json.dumps({"pid": child.pid, "started": process.create_time()}))
-        partial.rename(record)
+        try:
+            process = psutil.Process(child.pid)
+            record = self._run / f"{service.name}.json"
+            partial = record.with_suffix(".tmp")
+            partial.write_text(json.dumps({"pid": child.pid, "started": process.create_time()}))
+            partial.rename(record)
+        except BaseException:
+            # what nobody can find again must not run
+            child.kill()
+            raise
         return process
 
     def _ended(self, process: psutil.Process, deadline: float) -> bool:
