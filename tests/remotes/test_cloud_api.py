@@ -222,9 +222,11 @@ def server(answers: list[bytes]) -> Iterator[tuple[str, list[bytes]]]:
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as serving:
         thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield f"http://127.0.0.1:{serving.server_address[1]}", heard
-        serving.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{serving.server_address[1]}", heard
+        finally:
+            serving.shutdown()
+            thread.join()
 
 
 def test_a_connection_cut_under_way_is_survived_without_a_second_thing(monkeypatch: pytest.MonkeyPatch) -> None:
