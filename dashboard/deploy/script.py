@@ -9,7 +9,8 @@ is a comment and what is quoted: Apache Calcite 1.36, Parser.jj, whose lexer rea
 - A statement is sent without its `;` and without the comments around it; those inside it stay.
 - The shell begins with a catalog, a database, a principal and the machine's own time zone. Here they come from whoever
   deploys, so `USE database` needs no `USE CATALOG` before it, and RESET may name them though the script has not.
-- A SET without key and value only shows the settings, so it does nothing; EXIT and QUIT are refused.
+- A SET without key and value only shows the settings, so it does nothing; EXIT and QUIT are refused. What a SET quotes
+  may span lines.
 """
 
 import re
