@@ -91,7 +91,8 @@ class OpenSourceTarget:
         ids = {self._statement_id(name): name for name in self._deployment.statement_names}
         for id_, name in ids.items():
             job = jobs.get(name)
-            if job is not None or id_ in self._noted or self._deployment.has_state(name):
+            lives = job is not None and not job.ended
+            if lives or id_ in self._noted or self._deployment.has_state(name):
                 found[id_] = self._found_statement(id_, job)
         for one in self.wanted():
             if one.id in found and one.id.kind == "topic" and one.comes_from - found.keys():

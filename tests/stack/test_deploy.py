@@ -1,0 +1,124 @@
+"""Plan and apply on the real stack: what is changed is rebuilt and right, whoever is killed in the middle."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from dashboard.deploy.plan import Action
+from dashboard.deploy.resources import Id
+from dashboard.errors import DeployError
+from dashboard.lifecycle import LocalStack
+from dashboard.local.services import SUPERVISOR
+from dashboard.narration import Narrator
+from tests.conftest import eventually, running_stack, stack_settings
+from tests.stack.waiting import verified_until
+
+pytestmark = [pytest.mark.stack, pytest.mark.long]
+
+REVENUE = "revenue-summary-materializer"
+REBUILT = {Id("topic", "revenue_summary"), Id("statement", REVENUE), Id("tableflow", "revenue_summary")}
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    settings = stack_settings(tmp_path_factory.mktemp("deploy") / "home")
+    little_past = settings.shop.model_copy(update={"history": timedelta(hours=2), "history_payments": 500})
+    with running_stack(settings.model_copy(update={"shop": little_past})) as stack:
+        yield stack
+
+
+def with_windows(stack: LocalStack, window: timedelta) -> LocalStack:
+    """The same stack, as somebody sees it who asks for another window size."""
+    pipeline = stack.settings.pipeline.model_copy(update={"window_size": window})
+    return LocalStack(stack.settings.model_copy(update={"pipeline": pipeline}), Narrator())
+
+
+def command(stack: LocalStack, *words: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, **stack.settings.as_environment()}
+    return subprocess.Popen(
+        [sys.executable, "-m", "dashboard", *words],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def test_what_is_up_needs_nothing_and_every_act_is_in_the_audit_log(stack: LocalStack) -> None:
+    code, out, _ = ended(command(stack, "plan", "--json"))
+    assert (code, json.loads(out)["changes"]) == (0, 0)
+    acts = stack.deployment.audit.acts()
+    assert [acts[0].what, acts[-1].what] == ["apply begins", "apply ended"]
+    made = {act.thing for act in acts if act.what == "make"}
+    assert made == {str(one.id) for one in stack.deployment.target.wanted()}
+
+
+def test_a_changed_window_size_is_refused_until_its_losses_are_named_and_then_verifies(stack: LocalStack) -> None:
+    changed = with_windows(stack, timedelta(seconds=10))
+    plan = changed.deployment.plan()
+    assert {step.id for step in plan.changes} == REBUILT
+    assert {step.action for step in plan.changes} == {Action.REPLACE_LOSING_STATE}
+    with pytest.raises(DeployError, match="topic revenue_summary"):
+        changed.apply(plan.digest)
+    assert stack.deployment.plan().changes == [], "a refusal touches nothing"
+    changed.apply(plan.digest, lose=["revenue_summary"])
+    assert changed.deployment.plan().changes == []
+    assert verified_until(changed, datetime.now(UTC)).ok
+    with pytest.raises(DeployError, match="not as it was"):
+        changed.apply(plan.digest, lose=["revenue_summary"])
+
+
+def test_an_apply_that_is_killed_in_the_middle_is_finished_by_the_next(stack: LocalStack) -> None:
+    changed = with_windows(stack, timedelta(seconds=15))
+    seen = len(changed.deployment.audit.acts())
+    first = command(changed, "apply", "--yes", "--lose", "revenue_summary")
+
+    def removing() -> bool:
+        return any(act.what == "remove" for act in changed.deployment.audit.acts()[seen:])
+
+    eventually(removing, 60, every_seconds=0.02)
+    first.send_signal(signal.SIGKILL)
+    ended(first)
+    assert {step.id for step in changed.deployment.plan().changes} == REBUILT
+    code, _, err = ended(command(changed, "apply", "--yes", "--lose", "revenue_summary"))
+    assert code == 0, err
+    assert changed.deployment.plan().changes == []
+    assert verified_until(changed, datetime.now(UTC)).ok
+
+
+def test_of_two_applies_at_once_the_second_is_refused_with_the_name_of_the_first(stack: LocalStack) -> None:
+    same = with_windows(stack, timedelta(seconds=15))
+    with same.deployment.audit.only_writer():
+        with (
+            pytest.raises(DeployError, match=f"being changed by .*:{os.getpid()}"),
+            same.deployment.audit.only_writer(2),
+        ):
+            pass
+        code, _, err = ended(command(same, "apply", "--yes"))
+        assert code == 1
+        assert f":{os.getpid()}." in err
+    assert same.deployment.plan().changes == []
+
+
+def test_drift_names_a_statement_that_somebody_stopped_and_apply_resumes_it(stack: LocalStack) -> None:
+    same = with_windows(stack, timedelta(seconds=15))
+    same.processes.stop(SUPERVISOR, 60)
+    same.deployment.statements.cancel("tableflow-payments")
+    code, out, _ = ended(command(same, "drift"))
+    assert (code, out.strip()) == (2, "? tableflow payments: it is CANCELED")
+    code, out, _ = ended(command(same, "apply", "--yes"))
+    assert code == 0
+    assert "resume: tableflow payments" in out
+    assert ended(command(same, "drift"))[0] == 0
+    assert verified_until(same, datetime.now(UTC)).ok
