@@ -78,7 +78,7 @@ class FlinkApi:
             found = [one for one in found if searched in one.name]
         keys = {one.name: (-one.sequence if newest_first else 0, one.name) for one in found}
         found.sort(key=lambda one: keys[one.name])
-        after = _token_name(call.query.get("page_token", ""))
+        after = _unpacked(call.query.get("page_token", ""))
         if after:
             first, _, name = after.partition(" ")
             found = [one for one in found if keys[one.name] > (int(first), name)]
@@ -113,7 +113,7 @@ class FlinkApi:
     def results(self, call: Call) -> Response:
         """All cells are text; empty pages with a following one are normal, an absent `next` is the end."""
         statement = self._named(call)
-        page = int(_token_name(call.query.get("page_token", "")) or "0")
+        page = int(_unpacked(call.query.get("page_token", "")) or "0")
         rows = statement.outcome.rows if statement.outcome else []
         first = max(page - self.empty_pages, 0) * self.results_page_size
         shown = rows[first : first + self.results_page_size] if page >= self.empty_pages else []
@@ -211,11 +211,15 @@ def _selected(statement: Statement, query: Mapping[str, str]) -> bool:
     return all(statement.labels.get(key) == value for key, _, value in pairs)
 
 
-def _token_name(token: str) -> str:
+def _unpacked(token: str) -> str:
+    """What a page token stands for; nothing for none."""
     try:
-        return urlsafe_b64decode(token).decode()
-    except ValueError as error:
-        raise CloudRefusal(400, "The page token is not valid", parameter="page_token") from error
+        unpacked = urlsafe_b64decode(token).decode()
+    except ValueError:
+        unpacked = ""
+    if token and not unpacked:
+        raise CloudRefusal(400, "The page token is not valid", parameter="page_token")
+    return unpacked
 
 
 def _next_url(call: Call, token: str) -> str:

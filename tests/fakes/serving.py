@@ -1,5 +1,6 @@
 """Several services on loopback ports of their own, in one thread of this process."""
 
+import asyncio
 import socket
 import threading
 import time
@@ -27,7 +28,23 @@ class ByPort:
 @contextmanager
 def ports(count: int) -> Iterator[list[socket.socket]]:
     with ExitStack() as stack:
-        yield [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        yield [stack.enter_context(_listener()) for _ in range(count)]
+
+
+def _listener() -> socket.socket:
+    """Made with the protocol named: asyncio sends at once (TCP_NODELAY) only then, else an answer waits for 40 ms."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    return listener
+
+
+class _Server(uvicorn.Server):
+    """Looks more often whether it is to end: there is a fake for each of many tests."""
+
+    async def main_loop(self) -> None:
+        while not self.should_exit:
+            await asyncio.sleep(0.01)
 
 
 @contextmanager
@@ -40,10 +57,11 @@ def serving(app: ASGIApp, listeners: list[socket.socket]) -> Iterator[None]:
         ws="none",
         proxy_headers=False,
         access_log=False,
+        log_config=None,  # what the tests set up stays as it is
         log_level="warning",
         timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": listeners}, daemon=True)
     thread.start()
     try:
