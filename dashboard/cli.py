@@ -16,7 +16,7 @@ import click
 from dashboard import __version__
 from dashboard import verify as verification
 from dashboard.checkup import examine_stack
-from dashboard.cli_deploy import apply, audit, drift, plan
+from dashboard.cli_deploy import apply, audit, drift, plan, tableflow
 from dashboard.cli_options import json_option, setting_option, settings_for, target_option, window_option
 from dashboard.crash import save_trace
 from dashboard.deploy.skipped import Place
@@ -345,5 +345,5 @@ def _stop(stack: LocalStack) -> None:
         stack.kill()
 
 
-for _command in (plan, apply, drift, audit):
+for _command in (plan, apply, drift, audit, tableflow):
     commands.add_command(_command)

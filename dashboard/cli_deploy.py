@@ -8,10 +8,12 @@ from typing import Any
 import click
 
 from dashboard.cli_options import json_option, settings_for, target_option, window_option
+from dashboard.deploy.lake_access import LakeAddress, access
 from dashboard.deploy.plan import FORMAT_VERSION, Action, Plan
 from dashboard.errors import DeployError, ExitCode, SettingsError, StackError
 from dashboard.lifecycle import LocalStack
 from dashboard.local import services
+from dashboard.local.broker import CLUSTER_ID
 from dashboard.narration import Narrator, aligned
 
 _SIGNS = {
@@ -64,10 +66,9 @@ def apply(narrator: Narrator, target: str, file: Path | None, lose: tuple[str, .
 
     With FILE, a plan saved by `plan --out`: exactly that is done, or nothing when the target has changed since.
     """
+    digest = _saved_digest(file, target) if file is not None else None
     stack = _running_stack(narrator, target)
-    if file is not None:
-        digest = _saved_digest(file, target)
-    else:
+    if digest is None:
         made = _planned(stack)
         digest = made.digest
         if made.changes:
@@ -118,6 +119,34 @@ def audit(narrator: Narrator, target: str, as_json: bool, lines: int) -> None:
         click.echo(line)
     if not rows:
         narrator.say("Nothing was deployed here yet.")
+
+
+@click.command()
+@target_option
+@json_option
+@click.option("--engine", metavar="NAME", help="Only this engine, such as duckdb.")
+def tableflow(target: str, as_json: bool, engine: str | None) -> None:
+    """Print what to paste into PyIceberg, DuckDB, Spark, Trino or Athena to read the Iceberg tables."""
+    deployment = LocalStack(settings_for(target), Narrator()).deployment
+    address = LakeAddress(
+        catalog_uri=deployment.catalog,
+        token_uri=None,
+        namespace=CLUSTER_ID,
+        topics=deployment.pipeline.tableflow_topics,
+        region=None,
+        managed_storage=False,
+        needs_credentials=False,
+    )
+    snippets = access(address)
+    names = list(dict.fromkeys(one.engine for one in snippets))
+    if engine is not None and engine.lower() not in map(str.lower, names):
+        raise SettingsError(f"There is no text for the engine {engine}.", f"Choose one of {', '.join(names)}.")
+    shown = [one for one in snippets if engine is None or one.engine.lower() == engine.lower()]
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in shown], indent=2))
+        return
+    for one in shown:
+        click.echo(f"== {one.engine}: {one.title}\n\n{one.text.rstrip()}\n\n{one.note}\n")
 
 
 def _running_stack(narrator: Narrator, target: str) -> LocalStack:
