@@ -10,6 +10,8 @@ from dashboard.deploy.resources import Id
 from dashboard.errors import DeployError
 from dashboard.remotes.kafka import Kafka, Topic
 
+BEING_REMOVED = "being removed"
+"""Stands for the digest of what is no longer whole."""
 LEDGER_TOPIC = "sales-trends-ledger"
 _TOPIC = Topic(LEDGER_TOPIC, 1, {"cleanup.policy": "compact", "retention.ms": "-1"})
 

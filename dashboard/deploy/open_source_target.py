@@ -4,18 +4,16 @@ What is ours is said by a ledger on the cluster. Tables live as long as a sessio
 part of every statement that uses it, and the topic of a table is a thing of its own.
 """
 
-import hashlib
-import json
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 from dashboard.deploy import tableflow
-from dashboard.deploy.ledger import Ledger
+from dashboard.deploy.ledger import BEING_REMOVED, Ledger
 from dashboard.deploy.pipeline import InputTopic, Statement
 from dashboard.deploy.plan import Action, Plan, Step
-from dashboard.deploy.resources import Found, Id, State, Wanted
+from dashboard.deploy.resources import Found, Id, State, Wanted, digest_of
 from dashboard.deploy.statements import DEDUPLICATION, JOIN, Deployment
 from dashboard.deploy.topics import created_topic, input_topic
 from dashboard.errors import DeployError
@@ -24,8 +22,6 @@ from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.registry import Registry
 
 _PLANNED_AT_ONCE = 3
-_BEING_REMOVED = "being removed"
-"""Stands for the digest of what is no longer whole."""
 
 
 class OpenSourceTarget:
@@ -66,8 +62,8 @@ class OpenSourceTarget:
             if schema is not None
         }
         return [
-            *(Wanted(Id("topic", topic.name), _digest(topic.partitions)) for topic in pipeline.topics),
-            *(Wanted(id_, _digest(schema)) for id_, schema in contracts.items()),
+            *(Wanted(Id("topic", topic.name), digest_of(topic.partitions)) for topic in pipeline.topics),
+            *(Wanted(id_, digest_of(schema)) for id_, schema in contracts.items()),
             *(self._wanted_table(table, statement) for table, statement in pipeline.created_tables.items()),
             *(self._wanted_statement(one, contracts.keys()) for one in pipeline.statements if one.runs),
             *(self._wanted_copy(topic) for topic in pipeline.tableflow_topics),
@@ -86,7 +82,7 @@ class OpenSourceTarget:
         for id_ in [one.id for one in self.wanted() if one.id.kind == "contract"]:
             schema = self._registry.latest(id_.name)
             if schema is not None:
-                found[id_] = Found(id_, id_ in self._noted, _digest(schema), "ready")
+                found[id_] = Found(id_, id_ in self._noted, digest_of(schema), "ready")
         jobs = self._deployment.jobs()
         ids = {self._statement_id(name): name for name in self._deployment.statement_names}
         for id_, name in ids.items():
@@ -139,7 +135,7 @@ class OpenSourceTarget:
 
     def remove(self, id_: Id) -> None:
         # when this process is killed in the middle, what is left is not taken for what it was
-        self._note({id_: _BEING_REMOVED})
+        self._note({id_: BEING_REMOVED})
         match id_.kind:
             case "topic":
                 if id_.name in {topic.name for topic in self._pipeline.topics}:
@@ -177,7 +173,9 @@ class OpenSourceTarget:
             Id("statement", one.name) for one in self._pipeline.statements if self._pipeline.writes(one, table)
         }
         definition = created_by.text.partition("\nAS\n")[0]
-        return Wanted(Id("topic", table), _digest(definition), comes_from=frozenset(filled_by), holds=f"topic {table}")
+        return Wanted(
+            Id("topic", table), digest_of(definition), comes_from=frozenset(filled_by), holds=f"topic {table}"
+        )
 
     def _wanted_statement(self, statement: Statement, contracts: Collection[Id]) -> Wanted:
         topics = [*(topic.name for topic in self._pipeline.topics), *self._pipeline.created_tables]
@@ -192,7 +190,7 @@ class OpenSourceTarget:
             needs.add(Id("statement", JOIN))
         return Wanted(
             Id("statement", statement.name),
-            _digest([statement.text, dict(statement.properties), about]),
+            digest_of([statement.text, dict(statement.properties), about]),
             needs=frozenset(needs),
             comes_from=frozenset(Id("topic", name) for name in uses if name not in writes),
             keeps_state=True,
@@ -204,7 +202,7 @@ class OpenSourceTarget:
         shape = created.text.partition("\nAS\n")[0] if created else source.value if source else None
         read = frozenset({Id("topic", topic)})
         return Wanted(
-            Id("tableflow", topic), _digest(shape), needs=read, comes_from=read, holds=f"Iceberg table {topic}"
+            Id("tableflow", topic), digest_of(shape), needs=read, comes_from=read, holds=f"Iceberg table {topic}"
         )
 
     def _statement_id(self, name: str) -> Id:
@@ -238,7 +236,3 @@ class OpenSourceTarget:
         if schema is None:
             raise DeployError(f"No file describes the contract {subject}.")
         return schema
-
-
-def _digest(facts: Any) -> str:
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -29,6 +29,8 @@ class InputTopic:
     value: dict[str, Any] | None
     """Avro schema of the record's value; None where it is not Avro."""
     key: dict[str, Any] | None
+    given: bool = False
+    """On Confluent Cloud others make the topic and its contracts, a connector for one."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,13 @@ def load_pipeline(settings: PipelineSettings, folder: Path = _FOLDER) -> Pipelin
         return json.loads((folder / "contracts" / file).read_text()) if file else None
 
     topics = [
-        InputTopic(topic["name"], topic["partitions"], schema(topic.get("value")), schema(topic.get("key")))
+        InputTopic(
+            topic["name"],
+            topic["partitions"],
+            schema(topic.get("value")),
+            schema(topic.get("key")),
+            topic.get("given", False),
+        )
         for topic in described["topic"]
     ]
     checks = {path.stem: _without_comments(path.read_text()) for path in sorted((folder / "checks").glob("*.sql"))}

@@ -159,6 +159,9 @@ def _step(wanted: Wanted, found: Found | None) -> Step:
             return Step(id_, Action.NONE, "as described")
         case "stopped":
             return Step(id_, Action.RESUME, f"it is {found.phase}" if found.phase else "it does not run")
+        case "failed" if not found.resumes and wanted.keeps_state:
+            why = f"it is {found.phase}, which cannot be resumed: {found.trouble or 'no reason is given'}"
+            return Step(id_, Action.REPLACE_LOSING_STATE, why, wanted.holds)
         case "failed":
             return Step(id_, Action.RESTART, f"it is {found.phase}: {found.trouble or 'no reason is given'}")
         case "changing":

@@ -1,8 +1,10 @@
 """What a deployment consists of, as it is wanted and as it is found on a target."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 Kind = Literal["topic", "contract", "statement", "tableflow"]
 
@@ -51,7 +53,14 @@ class Found:
     """The service's own word for its state, also one that we do not know."""
     trouble: str = ""
     """Why it is not ready, as the service says it."""
+    resumes: bool = True
+    """It can go on with what it knew; otherwise it is only made anew."""
     holds_data: bool = True
     """Something is in it that a change upstream makes wrong."""
     facts: Mapping[str, str] | None = None
     """What the target itself shows of it and that differs from what is wanted, for the reader of the plan."""
+
+
+def digest_of(facts: Any) -> str:
+    """Of anything that JSON can write; short enough for a label."""
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]

@@ -4,6 +4,7 @@ Source: docs.confluent.io/cloud/current/api.html, section "Statements (sql/v1)",
 docs.confluent.io/cloud/current/flink/operate-and-deploy/flink-rest-api.html.
 """
 
+import re
 import uuid
 from collections.abc import Mapping
 from contextlib import suppress
@@ -36,6 +37,7 @@ _TRIES = 5
 _HIDDEN = {"user.confluent.io/hidden": "true"}
 """Keeps a statement of ours out of the lists that Confluent Cloud's own pages show."""
 _NOTHING: Mapping[str, str] = {}
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 class CloudFlink:
@@ -68,9 +70,9 @@ class CloudFlink:
         self._session = {"sql.current-catalog": catalog, "sql.current-database": database}
         self._database = database
 
-    def statements(self, label: str) -> list[Statement]:
-        """Those with a label, such as `user.confluent.io/sales-trends=true`."""
-        query = {"label_selector": label, "page_size": "100"}
+    def statements(self, label: str = "") -> list[Statement]:
+        """All of the environment, or those with a label such as `user.confluent.io/sales-trends=true`."""
+        query = {"page_size": "100"} | ({"label_selector": label} if label else {})
         return [parsed(item) for item in self._api.items(self._statements, "list the statements", query)]
 
     def statement(self, name: str) -> Statement | None:
@@ -219,7 +221,12 @@ def _unique(name: str) -> str:
 
 
 def _same(one: str, other: str) -> bool:
-    return one.strip().rstrip(";").rstrip() == other.strip().rstrip(";").rstrip()
+    """The service gives a text back without comments and with other white space."""
+    return _squeezed(one) == _squeezed(other)
+
+
+def _squeezed(text: str) -> str:
+    return "".join(_COMMENT.sub("", text).split()).rstrip(";")
 
 
 def _first_line(text: str) -> str:
