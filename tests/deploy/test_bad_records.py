@@ -65,6 +65,8 @@ def judge() -> Judge:
         (b"\x01" + GOOD[1:], "bad magic byte 1"),
         (b"\0\0\0\x03\xe7" + GOOD[5:], "unknown schema id 999"),
         (GOOD[:-1], "truncated Avro"),
+        # 1,099,511,627,776 as order_id: fastavro takes it, Java does not
+        (GOOD[:5] + b"\x80\x80\x80\x80\x80\x40" + GOOD[7:], "a number of more than 32 bits in a field of 32"),
         (GOOD[:5], "truncated Avro"),
         (bytes(LARGEST_VALUE_BYTES + 1), "value of 1,000,001 bytes, more than the 1,000,000 that can be written again"),
     ],

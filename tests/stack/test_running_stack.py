@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from pyiceberg.catalog import load_catalog
 from pyiceberg.table import Table
@@ -104,6 +105,13 @@ def test_snapshots_manifests_and_files_stay_few_over_many_commits(stack: LocalSt
     location = Path(table.location().removeprefix("file://"))
     assert len(list((location / "metadata").glob("*.metadata.json"))) <= 40
     assert len(list(table.scan().plan_files())) <= 90
+
+
+def test_flink_answers_pages_of_no_other_origin(stack: LocalStack) -> None:
+    flink = stack.deployment.statements.flink
+    for url in (f"{flink.rest}/overview", f"{flink.gateway}/v3/info"):
+        answer = httpx.get(url, headers={"Origin": "http://elsewhere.example"}, trust_env=False)
+        assert answer.headers["access-control-allow-origin"] == flink.rest
 
 
 def test_a_stopped_stack_resumes_where_it_was_with_new_ids(stack: LocalStack) -> None:
