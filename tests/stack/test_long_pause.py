@@ -5,16 +5,19 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
 
 import pytest
 
+from dashboard import stack_deployment
 from dashboard.deploy import open_source
+from dashboard.deploy.pipeline import Pipeline, load_pipeline
 from dashboard.deploy.statements import DEDUPLICATION, JOIN
 from dashboard.lifecycle import LocalStack
 from dashboard.local.services import SUPERVISOR
+from dashboard.settings import PipelineSettings
 from dashboard.verify import verify
 from tests.conftest import eventually, running_stack, stack_settings
 from tests.stack.records import send_payment
@@ -30,14 +33,19 @@ _ORDERS = range(1, 61)
 @pytest.fixture
 def stack_without_shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalStack]:
     """The deduplication remembers for half a minute. No supervisor: it would know nothing of that."""
-    settings = stack_settings(tmp_path / "home")
-    with running_stack(settings, shop=False) as stack:
-        deduplication = next(one for one in stack.deployment.pipeline.statements if one.name == DEDUPLICATION)
-        properties = cast("dict[str, str]", deduplication.properties)
-        monkeypatch.setitem(properties, "sql.state-ttl", f"{_REMEMBERS_SECONDS} s")
+
+    def forgetful(settings: PipelineSettings) -> Pipeline:
+        pipeline = load_pipeline(settings)
+        ttl = {"sql.state-ttl": f"{_REMEMBERS_SECONDS} s"}
+        statements = [
+            replace(one, properties={**one.properties, **ttl}) if one.name == DEDUPLICATION else one
+            for one in pipeline.statements
+        ]
+        return replace(pipeline, statements=statements)
+
+    monkeypatch.setattr(stack_deployment, "load_pipeline", forgetful)
+    with running_stack(stack_settings(tmp_path / "home"), shop=False) as stack:
         stack.processes.stop(SUPERVISOR, 5)
-        stack.deployment.statements.cancel(DEDUPLICATION)
-        stack.deployment.start(DEDUPLICATION)
         yield stack
 
 
