@@ -176,6 +176,7 @@ class StackDeployment:
         if name == JOIN and job is not None and job.running and self.statements.hold.exists():
             # what held them was interrupted, or is still at work
             return StatementStatus(name, "HELD", "gets no payments until all orders are read")
-        if name == DEDUPLICATION and join is not None and not join.ended and (job is None or job.ended):
+        held = name == DEDUPLICATION and (job is None or job.ended or job.state == "CANCELLING")
+        if held and join is not None and not join.ended:
             return StatementStatus(name, "HELD", f"waits until {JOIN} runs and has read the orders")
         return statement_status(name, job, self.statements.flink, self.inputs)
