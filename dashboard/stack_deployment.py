@@ -74,7 +74,7 @@ class StackDeployment:
         Raises DeployError, ContractError, UnreachableError.
         """
         # all in this stack's own folder is ours, also what was made before there was a ledger
-        return plan_for(self.target, adopt=lambda _id, _found: self.target.ledger_is_empty)
+        return plan_for(self.target, adopt=lambda _id: self.target.ledger_is_empty)
 
     def apply(
         self,
@@ -105,7 +105,7 @@ class StackDeployment:
             self.audit.write(plan.digest, "apply begins")
             with narrator.step("Topics and contracts") as step:
                 report.tell = step.waits_for
-                run.remove_replaced()
+                run.remove()
                 when_removed()
                 run.make(lambda id_: id_.kind in ("topic", "contract"))
             when_topics_exist()

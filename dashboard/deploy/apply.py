@@ -11,7 +11,7 @@ from functools import partial
 from graphlib import TopologicalSorter
 from typing import Protocol
 
-from dashboard.deploy.plan import Action, Plan, Step, make_plan
+from dashboard.deploy.plan import Action, Plan, Step, make_destroy_plan, make_plan
 from dashboard.deploy.resources import Found, Id, Wanted
 from dashboard.errors import DeployError, SalesTrendsError
 
@@ -39,8 +39,11 @@ class Target(Protocol):
     def wait_ready(self, id_: Id, waits_for: Callable[[str], None]) -> None:
         """Returns when it is; raises DeployError with the target's reason, also when that takes too long."""
 
-    def remove(self, id_: Id) -> None:
-        """Removes one thing and its data, and waits until it is gone; what is gone already is no error."""
+    def remove(self, id_: Id, *, data: bool) -> None:
+        """Removes one thing, with `data` also what it holds, and waits until it is gone; gone already is no error."""
+
+    def forget(self) -> None:
+        """After everything was removed: what the target notes about ours goes too, if nothing of ours is left."""
 
 
 class Report(Protocol):
@@ -86,14 +89,36 @@ class ApplyError(DeployError):
         self.outcome = outcome
 
 
-def plan_for(target: Target, *, adopt: Callable[[Id, Found], bool] = lambda _id, _found: False) -> Plan:
+def plan_for(
+    target: Target,
+    *,
+    adopt: Callable[[Id], bool] = lambda _id: False,
+    prune: Callable[[Id], bool] = lambda _id: False,
+) -> Plan:
     """The plan for a target as it is now, which the target itself has checked.
 
-    `adopt` says of what exists and is not known to be ours whether it shall be.
+    `adopt` says of what exists and is not known to be ours whether it shall be, `prune` of orphans whether they go.
     """
     found = target.found()
-    plan = make_plan(target.name, target.wanted(), found, adopt=[id_ for id_, one in found.items() if adopt(id_, one)])
+    plan = make_plan(
+        target.name, target.wanted(), found, adopt=list(filter(adopt, found)), prune=list(filter(prune, found))
+    )
     target.check(plan)
+    return plan
+
+
+def destroy_plan_for(target: Target, *, delete: Collection[str] = ()) -> Plan:
+    """What it takes to remove everything of ours from a target as it is now; data only as far as `delete` names it.
+
+    Raises DeployError for a name that is no data of ours.
+    """
+    plan = make_destroy_plan(target.name, target.wanted(), target.found(), delete=delete)
+    data = {step.data for step in plan.steps if step.data}
+    if strangers := sorted(set(delete) - data):
+        raise DeployError(
+            f"No data of ours on {target.name} is called {', '.join(strangers)}.",
+            f"What holds data: {', '.join(sorted(data)) or 'nothing'}.",
+        )
     return plan
 
 
@@ -107,8 +132,11 @@ def agreed(plan: Plan, lose: Collection[str]) -> None:
             f"If they are, add `{names}`; if not, choose another target.",
         )
     if missing := [name for name in plan.losses if name not in lose]:
+        again = ", ".join(step.loses for step in plan.steps if step.loses and step.action is not Action.REMOVE)
+        for_good = ", ".join(step.loses for step in plan.steps if step.loses and step.action is Action.REMOVE)
+        parts = ((f"This drops and fills again: {again}.", again), (f"This drops for good: {for_good}.", for_good))
         raise DeployError(
-            f"This drops and fills again: {', '.join(step.loses for step in plan.steps if step.loses)}.",
+            " ".join(text for text, names in parts if names),
             f"If that is meant, add `{' '.join(f'--lose {name}' for name in missing)}`.",
         )
 
@@ -127,21 +155,25 @@ class Application:
 
     def run(self) -> Outcome:
         """The whole of it."""
-        self.remove_replaced()
+        self.remove()
         self.make()
         return self.outcome
 
-    def remove_replaced(self) -> None:
+    def remove(self) -> None:
         """Downstream before upstream, so that nothing reads what is being dropped."""
         if self._plan.adopts:
             self._target.adopt([self._wanted[id_] for id_ in self._plan.adopts])
+        for step in self._plan.acts:
+            if step.action is Action.REMOVE:
+                self._remove(step, data=bool(step.loses))
+                self.outcome.done.append(step)
         for step in reversed([step for step in self._plan.acts if step.action is Action.REPLACE_LOSING_STATE]):
-            self._raise_first({step: self._tried("remove", step, partial(self._target.remove, step.id))})
+            self._remove(step, data=True)
 
     def make(self, part: Callable[[Id], bool] = lambda _id: True) -> None:
         """Wave by wave what this part selects and is not made yet: all whose needs are ready, at once."""
-        made = {step.id for step in self.outcome.done}
-        acts = {step.id: step for step in self._plan.acts if part(step.id) and step.id not in made}
+        done = {step.id for step in self.outcome.done}
+        acts = {step.id: step for step in self._plan.acts if part(step.id) and step.id not in done}
         waves = TopologicalSorter({id_: self._wanted[id_].needs & acts.keys() for id_ in acts})
         waves.prepare()
         with ThreadPoolExecutor(max_workers=self._target.at_once) as pool:
@@ -159,6 +191,9 @@ class Application:
                 for id_ in ids:
                     self._wait_for(acts[id_])
                 waves.done(*ids)
+
+    def _remove(self, step: Step, *, data: bool) -> None:
+        self._raise_first({step: self._tried("remove", step, partial(self._target.remove, step.id, data=data))})
 
     def _wait_for(self, step: Step) -> None:
         waiting = partial(self._target.wait_ready, step.id, self._report.waits_for)

@@ -140,7 +140,7 @@ class ConfluentTarget:
         elif id_.kind == "tableflow":
             self._wait_for_table(id_.name, waits_for)
 
-    def remove(self, id_: Id) -> None:
+    def remove(self, id_: Id, *, data: bool) -> None:
         self._ledger.note({id_: BEING_REMOVED})
         match id_.kind:
             case "topic":
@@ -152,7 +152,17 @@ class ConfluentTarget:
                 self._until(lambda: self._tableflow.topic(id_.name) is None, f"The table of {id_.name} is still there")
             case "statement":
                 self._remove_statement(id_.name)
+                table = self._statements[id_.name].created_table if id_.name in self._statements else None
+                if table is not None:
+                    if not data:
+                        # what it filled is still ours, and without it no longer whole
+                        return
+                    self._drop_table(id_.name, table)
         self._ledger.note({id_: None})
+
+    def forget(self) -> None:
+        if not self._ledger.entries().keys() & self.found().keys():
+            self._ledger.drop()
 
     def _found(
         self,
@@ -170,7 +180,8 @@ class ConfluentTarget:
                     return None
                 count = next(one.partitions for one in self._pipeline.topics if one.name == id_.name)
                 facts = {"partitions": f"{partitions[id_.name]} instead of {count}"}
-                there = Found(id_, ours, noted.get(id_), "ready")
+                # compared by what it is: nothing here could fill it anew
+                there = Found(id_, ours, None, "ready")
                 return there if count == partitions[id_.name] else replace(there, facts=facts)
             case "contract":
                 latest = self._registry.latest(id_.name) if id_.name in subjects else None
@@ -180,10 +191,20 @@ class ConfluentTarget:
             case "tableflow":
                 return self._found_copy(id_, ours, noted.get(id_))
             case "statement":
-                statement = self._statements[id_.name]
-                if statement.runs:
-                    return self._found_running(id_, live.get(id_.name), noted)
-                return self._found_table(id_, statement, noted)
+                return self._found_statement(id_, live.get(id_.name), noted)
+        raise ValueError(id_.kind)
+
+    def _found_statement(
+        self, id_: Id, there: cloud_statement.Statement | None, noted: Mapping[Id, str]
+    ) -> Found | None:
+        statement = self._statements[id_.name]
+        if not statement.runs:
+            return self._found_table(id_, statement, noted)
+        if there is None and statement.created_table in self._tables:
+            # made anew, it would find its table in its way
+            why = f"only its table {statement.created_table} is left"
+            return Found(id_, id_ in noted, noted.get(id_), "failed", "deleted", why, resumes=False)
+        return self._found_running(id_, there, noted)
 
     def _found_copy(self, id_: Id, ours: bool, digest: str | None) -> Found | None:
         copy = self._tableflow.topic(id_.name)
@@ -246,10 +267,9 @@ class ConfluentTarget:
     def _remove_statement(self, name: str) -> None:
         self._flink.delete(name)
         self._flink.wait_deleted(name, _STATEMENT_SECONDS)
-        table = self._statements[name].created_table if name in self._statements else None
-        if table is None:
-            return
-        drop = f"drop-{name}"
+
+    def _drop_table(self, maker: str, table: str) -> None:
+        drop = f"drop-{maker}"
         self._flink.create(drop, f"DROP TABLE IF EXISTS `{table}`", {}, {LABEL: "true"})
         self._until(lambda: self._ended(drop), f"The table {table} is still being dropped")
         self._flink.delete(drop)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from dashboard.deploy.pipeline import Pipeline, Statement
+from dashboard.deploy.pipeline import InputTopic, Pipeline, Statement
 from dashboard.deploy.resources import Id, Wanted, digest_of
 from dashboard.remotes.cloud_tableflow import Storage
 
@@ -11,8 +11,8 @@ def wanted_on_confluent(pipeline: Pipeline, storage: Storage) -> list[Wanted]:
     """Everything that we make there. A statement that makes a table stands for the table and its topic."""
     ours = [topic for topic in pipeline.topics if not topic.given]
     return [
-        *(Wanted(Id("topic", topic.name), digest_of(topic.partitions)) for topic in ours),
-        *(Wanted(Id("contract", f"{topic.name}-value"), digest_of(topic.value)) for topic in ours if topic.value),
+        *(Wanted(Id("topic", topic.name), digest_of(topic.partitions), holds=f"topic {topic.name}") for topic in ours),
+        *(_contract(topic) for topic in ours if topic.value),
         *(_statement(pipeline, one) for one in pipeline.statements),
         *(_copy(pipeline, topic, storage) for topic in pipeline.tableflow_topics),
     ]
@@ -38,6 +38,7 @@ def _statement(pipeline: Pipeline, statement: Statement) -> Wanted:
         needs=frozenset(needs | _ids(before)) - {itself},
         comes_from=frozenset(_ids(_sources(pipeline, statement, used, makers))) - {itself},
         holds=f"table {statement.created_table}, its topic and its contract" if statement.created_table else "",
+        data=statement.created_table or "",
         keeps_state=statement.runs,
     )
 
@@ -49,6 +50,12 @@ def _sources(pipeline: Pipeline, statement: Statement, used: list[str], makers: 
     tables = used if statement.runs else [table for table in used if table == statement.created_table]
     read = [table for table in tables if not pipeline.writes(statement, table)]
     return [one for one in pipeline.statements if any(pipeline.writes(one, table) for table in read)]
+
+
+def _contract(topic: InputTopic) -> Wanted:
+    id_ = Id("contract", f"{topic.name}-value")
+    holds = f"contract {id_.name}, by which {topic.name} is read"
+    return Wanted(id_, digest_of(topic.value), holds=holds, data=topic.name)
 
 
 def _copy(pipeline: Pipeline, topic: str, storage: Storage) -> Wanted:

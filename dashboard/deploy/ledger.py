@@ -43,6 +43,10 @@ class Ledger:
                 entries[id_] = digest
         return entries
 
+    def drop(self) -> None:
+        """Forgets everything; for a cluster on which nothing of ours is left."""
+        self._kafka.delete_topics([LEDGER_TOPIC])
+
     def note(self, changes: Mapping[Id, str | None]) -> None:
         """Says with which digest things were made; None for what is gone."""
         self._kafka.create_topics([_TOPIC])

@@ -62,8 +62,8 @@ class OpenSourceTarget:
             if schema is not None
         }
         return [
-            *(Wanted(Id("topic", topic.name), digest_of(topic.partitions)) for topic in pipeline.topics),
-            *(Wanted(id_, digest_of(schema)) for id_, schema in contracts.items()),
+            *(_wanted_input(topic) for topic in pipeline.topics),
+            *(_wanted_contract(id_, schema) for id_, schema in contracts.items()),
             *(self._wanted_table(table, statement) for table, statement in pipeline.created_tables.items()),
             *(self._wanted_statement(one, contracts.keys()) for one in pipeline.statements if one.runs),
             *(self._wanted_copy(topic) for topic in pipeline.tableflow_topics),
@@ -78,7 +78,9 @@ class OpenSourceTarget:
         for topic in topics & partitions.keys():
             other = wanted.get(topic, 1) != partitions[topic]
             facts = {"partitions": f"{partitions[topic]} instead of {wanted.get(topic, 1)}"} if other else {}
-            found[Id("topic", topic)] = replace(self._found(Id("topic", topic), "ready"), facts=facts)
+            there = replace(self._found(Id("topic", topic), "ready"), facts=facts)
+            # what others write is compared by what it is: nothing here could make it anew
+            found[there.id] = replace(there, digest=None) if topic in wanted else there
         for id_ in [one.id for one in self.wanted() if one.id.kind == "contract"]:
             schema = self._registry.latest(id_.name)
             if schema is not None:
@@ -133,13 +135,15 @@ class OpenSourceTarget:
             name = id_.name if id_.kind == "statement" else tableflow.statement_name(id_.name)
             self._deployment.wait_running([name], waits_for, stuck=self._stuck)
 
-    def remove(self, id_: Id) -> None:
+    def remove(self, id_: Id, *, data: bool) -> None:
+        if id_.kind == "tableflow" and not data:
+            # with its state, so that it goes on where it was as long as its topic and its table are the same
+            self._deployment.stop_one(tableflow.statement_name(id_.name))
+            return
         # when this process is killed in the middle, what is left is not taken for what it was
         self._note({id_: BEING_REMOVED})
         match id_.kind:
             case "topic":
-                if id_.name in {topic.name for topic in self._pipeline.topics}:
-                    raise DeployError(f"The topic {id_.name} is written by others, so it is never dropped here.")
                 self._kafka.delete_topics([id_.name])
                 for part in ("key", "value"):
                     self._registry.delete(f"{id_.name}-{part}")
@@ -151,6 +155,11 @@ class OpenSourceTarget:
                 self._forget(tableflow.statement_name(id_.name))
                 self._deployment.drop_copy(id_.name)
         self._note({id_: None})
+
+    def forget(self) -> None:
+        if not self._ledger.entries().keys() & self.found().keys():
+            self._ledger.drop()
+            self._noted = {}
 
     def _forget(self, statement: str) -> None:
         """Its job, its state, and how far it had read, which would be taken for how far the next one has."""
@@ -202,7 +211,12 @@ class OpenSourceTarget:
         shape = created.text.partition("\nAS\n")[0] if created else source.value if source else None
         read = frozenset({Id("topic", topic)})
         return Wanted(
-            Id("tableflow", topic), digest_of(shape), needs=read, comes_from=read, holds=f"Iceberg table {topic}"
+            Id("tableflow", topic),
+            digest_of(shape),
+            needs=read,
+            comes_from=read,
+            holds=f"Iceberg table {topic}",
+            keeps_state=True,
         )
 
     def _statement_id(self, name: str) -> Id:
@@ -236,3 +250,12 @@ class OpenSourceTarget:
         if schema is None:
             raise DeployError(f"No file describes the contract {subject}.")
         return schema
+
+
+def _wanted_input(topic: InputTopic) -> Wanted:
+    return Wanted(Id("topic", topic.name), digest_of(topic.partitions), holds=f"topic {topic.name}")
+
+
+def _wanted_contract(id_: Id, schema: Mapping[str, Any]) -> Wanted:
+    topic = id_.name.rpartition("-")[0]
+    return Wanted(id_, digest_of(schema), holds=f"contract {id_.name}, by which {topic} is read", data=topic)

@@ -30,6 +30,8 @@ class Action(StrEnum):
     ADOPT = "adopt?"
     ORPHAN = "orphan"
     DRIFTED = "drifted"
+    REMOVE = "remove"
+    KEEP = "keep"
 
 
 _COSTS = {
@@ -43,8 +45,10 @@ _COSTS = {
     Action.ADOPT: "nothing yet: it has our name, but nothing says that we made it",
     Action.ORPHAN: "nothing yet: it is ours, and no file describes it any more",
     Action.DRIFTED: "nothing yet: somebody else changed it",
+    Action.REMOVE: "what it knows",
+    Action.KEEP: "nothing: it holds data, which nobody has named",
 }
-_SHOWN_ONLY = frozenset({Action.NONE, Action.ADOPT, Action.ORPHAN, Action.DRIFTED})
+_SHOWN_ONLY = frozenset({Action.NONE, Action.ADOPT, Action.ORPHAN, Action.DRIFTED, Action.KEEP})
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,9 @@ class Step:
     action: Action
     why: str
     loses: str = ""
-    """Data that is dropped and filled again, in words."""
+    """Data that is dropped, in words; filled again unless the step removes it for good."""
+    data: str = ""
+    """The name by which somebody agrees to that."""
 
     @property
     def cost(self) -> str:
@@ -66,7 +72,7 @@ class Step:
 class Plan:
     target: str
     steps: tuple[Step, ...]
-    """In the order in which things are made; what is replaced is first removed in the opposite order."""
+    """In the order in which they are carried out; what is replaced is first removed in the opposite order."""
     digest: str
     """Of what was wanted and found: a saved plan is only applied to what it was made for."""
 
@@ -86,7 +92,7 @@ class Plan:
     @property
     def losses(self) -> list[str]:
         """Names of what is dropped and filled again, which somebody has to agree to."""
-        return sorted({step.id.name for step in self.steps if step.loses})
+        return sorted({step.data for step in self.steps if step.loses})
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -103,8 +109,15 @@ class Plan:
         }
 
 
-def make_plan(target: str, wanted: Iterable[Wanted], found: Mapping[Id, Found], *, adopt: Collection[Id] = ()) -> Plan:
-    """Compares; `adopt` names what exists without being ours and shall be from now on.
+def make_plan(
+    target: str,
+    wanted: Iterable[Wanted],
+    found: Mapping[Id, Found],
+    *,
+    adopt: Collection[Id] = (),
+    prune: Collection[Id] = (),
+) -> Plan:
+    """Compares; `adopt` names what exists without being ours and shall be from now on, `prune` orphans to remove.
 
     Raises DeployError when the files describe a circle.
     """
@@ -116,13 +129,55 @@ def make_plan(target: str, wanted: Iterable[Wanted], found: Mapping[Id, Found], 
         if here is not None and here.ours:
             replaced = steps[id_].action is Action.REPLACE_LOSING_STATE
             why = steps[id_].why if replaced else _why_rebuilt(id_, root)
-            steps[id_] = Step(id_, Action.REPLACE_LOSING_STATE, why, by_id[id_].holds)
+            steps[id_] = _losing(Action.REPLACE_LOSING_STATE, by_id[id_], why)
     orphans = [
-        Step(id_, Action.ORPHAN, "no file describes it") for id_, one in judged.items() if one.ours and id_ not in by_id
+        _losing(Action.REMOVE, _orphan(id_), "no file describes it")
+        if id_ in prune
+        else Step(id_, Action.ORPHAN, "no file describes it")
+        for id_ in _orphans(by_id, judged)
     ]
     adopts = tuple(id_ for id_ in steps if id_ in found and not found[id_].ours and judged[id_].ours)
-    in_sequence = (*steps.values(), *sorted(orphans, key=lambda step: step.id))
-    return Plan(target, in_sequence, _digest(by_id, judged), adopts)
+    return Plan(target, (*orphans, *steps.values()), _digest(by_id, judged), adopts)
+
+
+def make_destroy_plan(
+    target: str, wanted: Iterable[Wanted], found: Mapping[Id, Found], *, delete: Collection[str] = ()
+) -> Plan:
+    """Takes away what is ours, readers before what they read; data only where `delete` names it.
+
+    What is not ours is not in the plan. Raises DeployError when the files describe a circle.
+    """
+    by_id = {one.id: one for one in wanted}
+    steps = [_removed(_orphan(id_), delete) for id_ in _orphans(by_id, found)]
+    for id_ in reversed(in_order(by_id)):
+        if id_ in found and found[id_].ours:
+            steps.append(_removed(by_id[id_], delete))
+    return Plan(target, tuple(steps), _digest(by_id, found))
+
+
+def _removed(wanted: Wanted, delete: Collection[str]) -> Step:
+    if not wanted.holds:
+        return Step(wanted.id, Action.REMOVE, "it is ours")
+    if wanted.data_name in delete:
+        return _losing(Action.REMOVE, wanted, "its data is named")
+    if wanted.keeps_state:
+        return Step(wanted.id, Action.REMOVE, f"it ends; {wanted.holds} stays", data=wanted.data_name)
+    return Step(wanted.id, Action.KEEP, f"{wanted.holds} stays", data=wanted.data_name)
+
+
+def _losing(action: Action, wanted: Wanted, why: str) -> Step:
+    return Step(wanted.id, action, why, wanted.holds, wanted.data_name if wanted.holds else "")
+
+
+def _orphans(wanted: Mapping[Id, Wanted], found: Mapping[Id, Found]) -> list[Id]:
+    """What is ours and no file describes; readers first, as far as that can be told without their files."""
+    kinds = ("catalog", "tableflow", "statement", "contract", "key", "topic")
+    orphans = [id_ for id_, one in found.items() if one.ours and id_ not in wanted]
+    return sorted(orphans, key=lambda id_: (kinds.index(id_.kind), id_.name))
+
+
+def _orphan(id_: Id) -> Wanted:
+    return Wanted(id_, "", holds="" if id_.kind in ("statement", "catalog") else f"{id_}, which no file describes")
 
 
 def in_order(wanted: Mapping[Id, Wanted]) -> list[Id]:
@@ -150,7 +205,7 @@ def _step(wanted: Wanted, found: Found | None) -> Step:
         if id_.kind == "contract":
             return Step(id_, Action.CHANGE_CONTRACT, what)
         if wanted.keeps_state or wanted.holds:
-            return Step(id_, Action.REPLACE_LOSING_STATE, f"changed: {what}", wanted.holds)
+            return _losing(Action.REPLACE_LOSING_STATE, wanted, f"changed: {what}")
         return Step(id_, Action.REPLACE_KEEPING_OFFSETS, f"changed: {what}")
     if found.facts:
         return Step(id_, Action.DRIFTED, ", ".join(f"{key}: {value}" for key, value in found.facts.items()))
@@ -161,7 +216,7 @@ def _step(wanted: Wanted, found: Found | None) -> Step:
             return Step(id_, Action.RESUME, f"it is {found.phase}" if found.phase else "it does not run")
         case "failed" if not found.resumes and wanted.keeps_state:
             why = f"it is {found.phase}, which cannot be resumed: {found.trouble or 'no reason is given'}"
-            return Step(id_, Action.REPLACE_LOSING_STATE, why, wanted.holds)
+            return _losing(Action.REPLACE_LOSING_STATE, wanted, why)
         case "failed":
             return Step(id_, Action.RESTART, f"it is {found.phase}: {found.trouble or 'no reason is given'}")
         case "changing":

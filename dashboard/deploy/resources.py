@@ -4,9 +4,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-Kind = Literal["topic", "contract", "statement", "tableflow"]
+Kind = Literal["topic", "key", "contract", "statement", "tableflow", "catalog"]
+"""A key encrypts fields; a catalog shows Tableflow's tables to outside engines."""
 
 
 class Id(NamedTuple):
@@ -31,9 +33,15 @@ class Wanted:
     comes_from: frozenset[Id] = frozenset()
     """What its data is made of: a statement's input topics, a topic's statement. Replaced when one of them is."""
     holds: str = ""
-    """The data that is dropped when it is replaced, and filled again, in words; empty for none of its own."""
+    """The data that goes when it is removed or replaced, in words; empty for none of its own."""
+    data: str = ""
+    """The name by which somebody agrees to lose that data; its own name unless said otherwise."""
     keeps_state: bool = False
     """Windows, joins, deduplication: what it knows cannot be told from offsets alone."""
+
+    @property
+    def data_name(self) -> str:
+        return self.data or self.id.name
 
 
 State = Literal["ready", "stopped", "failed", "changing"]
@@ -59,6 +67,8 @@ class Found:
     """Something is in it that a change upstream makes wrong."""
     facts: Mapping[str, str] | None = None
     """What the target itself shows of it and that differs from what is wanted, for the reader of the plan."""
+    since: datetime | None = None
+    """UTC; when it was made or submitted, where the target tells."""
 
 
 def digest_of(facts: Any) -> str:

@@ -146,18 +146,26 @@ class Deployment:
         One that cannot take a savepoint is cancelled: it resumes from its newest checkpoint.
         """
         live = {name: job for name, job in self.jobs().items() if not job.ended}
-        stopped, cancelled = [], []
-        for number, (name, job) in enumerate(live.items()):
+        stopped: list[str] = []
+        cancelled: list[str] = []
+        for number, name in enumerate(live):
             waits_for(f"savepoint of {name}, {number + 1} of {len(live)}")
-            try:
-                if not job.running:
-                    raise DeployError(f"The statement {name} is {job.state}, so it can take no savepoint.")
-                self.flink.stop_with_savepoint(job.id, f"{self.addresses.state}/{name}", within_seconds)
-                stopped.append(name)
-            except DeployError:
-                self.cancel(name)
-                cancelled.append(name)
+            (stopped if self.stop_one(name, within_seconds) else cancelled).append(name)
         return stopped, cancelled
+
+    def stop_one(self, name: str, within_seconds: float = 60) -> bool:
+        """Stops one statement, if it lives, with a savepoint; False when it had to be cancelled."""
+        job = self.jobs().get(name)
+        if job is None or job.ended:
+            return True
+        try:
+            if not job.running:
+                raise DeployError(f"The statement {name} is {job.state}, so it can take no savepoint.")
+            self.flink.stop_with_savepoint(job.id, f"{self.addresses.state}/{name}", within_seconds)
+        except DeployError:
+            self.cancel(name)
+            return False
+        return True
 
     def cancel(self, name: str, within_seconds: float = 30) -> None:
         """Ends a statement without a savepoint, if it lives, and waits until it has ended."""

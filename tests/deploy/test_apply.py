@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.deploy.apply import Application, ApplyError, plan_for
-from dashboard.deploy.plan import Plan, Step, make_plan
+from dashboard.deploy.apply import Application, ApplyError, destroy_plan_for, plan_for
+from dashboard.deploy.plan import Action, Plan, Step, make_plan
 from dashboard.deploy.resources import Found, Id, Wanted
 from dashboard.errors import DeployError, SalesTrendsError, UnreachableError
 
@@ -64,11 +64,14 @@ class Mars:
             raise DeployError(f"Not running after 90 s: {id_}.")
         self.did.append(f"ready {id_}")
 
-    def remove(self, id_: Id) -> None:
+    def remove(self, id_: Id, *, data: bool) -> None:
         if id_ in self.refuses:
             raise self.refuses[id_]
-        self.did.append(f"remove {id_}")
+        self.did.append(f"remove {id_}" + (" and its data" if data else ""))
         del self.things[id_]
+
+    def forget(self) -> None:
+        self.did.append("forget")
 
 
 class Told:
@@ -122,7 +125,9 @@ def test_a_replacement_is_refused_until_every_loss_is_named_and_touches_nothing_
     assert "--lose other" in refused.value.hint
     assert mars.did == []
     apply(mars, "other")
-    removals = [act.removeprefix("remove ") for act in mars.did if act.startswith("remove")]
+    removals = [
+        act.removeprefix("remove ").removesuffix(" and its data") for act in mars.did if act.startswith("remove")
+    ]
     assert set(removals) == {str(one) for one in (COPY, SECOND, FIRST, OTHER)}
     assert removals[-1] == str(OTHER), "nothing reads or writes a topic that is dropped"
     assert plan_for(mars).changes == []
@@ -134,7 +139,7 @@ def test_what_is_not_known_to_be_ours_stops_an_apply_with_the_way_out(mars: Mars
         apply(mars)
     assert "--adopt topic" in refused.value.hint
     assert mars.did == []
-    adopted = plan_for(mars, adopt=lambda id_, _found: id_ == TOPIC)
+    adopted = plan_for(mars, adopt=lambda id_: id_ == TOPIC)
     Application(adopted, mars, Told()).run()
     assert mars.did[0] == f"adopt {TOPIC}"
     assert plan_for(mars).changes == []
@@ -198,3 +203,65 @@ def test_a_part_makes_only_what_it_selects_and_the_next_goes_on(mars: Mars) -> N
     run.make()
     assert mars.did.count(f"make {TOPIC}") == 1
     assert len(run.outcome.done) == len(PIPELINE)
+
+
+def destroy(mars: Mars, *delete: str) -> Plan:
+    plan = destroy_plan_for(mars, delete=delete)
+    Application(plan, mars, Told(), lose=delete).run()
+    return plan
+
+
+def test_destroying_takes_readers_before_what_they_read_and_leaves_data_and_what_is_not_ours(mars: Mars) -> None:
+    mars.described = [replace(one, holds="topic topic") if one.id == TOPIC else one for one in PIPELINE]
+    apply(mars)
+    foreign = Id("statement", "foreign")
+    mars.things[foreign] = Found(foreign, False, None, "ready")
+    mars.did = []
+    plan = destroy(mars)
+    assert mars.did == ["remove statement second", "remove statement first"]
+    assert {step.id for step in plan.steps if step.action is Action.KEEP} == {TOPIC, OTHER, COPY}
+    assert plan.losses == []
+
+
+def test_data_goes_only_where_it_is_named(mars: Mars) -> None:
+    apply(mars)
+    mars.did = []
+    plan = destroy(mars, "other")
+    removed = ["statement second", "tableflow other and its data", "statement first", "topic other and its data"]
+    assert sorted(mars.did) == sorted([*(f"remove {one}" for one in removed), f"remove {TOPIC}"])
+    assert mars.did.index("remove statement second") < mars.did.index("remove topic other and its data")
+    assert mars.did.index("remove tableflow other and its data") < mars.did.index("remove topic other and its data")
+    assert plan.losses == ["other"]
+    assert mars.things == {}
+
+
+def test_a_name_that_is_no_data_of_ours_is_refused_with_what_there_is(mars: Mars) -> None:
+    apply(mars)
+    with pytest.raises(DeployError, match="is called othre") as refused:
+        destroy_plan_for(mars, delete=["othre"])
+    assert "other" in refused.value.hint
+
+
+def test_a_destroy_that_fails_in_the_middle_goes_on_with_what_is_left(mars: Mars) -> None:
+    apply(mars)
+    mars.refuses[FIRST] = UnreachableError("The cluster did not answer.")
+    with pytest.raises(ApplyError, match="did not answer") as failed:
+        destroy(mars, "other")
+    assert "Not tried" in failed.value.hint
+    mars.refuses.clear()
+    destroy(mars, "other")
+    assert mars.things == {}
+
+
+def test_an_orphan_goes_only_when_it_is_named_and_its_data_only_with_a_second_yes(mars: Mars) -> None:
+    apply(mars)
+    mars.described = [one for one in PIPELINE if one.id not in (OTHER, FIRST, SECOND, COPY)]
+    mars.did = []
+    assert {step.action for step in plan_for(mars).changes} == {Action.ORPHAN}
+    plan = plan_for(mars, prune=lambda id_: id_ in (SECOND, COPY))
+    with pytest.raises(DeployError, match="for good: tableflow other") as refused:
+        Application(plan, mars, Told())
+    assert "--lose other" in refused.value.hint
+    Application(plan, mars, Told(), lose=["other"]).run()
+    assert mars.did == ["remove tableflow other and its data", "remove statement second"]
+    assert {step.id for step in plan_for(mars).changes} == {FIRST, OTHER}

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from dashboard.deploy.apply import Application, ApplyError, Target, plan_for
+from dashboard.deploy.apply import Application, ApplyError, Target, destroy_plan_for, plan_for
 from dashboard.deploy.confluent_target import LABEL, ConfluentTarget
 from dashboard.deploy.pipeline import Pipeline, load_pipeline
 from dashboard.deploy.plan import Action, Plan, Step
@@ -155,7 +155,7 @@ def test_a_changed_window_is_refused_without_the_flag_and_done_with_it(
     with pytest.raises(DeployError, match="table revenue_summary, its topic and its contract"):
         applied(changed)
     assert {name: one.uid for name, one in cloud.statements.items()} == before
-    plan = applied(changed, "revenue-summary", "revenue_summary")
+    plan = applied(changed, "revenue_summary")
     assert {step.id for step in plan.changes} == REBUILT
     assert "INTERVAL '1' MINUTE" in cloud.statements[REVENUE].text
     after = {name: one.uid for name, one in cloud.statements.items()}
@@ -273,7 +273,7 @@ def test_a_topic_that_others_made_is_asked_about_and_taken_over_with_a_yes(
     broker.create_topics([Topic("payments", 6)])
     with pytest.raises(DeployError, match="Not known to be ours: topic payments"):
         applied(target)
-    plan = plan_for(target, adopt=lambda id_, _found: id_.name == "payments")
+    plan = plan_for(target, adopt=lambda id_: id_.name == "payments")
     Application(plan, target, Silent()).run()
     assert plan_for(target_on(cloud, broker)).changes == []
 
@@ -301,3 +301,44 @@ def test_no_secret_is_in_a_plan_or_in_the_ledger(
     secrets = [cloud.flink_key[1], cloud.registry_key[1], cloud.tableflow_key[1]]
     written = str(plan.as_dict()) + str(broker.values("sales-trends-ledger"))
     assert not any(secret in written for secret in secrets)
+
+
+def destroyed(target: Target, *delete: str) -> Plan:
+    plan = destroy_plan_for(target, delete=delete)
+    Application(plan, target, Silent(), lose=delete).run()
+    target.forget()
+    return plan
+
+
+def test_destroying_leaves_nothing_of_ours_and_everything_of_others(
+    cloud: FakeConfluentCloud, broker: Kafka, target: ConfluentTarget
+) -> None:
+    before, subjects = broker.topic_names(), set(registry_of(cloud).subjects())
+    flink_of(cloud).create("others", "SELECT 1", {}, {})
+    applied(target)
+    again = target_on(cloud, broker)
+    kept = destroy_plan_for(again)
+    names = {step.data for step in kept.steps if step.data}
+    assert names == {"payments", "error-payments", *load_pipeline(PipelineSettings()).tableflow_topics}
+    destroyed(again, *names)
+    left = {name for name, one in cloud.statements.items() if one.phase != "DELETING"}
+    assert left == {"others"}
+    assert broker.topic_names() - {"__consumer_offsets"} == before
+    assert set(registry_of(cloud).subjects()) == subjects
+    assert not cloud.tableflow_topics
+
+
+def test_destroying_without_naming_data_ends_what_runs_and_the_next_apply_fills_it_anew(
+    cloud: FakeConfluentCloud, broker: Kafka, target: ConfluentTarget
+) -> None:
+    applied(target)
+    topics = broker.topic_names()
+    destroyed(target_on(cloud, broker))
+    assert not [name for name, one in cloud.statements.items() if one.phase == "RUNNING"]
+    assert broker.topic_names() == topics
+    assert "unique_payments" in cloud.tables
+    again = target_on(cloud, broker)
+    plan = plan_for(again)
+    assert set(plan.losses) == {"unique_payments", "completed_orders", "revenue_summary"}
+    Application(plan, again, Silent(), lose=plan.losses).run()
+    assert plan_for(target_on(cloud, broker)).changes == []
