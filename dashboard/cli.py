@@ -16,17 +16,19 @@ import click
 from dashboard import __version__
 from dashboard import verify as verification
 from dashboard.checkup import examine_stack
-from dashboard.cli_deploy import apply, audit, drift, plan, tableflow
+from dashboard.cli_deploy import apply, audit, destroy, drift, plan, resource_lines, tableflow
 from dashboard.cli_options import json_option, setting_option, settings_for, target_option, window_option
 from dashboard.crash import save_trace
+from dashboard.deploy.resource_status import ResourceStatus
 from dashboard.deploy.skipped import Place
+from dashboard.deployments import deployed
 from dashboard.errors import ExitCode, SalesTrendsError, StackError
 from dashboard.lifecycle import LocalStack
 from dashboard.local import log_file, services
 from dashboard.local.doctor import Finding, examine
 from dashboard.local.service_status import ServiceStatus
 from dashboard.narration import Narrator, aligned
-from dashboard.settings import load_settings
+from dashboard.settings import Settings, load_settings
 from dashboard.wording import length
 
 _EXIT_CODES = """\b
@@ -201,18 +203,33 @@ def down(narrator: Narrator, target: str, delete_data: bool, yes: bool) -> None:
 @json_option
 @click.pass_obj
 def status(narrator: Narrator, target: str, as_json: bool) -> None:
-    """Show each program and each statement, and where its log is; exit 0 when all of them run, else 1."""
-    found = LocalStack(settings_for(target), narrator).status()
+    """Show each program and each thing of the pipeline; exit 0 when all of it is as it should be, else 1."""
+    settings = settings_for(target)
+    found = LocalStack(settings, narrator).status()
+    resources, unknown = _resources(settings, narrator) if found.platform_runs else ([], "")
     if as_json:
-        click.echo(json.dumps(found.as_dict(), indent=2))
+        told = {**found.as_dict(), "resources": [one.as_dict() for one in resources]}
+        click.echo(json.dumps(told, indent=2))
     else:
         for line in aligned([_SERVICE_COLUMNS, *map(_service_cells, found.services)]):
             click.echo(line)
         click.echo(f"\nLogs are in {Path(found.services[0].log).parent}; `sales-trends logs SERVICE` shows one.\n")
-        for statement in found.statements:
+        for statement in found.statements if not resources else ():
             click.echo(f"{statement.name:<40} {statement.state:<12} {statement.trouble}".rstrip())
+        for line in resource_lines(resources):
+            click.echo(line)
+    if unknown:
+        narrator.say(unknown)
     if not found.running:
         raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+def _resources(settings: Settings, narrator: Narrator) -> tuple[list[ResourceStatus], str]:
+    """Each thing of the pipeline; none, and why, when a part that would tell does not answer."""
+    try:
+        return deployed(settings, narrator).resources(), ""
+    except SalesTrendsError as error:
+        return [], f"Topics and tables are not known: {error.message}"
 
 
 _SERVICE_COLUMNS = ["service", "state", "pid", "memory", "version", "address", "up for", "log"]
@@ -345,5 +362,5 @@ def _stop(stack: LocalStack) -> None:
         stack.kill()
 
 
-for _command in (plan, apply, drift, audit, tableflow):
+for _command in (plan, apply, destroy, drift, audit, tableflow):
     commands.add_command(_command)

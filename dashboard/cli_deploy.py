@@ -1,20 +1,23 @@
-"""The commands that change a target by plan and apply: `plan`, `apply`, `drift`, `audit`."""
+"""The commands that change a target by plan and apply: `plan`, `apply`, `destroy`, `drift`, `audit`, `tableflow`."""
 
 import json
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
 from dashboard.cli_options import json_option, settings_for, target_option, window_option
-from dashboard.deploy.lake_access import LakeAddress, access
+from dashboard.deploy.lake_access import access
 from dashboard.deploy.plan import FORMAT_VERSION, Action, Plan
-from dashboard.errors import DeployError, ExitCode, SettingsError, StackError
-from dashboard.lifecycle import LocalStack
-from dashboard.local import services
-from dashboard.local.broker import CLUSTER_ID
+from dashboard.deploy.resource_status import ResourceStatus
+from dashboard.deployments import deployed, lake_address
+from dashboard.errors import DeployError, ExitCode, SettingsError
 from dashboard.narration import Narrator, aligned
+from dashboard.wording import length
 
 _SIGNS = {
     Action.CREATE: "+",
@@ -26,22 +29,31 @@ _SIGNS = {
     Action.ADOPT: "?",
     Action.ORPHAN: "?",
     Action.DRIFTED: "?",
+    Action.REMOVE: "-",
+    Action.KEEP: "=",
 }
 _FOUND_BY_DRIFT = frozenset({Action.RESUME, Action.RESTART, Action.DRIFTED, Action.ORPHAN, Action.ADOPT})
+
+_adopt_option = click.option("--adopt", multiple=True, metavar="NAME", help="What exists and shall count as ours.")
+_prune_option = click.option("--prune", multiple=True, metavar="NAME", help="What no file describes and shall go.")
 
 
 @click.command()
 @target_option
 @window_option
 @json_option
+@_adopt_option
+@_prune_option
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Also save the plan, for `apply FILE`.")
 @click.pass_obj
-def plan(narrator: Narrator, target: str, as_json: bool, out: Path | None) -> None:
+def plan(
+    narrator: Narrator, target: str, as_json: bool, adopt: tuple[str, ...], prune: tuple[str, ...], out: Path | None
+) -> None:
     """Show what it takes to make the target as pipeline_sql/ describes it; changes nothing.
 
     Exit 0 when nothing is to be done, 2 when something is, 1 when it failed.
     """
-    made = _planned(_running_stack(narrator, target))
+    made = _planned(narrator, partial(deployed(settings_for(target), narrator).plan, adopt=adopt, prune=prune))
     if out is not None:
         try:
             out.write_text(json.dumps(made.as_dict(), indent=2) + "\n")
@@ -58,26 +70,71 @@ def plan(narrator: Narrator, target: str, as_json: bool, out: Path | None) -> No
 @target_option
 @window_option
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--lose", multiple=True, metavar="NAME", help="What may be dropped and filled again.")
+@click.option("--lose", multiple=True, metavar="NAME", help="What may be dropped.")
+@_adopt_option
+@_prune_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
-def apply(narrator: Narrator, target: str, file: Path | None, lose: tuple[str, ...], yes: bool) -> None:
+def apply(
+    narrator: Narrator,
+    target: str,
+    file: Path | None,
+    lose: tuple[str, ...],
+    adopt: tuple[str, ...],
+    prune: tuple[str, ...],
+    yes: bool,
+) -> None:
     """Make the target as pipeline_sql/ describes it.
 
     With FILE, a plan saved by `plan --out`: exactly that is done, or nothing when the target has changed since.
     """
-    digest = _saved_digest(file, target) if file is not None else None
-    stack = _running_stack(narrator, target)
-    if digest is None:
-        made = _planned(stack)
+    saved = _saved(file, target) if file is not None else None
+    deployment = deployed(settings_for(target), narrator)
+    if saved is not None:
+        if adopt or prune:
+            raise SettingsError(
+                "A saved plan says itself what it adopts and prunes.", "Plan again with --adopt and --prune."
+            )
+        digest, adopt, prune = saved
+    else:
+        made = _planned(narrator, partial(deployment.plan, adopt=adopt, prune=prune))
         digest = made.digest
         if made.changes:
             _print(made, as_json=False)
         if made.acts and not yes and not click.confirm("\nApply this?", err=True):
             narrator.say("Nothing was changed.")
             raise click.exceptions.Exit(ExitCode.FAILED)
-    done = stack.apply(digest, lose=lose)
+    done = deployment.apply(digest, lose=lose, adopt=adopt, prune=prune)
     narrator.say(f"Applied: {_summary(done)}." if done.acts else "There was nothing to do.")
+
+
+@click.command()
+@target_option
+@json_option
+@click.option("--delete-data", "delete", multiple=True, metavar="NAME", help="Data that goes too: a topic or a table.")
+@click.option("--plan", "only_plan", is_flag=True, help="Only show what would go and what would stay.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def destroy(
+    narrator: Narrator, target: str, as_json: bool, delete: tuple[str, ...], only_plan: bool, yes: bool
+) -> None:
+    """Remove the pipeline from the target: statements, and what else is ours; what others made stays.
+
+    Topics, tables and keys stay too unless each is named with --delete-data. The audit log stays in any case.
+    """
+    deployment = deployed(settings_for(target), narrator)
+    made = _planned(narrator, partial(deployment.destroy_plan, delete=delete))
+    if only_plan or not as_json:
+        _print(made, as_json, named=delete)
+    if only_plan or not made.acts:
+        return
+    if not yes and click.prompt(f"\nTo destroy this, type the target's name, {target}", err=True) != target:
+        narrator.say("Nothing was changed.")
+        raise click.exceptions.Exit(ExitCode.FAILED)
+    done = deployment.destroy(made.digest, delete=delete)
+    if as_json:
+        _print(done, as_json)
+    narrator.say(f"Destroyed: {_summary(done)}.")
 
 
 @click.command()
@@ -89,7 +146,7 @@ def drift(narrator: Narrator, target: str, as_json: bool) -> None:
 
     Exit 0 when all is as it was deployed, 2 when something is not, 1 when it could not be found out.
     """
-    made = _planned(_running_stack(narrator, target))
+    made = _planned(narrator, deployed(settings_for(target), narrator).plan)
     drifted = [step for step in made.steps if step.action in _FOUND_BY_DRIFT]
     if as_json:
         told = made.as_dict()
@@ -110,7 +167,7 @@ def drift(narrator: Narrator, target: str, as_json: bool) -> None:
 @click.pass_obj
 def audit(narrator: Narrator, target: str, as_json: bool, lines: int) -> None:
     """Show who changed what on the target and when, the newest last."""
-    acts = _running_stack(narrator, target).deployment.audit.acts()[-lines:]
+    acts = deployed(settings_for(target), narrator).audit.acts()[-lines:]
     if as_json:
         click.echo(json.dumps([asdict(act) for act in acts], indent=2))
         return
@@ -127,17 +184,7 @@ def audit(narrator: Narrator, target: str, as_json: bool, lines: int) -> None:
 @click.option("--engine", metavar="NAME", help="Only this engine, such as duckdb.")
 def tableflow(target: str, as_json: bool, engine: str | None) -> None:
     """Print what to paste into PyIceberg, DuckDB, Spark, Trino or Athena to read the Iceberg tables."""
-    deployment = LocalStack(settings_for(target), Narrator()).deployment
-    address = LakeAddress(
-        catalog_uri=deployment.catalog,
-        token_uri=None,
-        namespace=CLUSTER_ID,
-        topics=deployment.pipeline.tableflow_topics,
-        region=None,
-        managed_storage=False,
-        needs_credentials=False,
-    )
-    snippets = access(address)
+    snippets = access(lake_address(settings_for(target)))
     names = list(dict.fromkeys(one.engine for one in snippets))
     if engine is not None and engine.lower() not in map(str.lower, names):
         raise SettingsError(f"There is no text for the engine {engine}.", f"Choose one of {', '.join(names)}.")
@@ -149,28 +196,41 @@ def tableflow(target: str, as_json: bool, engine: str | None) -> None:
         click.echo(f"== {one.engine}: {one.title}\n\n{one.text.rstrip()}\n\n{one.note}\n")
 
 
-def _running_stack(narrator: Narrator, target: str) -> LocalStack:
-    stack = LocalStack(settings_for(target), narrator)
-    if missing := [name for name in services.PLATFORM if stack.processes.find(name) is None]:
-        raise StackError(
-            f"The local stack does not run: {', '.join(missing)} is missing.",
-            "`sales-trends up` starts it.",
-        )
-    return stack
+def resource_lines(resources: Sequence[ResourceStatus]) -> list[str]:
+    """A table of them; none for no resources."""
+    now = datetime.now(UTC)
+    rows = [
+        [
+            one.kind,
+            one.name,
+            one.state,
+            one.phase,
+            one.version,
+            length(now - one.since) if one.since else "",
+            "" if one.behind is None else f"{one.behind:,}",
+            one.detail,
+        ]
+        for one in resources
+    ]
+    return aligned([["kind", "name", "state", "phase", "version", "age", "to read", ""], *rows]) if rows else []
 
 
-def _planned(stack: LocalStack) -> Plan:
-    with stack.narrator.step("Plan") as step:
-        made = stack.deployment.plan()
+def _planned(narrator: Narrator, planning: Callable[[], Plan]) -> Plan:
+    with narrator.step("Plan") as step:
+        made = planning()
         step.result = f"{len(made.changes)} changes" if made.changes else "no change"
     return made
 
 
-def _saved_digest(file: Path, target: str) -> str:
-    """Raises SettingsError for a file that is no plan for this target."""
+def _saved(file: Path, target: str) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
+    """The digest of a saved plan, what it adopts, and what it prunes.
+
+    Raises SettingsError for a file that is no plan, DeployError for one of another target.
+    """
     try:
         saved: dict[str, Any] = json.loads(file.read_text())
         version, its_target, digest = saved["format_version"], saved["target"], str(saved["digest"])
+        adopts, prunes = (tuple(map(str, saved[key])) for key in ("adopts", "prunes"))
     except OSError as error:
         raise SettingsError(
             f"The plan {file} cannot be read: {error.strerror}.", "Name the file of `plan --out`."
@@ -181,10 +241,11 @@ def _saved_digest(file: Path, target: str) -> str:
         raise SettingsError(f"The plan {file} has format {version}, this version has {FORMAT_VERSION}.", "Plan again.")
     if its_target != target:
         raise DeployError(f"The plan {file} is for the target {its_target}, not for {target}.", "Plan again.")
-    return digest
+    return digest, adopts, prunes
 
 
-def _print(made: Plan, as_json: bool) -> None:
+def _print(made: Plan, as_json: bool, named: Collection[str] = ()) -> None:
+    """`named` is what somebody has agreed to lose already."""
     if as_json:
         click.echo(json.dumps(made.as_dict(), indent=2))
         return
@@ -193,10 +254,8 @@ def _print(made: Plan, as_json: bool) -> None:
         click.echo(f"    why: {step.why}")
         click.echo(f"    costs: {step.cost}" + (f" ({step.loses})" if step.loses else ""))
     click.echo(f"\n{_summary(made)}." if made.changes else "Nothing to do: everything is as described.")
-    if made.losses:
-        click.echo(
-            "To agree to what is dropped and filled again: " + " ".join(f"--lose {name}" for name in made.losses)
-        )
+    if open_losses := [name for name in made.losses if name not in named]:
+        click.echo("To agree to what is dropped: " + " ".join(f"--lose {name}" for name in open_losses))
 
 
 def _summary(made: Plan) -> str:

@@ -49,6 +49,12 @@ class StackStatus:
     statements: list[StatementStatus]
 
     @property
+    def platform_runs(self) -> bool:
+        """Kafka, Flink, registry and catalog."""
+        running = {one.name for one in self.services if one.state == "running"}
+        return running.issuperset(services.PLATFORM)
+
+    @property
     def running(self) -> bool:
         """Everything that was started runs, and so do all statements."""
         return all(one.as_wanted for one in self.services) and all(one.state == "RUNNING" for one in self.statements)
@@ -109,15 +115,36 @@ class LocalStack:
             for name, trouble in self.deployment.troubled().items():
                 self.narrator.say(f"The statement {name} does not run: {trouble}.", "bold")
 
-    def apply(self, planned: str | None = None, *, lose: Collection[str] = ()) -> Plan:
-        """Makes the running stack as pipeline_sql/ describes it; see `StackDeployment.apply`."""
-        with self._without_supervisor() as supervised, self._only_one():
+    def apply(
+        self,
+        planned: str | None = None,
+        *,
+        lose: Collection[str] = (),
+        adopt: Collection[str] = (),
+        prune: Collection[str] = (),
+    ) -> Plan:
+        """Makes the running stack as pipeline_sql/ describes it; see `TargetDeployment.apply`."""
+        with self._without_supervisor(), self._only_one():
             home, window = self.settings.local.home, self.settings.pipeline.window_size
-            # before the first statement with it runs, so that whatever goes on from here uses it too
-            plan = self.deployment.apply(planned=planned, lose=lose, when_removed=lambda: record_window(home, window))
-            if supervised:
-                self.supervise()
+            plan = self.deployment.apply(
+                planned,
+                lose=lose,
+                adopt=adopt,
+                prune=prune,
+                # before the first statement with it runs, so that whatever goes on from here uses it too
+                when_removed=lambda: record_window(home, window),
+            )
+            # also when there was none: after `destroy` what was applied again is to be brought back again
+            self.supervise()
             return plan
+
+    def destroy(self, planned: str | None = None, *, delete: Collection[str] = ()) -> Plan:
+        """Removes the pipeline from the running stack; see `TargetDeployment.destroy`.
+
+        The programs go on, but for the supervisor, which would bring the statements back.
+        """
+        with self._without_supervisor(), self._only_one():
+            return self.deployment.destroy(planned, delete=delete)
 
     def supervise(self) -> None:
         """Starts the supervisor, which from now on brings back what dies."""

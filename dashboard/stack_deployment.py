@@ -7,15 +7,18 @@ held back, by starting the deduplication last, until the join has read every ord
 
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from dashboard.deploy.apply import Application, plan_for
-from dashboard.deploy.audit import AuditedReport, AuditLog
+from dashboard.deploy import tableflow
+from dashboard.deploy.apply import plan_for
 from dashboard.deploy.bad_records import InputReader
+from dashboard.deploy.deployment import TargetDeployment
 from dashboard.deploy.open_source import Addresses
 from dashboard.deploy.open_source_target import OpenSourceTarget
 from dashboard.deploy.pipeline import load_pipeline
 from dashboard.deploy.plan import Plan
+from dashboard.deploy.resource_status import ResourceStatus
 from dashboard.deploy.resources import Id
 from dashboard.deploy.skipped import SkipList
 from dashboard.deploy.statement_status import StatementStatus, statement_status
@@ -35,14 +38,15 @@ _CATCH_UP_SECONDS = 600
 WaitUntil = Callable[[str, Callable[[], str], float], None]
 
 
-class StackDeployment:
+class StackDeployment(TargetDeployment):
     """What runs inside the Kafka and the Flink of one local stack."""
+
+    target: OpenSourceTarget
 
     def __init__(self, settings: Settings, narrator: Callable[[], Narrator], wait_until: WaitUntil) -> None:
         local = settings.local
-        self._narrator = narrator
         self._wait_until = wait_until
-        self.kafka = Kafka(f"127.0.0.1:{local.kafka_port}")
+        kafka = Kafka(f"127.0.0.1:{local.kafka_port}")
         self.registry = Registry(f"http://127.0.0.1:{local.registry_port}")
         self.catalog = f"{self.registry.url}/iceberg"
         self.pipeline = load_pipeline(settings.pipeline)
@@ -52,7 +56,7 @@ class StackDeployment:
             self.pipeline,
             settings.pipeline,
             Addresses(
-                bootstrap=self.kafka.bootstrap,
+                bootstrap=kafka.bootstrap,
                 registry=self.registry.url,
                 catalog=self.catalog,
                 namespace=CLUSTER_ID,
@@ -62,47 +66,39 @@ class StackDeployment:
             SkipList(local.home / SKIPPED),
             local.home / "run" / "join-waits-for-orders",
         )
-        self.inputs = InputReader(self.statements, self.kafka, self.registry)
-        self.target = OpenSourceTarget(
-            settings.target, self.statements, self.kafka, self.registry, self.start, self.stuck
-        )
-        self.audit = AuditLog(self.kafka, settings.target)
+        self.inputs = InputReader(self.statements, kafka, self.registry)
+        target = OpenSourceTarget(settings.target, self.statements, kafka, self.registry, self.start, self.stuck)
+        super().__init__(target, kafka, narrator)
 
-    def plan(self) -> Plan:
-        """What it takes to make the running stack as pipeline_sql/ describes it; Flink has checked what is new.
-
-        Raises DeployError, ContractError, UnreachableError.
-        """
+    def plan(self, *, adopt: Collection[str] = (), prune: Collection[str] = ()) -> Plan:
+        if adopt or prune:
+            return super().plan(adopt=adopt, prune=prune)
         # all in this stack's own folder is ours, also what was made before there was a ledger
         return plan_for(self.target, adopt=lambda _id: self.target.ledger_is_empty)
 
+    def destroy_plan(self, *, delete: Collection[str] = ()) -> Plan:
+        if written := sorted({topic.name for topic in self.pipeline.topics} & set(delete)):
+            raise DeployError(
+                f"The shop writes {', '.join(written)} and remembers what it wrote, so they are not deleted alone.",
+                "`sales-trends down --delete-data` deletes the whole stack.",
+            )
+        return super().destroy_plan(delete=delete)
+
     def apply(
         self,
-        *,
         planned: str | None = None,
+        *,
         lose: Collection[str] = (),
+        adopt: Collection[str] = (),
+        prune: Collection[str] = (),
         when_removed: Callable[[], None] = lambda: None,
         when_topics_exist: Callable[[], None] = lambda: None,
         before_payments: Callable[[], None] = lambda: None,
     ) -> Plan:
-        """Makes the stack as pipeline_sql/ describes it, in the order that keeps the numbers right.
-
-        `planned` is the digest of a plan that was agreed to; DeployError when the stack is another by now. `lose`
-        names what may be dropped and filled again; DeployError when the plan drops more.
-        """
+        """In the order that keeps the numbers right; what is given is called in between."""
         narrator = self._narrator()
-        with self.audit.only_writer() as writer:
-            with narrator.step("Plan") as step:
-                plan = self.plan()
-                if planned is not None and planned != plan.digest:
-                    raise DeployError(
-                        "The stack is not as it was when that plan was made, so nothing was changed.",
-                        "`sales-trends plan` shows what it takes now.",
-                    )
-                step.result = f"{len(plan.acts)} of {len(plan.steps)} to make or resume" if plan.acts else "no change"
-            report = AuditedReport(self.audit, writer, plan)
-            run = Application(plan, self.target, report, lose=lose)
-            self.audit.write(plan.digest, "apply begins")
+        with self._changing("apply", lambda: self.plan(adopt=adopt, prune=prune), planned, lose) as change:
+            run, report = change.run, change.report
             with narrator.step("Topics and contracts") as step:
                 report.tell = step.waits_for
                 run.remove()
@@ -117,8 +113,18 @@ class StackDeployment:
             with narrator.step(f"Statement {DEDUPLICATION}") as step:
                 report.tell = step.waits_for
                 run.make()
-            self.audit.write(plan.digest, "apply ended")
-        return plan
+        return change.plan
+
+    def resources(self) -> list[ResourceStatus]:
+        """As everywhere, and of a statement also that it is held back or has met a bad record."""
+        statuses = {one.name: one for one in self.statuses(self.statements.jobs())}
+
+        def told(row: ResourceStatus) -> ResourceStatus:
+            name = tableflow.statement_name(row.name) if row.kind == "tableflow" else row.name
+            status = statuses.get(name) if row.kind in ("statement", "tableflow") else None
+            return replace(row, phase=status.state, detail=status.trouble or row.detail) if status else row
+
+        return [told(row) for row in super().resources()]
 
     def start(self, name: str) -> None:
         """Submits one statement unless it lives; the deduplication remembers for as long as it is behind."""

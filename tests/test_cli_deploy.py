@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-PLAN = {"format_version": 1, "target": "local", "digest": "d" * 64}
+PLAN = {"format_version": 1, "target": "local", "digest": "d" * 64, "adopts": [], "prunes": []}
 
 
 def run(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:

@@ -42,6 +42,9 @@ class Target(Protocol):
     def remove(self, id_: Id, *, data: bool) -> None:
         """Removes one thing, with `data` also what it holds, and waits until it is gone; gone already is no error."""
 
+    def offsets(self, id_: Id) -> Mapping[str, Mapping[int, int]]:
+        """What a thing that `found` saw has read: of each topic and partition the offset of its next record."""
+
     def forget(self) -> None:
         """After everything was removed: what the target notes about ours goes too, if nothing of ours is left."""
 

@@ -67,6 +67,7 @@ class ConfluentTarget:
             f"{topic.name}-value": topic.value for topic in pipeline.topics if topic.value and not topic.given
         }
         self._tables: Mapping[str, Table] = {}
+        self._live: Mapping[str, cloud_statement.Statement] = {}
 
     def wanted(self) -> list[Wanted]:
         return wanted_on_confluent(self._pipeline, self._storage)
@@ -75,7 +76,7 @@ class ConfluentTarget:
         noted = self._ledger.entries()
         partitions = self._kafka.partitions()
         self._tables = self._flink.tables()
-        live = {one.name: one for one in self._flink.statements()}
+        live = self._live = {one.name: one for one in self._flink.statements()}
         copies = {one.name: one for one in self._tableflow.topics()}
         subjects = set(self._registry.subjects())
         found: dict[Id, Found] = {}
@@ -160,6 +161,10 @@ class ConfluentTarget:
                     self._drop_table(id_.name, table)
         self._ledger.note({id_: None})
 
+    def offsets(self, id_: Id) -> dict[str, dict[int, int]]:
+        there = self._live.get(id_.name) if id_.kind == "statement" else None
+        return cloud_statement.read_offsets(there) if there else {}
+
     def forget(self) -> None:
         if not self._ledger.entries().keys() & self.found().keys():
             self._ledger.drop()
@@ -225,7 +230,8 @@ class ConfluentTarget:
         digest = noted.get(id_) if noted.get(id_) == BEING_REMOVED else there.labels.get(_DIGEST)
         state = _STATES.get(there.phase, "changing")
         facts = {"warning": "; ".join(warnings)} if warnings and state == "ready" else {}
-        found = Found(id_, LABEL in there.labels, digest, state, there.phase, there.detail, facts=facts)
+        ours = LABEL in there.labels
+        found = Found(id_, ours, digest, state, there.phase, there.detail, facts=facts, since=there.created_at)
         # a failed one cannot be resumed: it is made anew, without what it knew
         return replace(found, resumes=False) if state == "failed" else found
 

@@ -47,6 +47,7 @@ class OpenSourceTarget:
         self._stuck = stuck
         self._ledger = Ledger(kafka)
         self._noted: dict[Id, str] = {}
+        self._topics: Collection[str] = ()
 
     @property
     def ledger_is_empty(self) -> bool:
@@ -73,6 +74,7 @@ class OpenSourceTarget:
         self._noted = self._ledger.entries()
         found: dict[Id, Found] = {}
         partitions = self._kafka.partitions()
+        self._topics = partitions.keys()
         wanted = {one.name: one.partitions for one in self._pipeline.topics}
         topics = {*wanted, *self._pipeline.created_tables, *(id_.name for id_ in self._noted if id_.kind == "topic")}
         for topic in topics & partitions.keys():
@@ -156,6 +158,12 @@ class OpenSourceTarget:
                 self._deployment.drop_copy(id_.name)
         self._note({id_: None})
 
+    def offsets(self, id_: Id) -> dict[str, dict[int, int]]:
+        reads = next((one.comes_from for one in self.wanted() if one.id == id_ and one.keeps_state), frozenset())
+        group = tableflow.statement_name(id_.name) if id_.kind == "tableflow" else id_.name
+        topics = [read.name for read in sorted(reads) if read.kind == "topic" and read.name in self._topics]
+        return {topic: self._kafka.committed_offsets(group, topic) for topic in topics}
+
     def forget(self) -> None:
         if not self._ledger.entries().keys() & self.found().keys():
             self._ledger.drop()
@@ -227,12 +235,14 @@ class OpenSourceTarget:
         return Found(id_, id_ in self._noted, self._noted.get(id_), state, phase, trouble)
 
     def _found_statement(self, id_: Id, job: Job | None) -> Found:
-        if job is None or job.state in ("CANCELED", "FINISHED"):
-            return self._found(id_, "stopped", job.state if job else "")
+        if job is None:
+            return self._found(id_, "stopped")
+        if job.state in ("CANCELED", "FINISHED"):
+            return replace(self._found(id_, "stopped", job.state), since=job.started)
         if job.running:
-            return self._found(id_, "ready", job.state)
+            return replace(self._found(id_, "ready", job.state), since=job.started)
         reason = self._deployment.flink.job_failure(job.id)
-        return self._found(id_, "failed" if job.ended else "changing", job.state, reason)
+        return replace(self._found(id_, "failed" if job.ended else "changing", job.state, reason), since=job.started)
 
     def _check_statement(self, name: str) -> None:
         plan = self._deployment.explain(name)

@@ -45,8 +45,8 @@ _COSTS = {
     Action.ADOPT: "nothing yet: it has our name, but nothing says that we made it",
     Action.ORPHAN: "nothing yet: it is ours, and no file describes it any more",
     Action.DRIFTED: "nothing yet: somebody else changed it",
-    Action.REMOVE: "what it knows",
-    Action.KEEP: "nothing: it holds data, which nobody has named",
+    Action.REMOVE: "what it knows, for good",
+    Action.KEEP: "nothing: it stays as it is",
 }
 _SHOWN_ONLY = frozenset({Action.NONE, Action.ADOPT, Action.ORPHAN, Action.DRIFTED, Action.KEEP})
 
@@ -80,6 +80,11 @@ class Plan:
     """What is taken for ours because somebody said so."""
 
     @property
+    def prunes(self) -> list[Id]:
+        """What is removed for good."""
+        return [step.id for step in self.steps if step.action is Action.REMOVE]
+
+    @property
     def changes(self) -> list[Step]:
         """Every step that is not `no change`: what somebody has to know or decide."""
         return [step for step in self.steps if step.action is not Action.NONE]
@@ -101,7 +106,8 @@ class Plan:
             "digest": self.digest,
             "changes": len(self.changes),
             "losses": self.losses,
-            "adopts": [str(id_) for id_ in self.adopts],
+            "adopts": [id_.name for id_ in self.adopts],
+            "prunes": [id_.name for id_ in self.prunes],
             "steps": [
                 asdict(step) | {"id": {"kind": step.id.kind, "name": step.id.name}, "cost": step.cost}
                 for step in self.steps
@@ -161,8 +167,8 @@ def _removed(wanted: Wanted, delete: Collection[str]) -> Step:
     if wanted.data_name in delete:
         return _losing(Action.REMOVE, wanted, "its data is named")
     if wanted.keeps_state:
-        return Step(wanted.id, Action.REMOVE, f"it ends; {wanted.holds} stays", data=wanted.data_name)
-    return Step(wanted.id, Action.KEEP, f"{wanted.holds} stays", data=wanted.data_name)
+        return Step(wanted.id, Action.REMOVE, f"it is ours; its data stays: {wanted.holds}", data=wanted.data_name)
+    return Step(wanted.id, Action.KEEP, f"its data is not named: {wanted.holds}", data=wanted.data_name)
 
 
 def _losing(action: Action, wanted: Wanted, why: str) -> Step:

@@ -14,6 +14,7 @@ from dashboard.errors import DeployError
 
 DELETING = "DELETING"
 FAILED = frozenset({"FAILED", "FAILING"})
+_OFFSET = re.compile(r"partition:(?P<partition>\d+),offset:(?P<offset>\d+)")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?")
 
 
@@ -117,6 +118,14 @@ def parsed(answer: Mapping[str, Any]) -> Statement:
         principal=_text(spec, "principal"),
         compute_pool=_text(spec, "compute_pool_id"),
     )
+
+
+def read_offsets(statement: Statement) -> dict[str, dict[int, int]]:
+    """Of each topic and partition the offset that a statement has come to; what cannot be read is left out."""
+    return {
+        topic: {int(one["partition"]): int(one["offset"]) for one in _OFFSET.finditer(text)}
+        for topic, text in statement.latest_offsets.items()
+    }
 
 
 def tables_of(rows: Iterable[Mapping[str, str | None]]) -> dict[str, Table]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -29,6 +30,8 @@ class Job:
     """Flink's word: CREATED, RUNNING, RESTARTING, FAILING, FAILED, CANCELLING, CANCELED, FINISHED, …"""
     tasks_running: int
     tasks: int
+    started: datetime | None = None
+    """UTC."""
 
     @property
     def ended(self) -> bool:
@@ -122,7 +125,15 @@ class Flink:
         listed = _call(self._rest, "GET", "/jobs/overview")["jobs"]
         listed.sort(key=lambda job: job["start-time"], reverse=True)
         return [
-            Job(job["jid"], job["name"], job["state"], job["tasks"]["running"], job["tasks"]["total"]) for job in listed
+            Job(
+                job["jid"],
+                job["name"],
+                job["state"],
+                job["tasks"]["running"],
+                job["tasks"]["total"],
+                datetime.fromtimestamp(job["start-time"] / 1000, UTC),
+            )
+            for job in listed
         ]
 
     def job_failure(self, job_id: str) -> str:

@@ -213,6 +213,8 @@ class Kafka:
     def delete_topics(self, names: Iterable[str], within_seconds: float = 30) -> None:
         """Deletes topics and waits until the cluster shows them no more; one that is gone already is no error."""
         gone = set(names)
+        if not gone:
+            return
         admin = self._admin()
         for name, future in admin.delete_topics(sorted(gone), request_timeout=_TIMEOUT_SECONDS).items():
             try:

@@ -117,3 +117,31 @@ def test_drift_names_a_statement_that_somebody_stopped_and_apply_resumes_it(stac
     assert "resume: tableflow payments" in out
     assert ended(command(same, "drift"))[0] == 0
     assert verified_until(same, datetime.now(UTC)).ok
+
+
+def test_what_is_destroyed_stays_away_leaves_data_that_nobody_named_and_comes_back_right(stack: LocalStack) -> None:
+    same = with_windows(stack, timedelta(seconds=15))
+    code, out, _ = ended(command(same, "destroy", "--plan", "--json"))
+    assert code == 0
+    kept = {one["id"]["name"] for one in json.loads(out)["steps"] if one["action"] == "keep"}
+    assert {"payments", "revenue_summary"} <= kept
+    refused = ended(command(same, "destroy", "--yes", "--delete-data", "payments"))
+    assert refused[0] == 1
+    assert "The shop writes payments" in refused[2]
+    assert ended(command(same, "destroy", "--yes", "--delete-data", "revenue_summary"))[0] == 0
+    assert all(job.ended for job in same.deployment.statements.jobs().values())
+    assert same.processes.find(SUPERVISOR) is None, "it would bring the statements back"
+    states = {(one.kind, one.name): one.state for one in same.deployment.resources()}
+    assert states["topic", "revenue_summary"] == states["tableflow", "revenue_summary"] == "missing"
+    assert states["topic", "completed_orders"] == "ready"
+    assert states["tableflow", "payments"] == "stopped"
+    losses = same.deployment.plan().losses
+    assert losses == ["completed_orders", "unique_payments"]
+    code, _, err = ended(command(same, "apply", "--yes", *(word for name in losses for word in ("--lose", name))))
+    assert code == 0, err
+    assert same.processes.find(SUPERVISOR)
+    assert verified_until(same, datetime.now(UTC)).ok
+    (payments,) = [one for one in same.deployment.resources() if (one.kind, one.name) == ("tableflow", "payments")]
+    assert payments.offsets["payments"].keys() == set(range(6))
+    assert payments.since is not None
+    assert payments.since > datetime.now(UTC) - timedelta(minutes=5)

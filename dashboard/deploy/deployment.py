@@ -1,0 +1,117 @@
+"""One target as commands and pages work on it: planned, applied, destroyed, looked at.
+
+One writer at a time, and every act in the audit log; see `audit.py` for both.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+
+from dashboard.deploy.apply import Application, Target, destroy_plan_for, plan_for
+from dashboard.deploy.audit import AuditedReport, AuditLog
+from dashboard.deploy.plan import Plan
+from dashboard.deploy.resource_status import ResourceStatus, resource_statuses
+from dashboard.errors import DeployError, SalesTrendsError
+from dashboard.narration import Narrator
+from dashboard.remotes.kafka import Kafka
+
+
+@dataclass(frozen=True)
+class Change:
+    """A plan that is being carried out by the only writer."""
+
+    plan: Plan
+    run: Application
+    report: AuditedReport
+
+
+class TargetDeployment:
+    """The pipeline on one target."""
+
+    def __init__(self, target: Target, kafka: Kafka, narrator: Callable[[], Narrator]) -> None:
+        self.target = target
+        self.kafka = kafka
+        self.audit = AuditLog(kafka, target.name)
+        self._narrator = narrator
+
+    def plan(self, *, adopt: Collection[str] = (), prune: Collection[str] = ()) -> Plan:
+        """What it takes to make the target as pipeline_sql/ describes it, which the target itself has checked.
+
+        `adopt` and `prune` are names of what is to count as ours, and of orphans to remove. Raises DeployError,
+        ContractError, UnreachableError.
+        """
+        made = plan_for(self.target, adopt=lambda id_: id_.name in adopt, prune=lambda id_: id_.name in prune)
+        self._all_known("adopt", adopt, {id_.name for id_ in made.adopts})
+        self._all_known("prune", prune, {id_.name for id_ in made.prunes})
+        return made
+
+    def destroy_plan(self, *, delete: Collection[str] = ()) -> Plan:
+        """What it takes to remove all that is ours; data only where `delete` names it."""
+        return destroy_plan_for(self.target, delete=delete)
+
+    def apply(
+        self,
+        planned: str | None = None,
+        *,
+        lose: Collection[str] = (),
+        adopt: Collection[str] = (),
+        prune: Collection[str] = (),
+    ) -> Plan:
+        """Makes the target as pipeline_sql/ describes it.
+
+        `planned` is the digest of a plan that was agreed to; DeployError when the target is another by now. `lose`
+        names what may be dropped; DeployError when the plan drops more.
+        """
+        planning = partial(self.plan, adopt=adopt, prune=prune)
+        with self._changing("apply", planning, planned, lose) as change, self._narrator().step("Apply") as step:
+            change.report.tell = step.waits_for
+            change.run.run()
+        return change.plan
+
+    def destroy(self, planned: str | None = None, *, delete: Collection[str] = ()) -> Plan:
+        """Removes all that is ours, data only where `delete` names it. The audit log stays."""
+        planning = partial(self.destroy_plan, delete=delete)
+        with self._changing("destroy", planning, planned, delete) as change, self._narrator().step("Destroy") as step:
+            change.report.tell = step.waits_for
+            change.run.run()
+            self.target.forget()
+        return change.plan
+
+    def resources(self) -> list[ResourceStatus]:
+        """Each thing of the pipeline as it is now, what is missing included."""
+        return resource_statuses(self.target, self.kafka)
+
+    @contextmanager
+    def _changing(
+        self, what: str, planning: Callable[[], Plan], planned: str | None, agreed: Collection[str]
+    ) -> Iterator[Change]:
+        """Plans as the only writer and gives what carries the plan out; the audit log tells how that ended."""
+        with self.audit.only_writer() as writer:
+            with self._narrator().step("Plan") as step:
+                plan = planning()
+                if planned is not None and planned != plan.digest:
+                    raise DeployError(
+                        f"{self.target.name} is not as it was when that plan was made, so nothing was changed.",
+                        "`sales-trends plan` shows what it takes now.",
+                    )
+                step.result = f"{len(plan.acts)} of {len(plan.steps)} to change" if plan.acts else "no change"
+            report = AuditedReport(self.audit, writer, plan)
+            change = Change(plan, Application(plan, self.target, report, lose=agreed), report)
+            self.audit.write(plan.digest, f"{what} begins")
+            try:
+                yield change
+            except BaseException as error:
+                told = error.message if isinstance(error, SalesTrendsError) else type(error).__name__
+                # what went wrong is what to tell, also when the log is out of reach for the same reason
+                with suppress(SalesTrendsError):
+                    self.audit.write(plan.digest, f"{what} failed", result=told)
+                raise
+            self.audit.write(plan.digest, f"{what} ended")
+
+    def _all_known(self, what: str, names: Collection[str], known: Collection[str]) -> None:
+        if strangers := sorted(set(names) - set(known)):
+            raise DeployError(
+                f"There is nothing to {what} on {self.target.name} that is called {', '.join(strangers)}.",
+                "`sales-trends plan` shows what waits for a decision.",
+            )

@@ -1,0 +1,129 @@
+"""A made-up target as commands work on it: one writer, an audit log on a real cluster, and how everything is."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from dashboard.deploy.audit import AUDIT_TOPIC
+from dashboard.deploy.deployment import TargetDeployment
+from dashboard.deploy.resources import Found, Id
+from dashboard.errors import DeployError, UnreachableError
+from dashboard.narration import Narrator
+from dashboard.remotes.kafka import Kafka, Topic
+from tests.deploy.mars import FIRST, OTHER, PIPELINE, SECOND, TOPIC, Mars
+
+pytestmark = pytest.mark.stack
+
+
+@pytest.fixture
+def mars() -> Mars:
+    return Mars(PIPELINE)
+
+
+@pytest.fixture
+def deployment(broker: Kafka, mars: Mars) -> Iterator[TargetDeployment]:
+    yield TargetDeployment(mars, broker, lambda: Narrator(Console(file=StringIO())))
+    broker.delete_topics(name for name in broker.topic_names() if not name.startswith("__"))
+
+
+def acts(deployment: TargetDeployment) -> list[tuple[str, str, str]]:
+    return [(act.what, act.thing, act.result) for act in deployment.audit.acts()]
+
+
+def test_every_act_is_in_the_audit_log_and_what_others_do_not_know_is_in_none(deployment: TargetDeployment) -> None:
+    plan = deployment.apply()
+    told = acts(deployment)
+    assert [told[0], told[-1]] == [("apply begins", "", "ok"), ("apply ended", "", "ok")]
+    assert {thing for what, thing, _ in told if what == "make"} == {str(one.id) for one in PIPELINE}
+    assert {act.plan for act in deployment.audit.acts()} == {plan.digest}
+
+
+def test_an_apply_that_fails_says_so_in_the_log_with_the_reason_and_the_next_may_go_on(
+    deployment: TargetDeployment, mars: Mars
+) -> None:
+    mars.refuses[FIRST] = UnreachableError("Mars did not answer.")
+    with pytest.raises(DeployError, match="Mars did not answer"):
+        deployment.apply()
+    assert acts(deployment)[-1] == ("apply failed", "", "Mars did not answer.")
+    mars.refuses.clear()
+    deployment.apply(lose=["other"])
+    assert acts(deployment)[-1] == ("apply ended", "", "ok")
+
+
+def test_an_interrupted_apply_is_in_the_log(deployment: TargetDeployment, mars: Mars) -> None:
+    mars.refuses[FIRST] = KeyboardInterrupt()  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        deployment.apply()
+    assert acts(deployment)[-1] == ("apply failed", "", "KeyboardInterrupt")
+
+
+def test_a_plan_of_before_is_refused_when_the_target_is_another_now(deployment: TargetDeployment, mars: Mars) -> None:
+    plan = deployment.plan()
+    mars.things[TOPIC] = Found(TOPIC, True, "1", "ready")
+    with pytest.raises(DeployError, match="not as it was"):
+        deployment.apply(plan.digest)
+    assert mars.did == []
+
+
+@pytest.mark.parametrize("what", ["adopt", "prune"])
+def test_a_name_that_nothing_waits_for_is_refused(deployment: TargetDeployment, what: str) -> None:
+    with pytest.raises(DeployError, match=f"nothing to {what} on mars that is called venus"):
+        deployment.plan(**{what: ["venus"]})
+
+
+def test_an_adopted_topic_and_a_pruned_orphan_are_carried_out_by_one_apply(
+    deployment: TargetDeployment, mars: Mars
+) -> None:
+    orphan = Id("statement", "old")
+    mars.things = {TOPIC: Found(TOPIC, False, None, "ready"), orphan: Found(orphan, True, "1", "ready")}
+    deployment.apply(adopt=["topic"], prune=["old"])
+    assert mars.did[:2] == ["adopt topic topic", "remove statement old"]
+    assert deployment.plan().changes == []
+
+
+def test_destroying_is_in_the_log_and_tells_the_target_to_forget(deployment: TargetDeployment, mars: Mars) -> None:
+    deployment.apply()
+    plan = deployment.destroy_plan(delete=["other"])
+    deployment.destroy(plan.digest, delete=["other"])
+    assert mars.did[-1] == "forget"
+    assert [acts(deployment)[-1][0], mars.things] == ["destroy ended", {}]
+    assert AUDIT_TOPIC in deployment.kafka.topic_names()
+
+
+def test_how_everything_is_names_what_is_missing_changed_foreign_and_left_over(
+    deployment: TargetDeployment, mars: Mars
+) -> None:
+    orphan = Id("statement", "old")
+    mars.things = {
+        TOPIC: Found(TOPIC, False, None, "ready"),
+        FIRST: Found(FIRST, True, "2", "ready", "RUNNING"),
+        SECOND: Found(SECOND, True, "1", "failed", "FAILED", "out of slots"),
+        orphan: Found(orphan, True, "1", "ready"),
+    }
+    rows = {Id(one.kind, one.name): one for one in deployment.resources()}
+    assert {id_: row.state for id_, row in rows.items()} == {
+        TOPIC: "foreign",
+        OTHER: "missing",
+        FIRST: "changed",
+        SECOND: "failed",
+        Id("tableflow", "other"): "missing",
+        orphan: "orphan",
+    }
+    assert (rows[SECOND].phase, rows[SECOND].detail) == ("FAILED", "out of slots")
+
+
+def test_what_is_still_to_read_is_counted_against_the_ends_of_the_topics(
+    deployment: TargetDeployment, mars: Mars, broker: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker.create_topics([Topic("raw", 2)])
+    broker.append("raw", [("a", str(number)) for number in range(10)])
+    mars.things = {FIRST: Found(FIRST, True, "1", "ready", "RUNNING")}
+    (full,) = [partition for partition, end in broker.end_offsets("raw").items() if end]
+    monkeypatch.setattr(mars, "offsets", lambda _id: {"raw": {full: 7}})
+    row = next(one for one in deployment.resources() if one.name == FIRST.name)
+    assert row.behind == 3
+    mars.things[FIRST] = replace(mars.things[FIRST], digest="0")
+    assert next(one for one in deployment.resources() if one.name == FIRST.name).state == "changed"
