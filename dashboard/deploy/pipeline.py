@@ -3,13 +3,15 @@
 import json
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from dashboard.deploy.script import CATALOG, DATABASE, split_script
 from dashboard.errors import DeployError
 from dashboard.settings import PipelineSettings
 
@@ -93,10 +95,12 @@ def load_pipeline(settings: PipelineSettings, folder: Path = _FOLDER) -> Pipelin
     described = tomllib.loads((folder / "pipeline.toml").read_text())
     properties = described.get("properties", {})
     statements = [
-        Statement(name, _filled(_without_comments(path.read_text()), settings), properties.pop(name, {}))
+        replace(one, properties={**one.properties, **properties.pop(one.name, {})})
         for path in sorted((folder / "statements").glob("*.sql"))
-        for name in [path.stem.partition("-")[2]]
+        for one in _statements(path, settings)
     ]
+    if twice := sorted(name for name, count in Counter(one.name for one in statements).items() if count > 1):
+        raise DeployError(f"Two statements in {folder / 'statements'} are called {', '.join(twice)}.")
     if properties:
         raise DeployError(f"pipeline.toml gives properties to {', '.join(properties)}, which no file defines.")
 
@@ -115,6 +119,35 @@ def load_pipeline(settings: PipelineSettings, folder: Path = _FOLDER) -> Pipelin
     ]
     checks = {path.stem: _without_comments(path.read_text()) for path in sorted((folder / "checks").glob("*.sql"))}
     return Pipeline(topics, statements, described["tableflow"]["topics"], checks)
+
+
+def _statements(file: Path, settings: PipelineSettings) -> list[Statement]:
+    """A file is a script: what its SET lines say belongs to its statements alone, and does not reach other files."""
+    try:
+        found = split_script(file.read_text())
+    except DeployError as error:
+        raise DeployError(f"{file.name}: {error.message}", error.hint) from error
+    unnamed = [one for one in found if one.name is None]
+    if not found or (len(found) > 1 and unnamed):
+        what = f"the statement on line {unnamed[0].line} has no name" if found else "there is no statement in it"
+        raise DeployError(
+            f"{file.name}: {what}.",
+            "A file holds one statement and gives it its name, or each has SET 'client.statement-name' before it.",
+        )
+    placed = [one for one in found if one.principal or {CATALOG, DATABASE} & one.properties.keys()]
+    if placed:
+        raise DeployError(
+            f"{file.name}: the statement on line {placed[0].line} says where or as whom it runs.",
+            "The target says that; remove the USE or the SET 'client.service-account'.",
+        )
+    return [
+        Statement(
+            one.name or file.stem.partition("-")[2],
+            _filled(_without_comments(one.text), settings),
+            one.properties,
+        )
+        for one in found
+    ]
 
 
 def _without_comments(text: str) -> str:

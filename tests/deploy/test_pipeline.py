@@ -66,3 +66,40 @@ def test_a_statement_of_another_kind_is_refused_by_name(tmp_path: Path) -> None:
     (statement,) = load_pipeline(PipelineSettings(), pipeline_folder(tmp_path, statement="DROP TABLE t;")).statements
     with pytest.raises(DeployError, match="only begins with 'DROP TABLE t'"):
         _ = statement.kind
+
+
+def test_the_set_lines_of_a_script_become_name_and_properties_of_its_statements_alone(tmp_path: Path) -> None:
+    script = """-- the original, as it was typed
+SET 'client.statement-name' = 'first-one';
+SET 'sql.state-ttl' = '1 hour';
+CREATE TABLE t (a STRING) WITH ('x' = 'a;b');
+SET 'client.statement-name' = 'second-one';
+INSERT INTO t SELECT ';' FROM payments;
+"""
+    folder = pipeline_folder(tmp_path, statement=script)
+    (folder / "statements" / "20-other.sql").write_text("INSERT INTO t SELECT a FROM t;")
+    found = [(one.name, dict(one.properties)) for one in load_pipeline(PipelineSettings(), folder).statements]
+    ttl = {"sql.state-ttl": "1 hour"}
+    assert found == [("first-one", ttl), ("second-one", ttl), ("other", {})]
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("-- nothing\n", "10-only.sql: there is no statement in it"),
+        ("INSERT INTO t SELECT 1;\nINSERT INTO t SELECT 2;", "the statement on line 1 has no name"),
+        ("USE `elsewhere`;\nINSERT INTO t SELECT 1;", "says where or as whom it runs"),
+        ("SET 'client.service-account' = 'sa-1';\nINSERT INTO t SELECT 1;", "says where or as whom it runs"),
+        ("SET sql.state-ttl = 1;\nINSERT INTO t SELECT 1;", "10-only.sql: The SET on line 1"),
+        ("INSERT INTO t SELECT 'a", "10-only.sql: A string that begins on line 1"),
+        (
+            "SET 'client.statement-name' = 'a';\nINSERT INTO t SELECT 1;SET 'client.statement-name' = 'a';\nSELECT 2",
+            "called a",
+        ),
+    ],
+)
+def test_a_script_that_cannot_be_deployed_is_refused_with_its_file_and_line(
+    tmp_path: Path, script: str, said: str
+) -> None:
+    with pytest.raises(DeployError, match=said):
+        load_pipeline(PipelineSettings(), pipeline_folder(tmp_path, statement=script))
