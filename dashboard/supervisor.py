@@ -236,13 +236,13 @@ def _gone(job: Job | None) -> bool:
 
 
 def _silence(service: Service, process: psutil.Process) -> str:
-    """What a program does not do; empty when it answers. The shop's have nothing to ask, but may be stopped."""
+    """What a program does not do; empty when it answers."""
     try:
         if process.status() == psutil.STATUS_STOPPED:
             return "it is stopped"
     except psutil.NoSuchProcess:
         return ""
-    return "" if service.name in services.SHOP else service.ready()
+    return (service.silence or service.ready)()
 
 
 @contextmanager
@@ -263,7 +263,7 @@ def work(settings: Settings, stop: Stop) -> None:
 
 
 def main() -> int:
-    return run_process(work)
+    return run_process(services.SUPERVISOR, work)
 
 
 if __name__ == "__main__":

@@ -327,3 +327,26 @@ def test_one_that_is_told_to_end_submits_nothing_more(stack: LocalStack, jobs: J
     stop.set()
     Supervisor(stack, stop).look()
     assert jobs.started == []
+
+
+def test_a_part_of_the_shop_that_shows_no_work_is_ended_and_started_again(
+    stack: LocalStack, programs: Programs, monkeypatch: pytest.MonkeyPatch, said: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(supervising, "_PROBE_SECONDS", 0.0)
+    monkeypatch.setattr(supervising, "HUNG_SECONDS", 0.3)
+    shows = [""]
+    programs["order-feed"] = replace(sleeper("order-feed"), silence=lambda: shows[0])
+    stack.processes.launch(programs["order-feed"])
+    first = pid(stack, "order-feed")
+    supervisor = Supervisor(stack, Event())
+    for _ in range(5):
+        supervisor.look()
+    assert pid(stack, "order-feed") == first
+    shows[0] = "no sign of work since 60 s"
+
+    def other_pid() -> bool:
+        supervisor.look()
+        return pid(stack, "order-feed") not in (None, first)
+
+    eventually(other_pid, 20, every_seconds=0.1)
+    assert "no sign of work since 60 s" in said.text

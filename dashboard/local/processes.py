@@ -50,6 +50,8 @@ class Service:
     """What it listens on, each with the setting that moves it."""
     address: str = ""
     ready_within_seconds: float = 60
+    silence: Callable[[], str] | None = None
+    """Of one that cannot be asked: what it does not do while it should work; empty when it works. Must not hang."""
     prepare: Callable[[], None] = lambda: None
     """Run before each start: writes what the program reads."""
 

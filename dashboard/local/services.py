@@ -1,6 +1,7 @@
 """Every program of the local stack, in the order in which they start."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,7 @@ from dashboard.local.jars import Classpaths
 from dashboard.local.java import python_module
 from dashboard.local.processes import Service
 from dashboard.local.shop.progress import read_progress
+from dashboard.local.worker import silence
 from dashboard.settings import Settings
 
 STORAGE = ("kafka", "registry")
@@ -72,6 +74,7 @@ def _order_feed_service(settings: Settings) -> Service:
         environment=settings.as_environment(),
         ready=waits_for,
         ready_within_seconds=300,
+        silence=partial(silence, settings.local.home, ORDER_FEED),
     )
 
 
@@ -82,6 +85,7 @@ def _payment_app_service(settings: Settings) -> Service:
         command=python_module("dashboard.local.shop.payment_app"),
         environment=settings.as_environment(),
         ready=lambda: "",
+        silence=partial(silence, settings.local.home, PAYMENT_APP),
     )
 
 

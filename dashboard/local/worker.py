@@ -6,6 +6,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 
 from dashboard.errors import ExitCode, SalesTrendsError
@@ -14,18 +16,64 @@ from dashboard.settings import Settings, load_settings
 log = logging.getLogger(__name__)
 
 
+_BEAT_SECONDS = 1.0
+_SILENT_SECONDS = 30.0
+
+
 Stop = threading.Event
 """Set when a process is to end."""
+
+
+class BeatingStop(Stop):
+    """Every loop asks whether it is to end, and each question is a beat that shows the process at work."""
+
+    def __init__(self, beat: Path) -> None:
+        super().__init__()
+        self._beat = beat
+        self._next = 0.0
+
+    def is_set(self) -> bool:
+        self._touch()
+        return super().is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._touch()
+        return super().wait(timeout)
+
+    def _touch(self) -> None:
+        if (now := time.monotonic()) >= self._next:
+            self._next = now + _BEAT_SECONDS
+            # a beat that cannot be written is no reason to end; without any file nothing is held against the process
+            with suppress(OSError):
+                self._beat.touch()
+
+
+def beat_file(home: Path, name: str) -> Path:
+    return home / "run" / f"{name}.beat"
+
+
+def silence(home: Path, name: str) -> str:
+    """What a process does not do that beats; empty when it is at work, or never beat."""
+    try:
+        seconds = time.time() - beat_file(home, name).stat().st_mtime
+    except FileNotFoundError:
+        return ""
+    return f"no sign of work since {seconds:.0f} s" if seconds > _SILENT_SECONDS else ""
 
 
 class Interrupted(Exception):
     """The process was told to end while it waited."""
 
 
-def run_process(work: Callable[[Settings, Stop], None]) -> int:
+def run_process(name: str, work: Callable[[Settings, Stop], None]) -> int:
     """Runs `work` until it returns or SIGTERM or SIGINT says so; the exit code of the process."""
     configure_log()
-    stop = Stop()
+    try:
+        settings = load_settings()
+    except SalesTrendsError as error:
+        log.error("%s", error)
+        return int(error.exit_code)
+    stop = BeatingStop(beat_file(settings.local.home, name))
 
     def told(number: int, _frame: FrameType | None) -> None:
         log.info("Told to end by %s.", signal.Signals(number).name)
@@ -34,7 +82,7 @@ def run_process(work: Callable[[Settings, Stop], None]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, told)
     try:
-        work(load_settings(), stop)
+        work(settings, stop)
     except Interrupted:
         pass
     except SalesTrendsError as error:

@@ -144,7 +144,7 @@ def work(settings: Settings, stop: Stop) -> None:
 
 
 def main() -> int:
-    return run_process(work)
+    return run_process("order-feed", work)
 
 
 if __name__ == "__main__":

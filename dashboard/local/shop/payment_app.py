@@ -249,7 +249,7 @@ def work(settings: Settings, stop: Stop) -> None:
 
 
 def main() -> int:
-    return run_process(work)
+    return run_process("payment-app", work)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,13 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
 
 from dashboard.errors import ExitCode
+from dashboard.local.worker import beat_file, silence
 from dashboard.settings import Settings
 
 
@@ -20,6 +22,7 @@ def start(process: str, settings: Settings, **environment: str) -> subprocess.Po
     )
 
 
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize("process", ["order_feed", "payment_app"])
 def test_told_to_end_a_process_ends_with_zero_and_one_line_an_event_in_utc(
     process: str, shop_settings: Any, until: Any
@@ -42,3 +45,24 @@ def test_wrong_settings_end_a_process_with_their_own_code(shop_settings: Any) ->
         assert started.stderr is not None
         assert "SALES_SHOP__RATE" in started.stderr.read()
         assert started.wait(timeout=15) == ExitCode.USAGE
+
+
+def test_a_process_that_waits_beats_and_one_that_hangs_is_told_from_it(shop_settings: Any, until: Any) -> None:
+    settings = shop_settings()
+    home = settings.local.home
+    assert silence(home, "payment-app") == "", "one that has not begun hangs on nothing"
+    nowhere = settings.model_copy(update={"local": settings.local.model_copy(update={"kafka_port": 1})})
+    (home / "run").mkdir(parents=True, exist_ok=True)
+    beat = beat_file(home, "payment-app")
+    with start("payment_app", nowhere) as started:
+        try:
+            until(beat.exists)
+            assert silence(home, "payment-app") == ""
+            started.send_signal(signal.SIGSTOP)
+            long_ago = time.time() - 60
+            os.utime(beat, (long_ago, long_ago))
+            assert "no sign of work since 60 s" in silence(home, "payment-app")
+            started.send_signal(signal.SIGCONT)
+            until(lambda: silence(home, "payment-app") == "")
+        finally:
+            started.kill()
