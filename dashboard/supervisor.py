@@ -14,7 +14,6 @@ import psutil
 from filelock import Timeout
 
 from dashboard.crash import save_trace
-from dashboard.deploy.one_job import DOUBLES_HINT
 from dashboard.deploy.statements import DEDUPLICATION, JOIN, ORDERS_TOPIC
 from dashboard.errors import SalesTrendsError, StackError
 from dashboard.lifecycle import LocalStack
@@ -190,7 +189,7 @@ class Supervisor:
             return
         deployment = self._stack.deployment.statements
         for doubled in deployment.end_doubles():
-            log.error("%s %s", doubled, DOUBLES_HINT if doubled.doubles else "It is started again.")
+            log.error("%s %s", doubled, doubled.hint)
         jobs = deployment.jobs()
         self._tell_of_troubles(jobs)
         join, deduplication = jobs.get(JOIN), jobs.get(DEDUPLICATION)

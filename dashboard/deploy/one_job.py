@@ -15,10 +15,6 @@ choose an id is to upload a jar. Source: PipelineOptionsInternal and PipelineExe
 
 REFUSED_ID = "Job has already been submitted"
 """Flink's words for an id that it knows, of DuplicateJobSubmissionException."""
-DOUBLES_HINT = (
-    "`sales-trends up` starts it again from its newest checkpoint; `sales-trends verify` lists windows that are wrong; "
-    "`down --delete-data`, then `up`, builds all anew."
-)
 
 
 @dataclass(frozen=True)
@@ -35,6 +31,16 @@ class Doubled:
     def doubles(self) -> bool:
         """What two wrote since the snapshot that both began from is in the outputs twice."""
         return len(self.wrote) > 1
+
+    @property
+    def hint(self) -> str:
+        again = "`sales-trends up` or the supervisor starts it again from its newest checkpoint"
+        if not self.doubles:
+            return f"{again}."
+        return (
+            f"{again}; `sales-trends verify` lists windows that are wrong; `down --delete-data`, then `up`, builds all "
+            "anew."
+        )
 
     def __str__(self) -> str:
         text = f"The statement {self.name} had {len(self.jobs)} live jobs, and all were cancelled"

@@ -29,6 +29,7 @@ _STATE_TTL = "sql.state-ttl"
 _POLL_SECONDS = 0.2
 _SUBMISSION_TRIES = 20
 """Each passes over the id of one job that has ended and that Flink's list no longer has."""
+_LISTED_WITHIN_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Deployment:
         for doubled in self.end_doubles([name]):
             if doubled.doubles:
                 # which starting it again does not mend
-                raise DeployError(str(doubled), one_job.DOUBLES_HINT)
+                raise DeployError(str(doubled), doubled.hint)
         job = self.jobs().get(name)
         if job is not None and not job.ended:
             return
@@ -99,11 +100,24 @@ class Deployment:
                 self._submit(name, statement, topic, {**properties, one_job.FIXED_JOB_ID: job_id})
                 return
             except DeployError as error:
-                if any(one.id == job_id and not one.ended for one in self.flink.jobs()):
+                if one_job.REFUSED_ID not in error.message:
+                    raise
+                if self._lives(job_id):
                     # submitted by somebody who was killed before the answer came
                     return
-                if one_job.REFUSED_ID not in error.message or not tries_left:
+                if not tries_left:
                     raise
+
+    def _lives(self, job_id: str) -> bool:
+        """Whether a job whose id Flink knows has not ended. One that was submitted just now may not be listed yet."""
+        deadline = time.monotonic() + _LISTED_WITHIN_SECONDS
+        while True:
+            for job in self.flink.jobs():
+                if job.id == job_id:
+                    return not job.ended
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_POLL_SECONDS)
 
     def _properties(
         self, statement: Statement | None, tableflow_topic: str | None, snapshot: str | None, behind: timedelta
@@ -160,7 +174,7 @@ class Deployment:
         deadline = time.monotonic() + within_seconds
         while True:
             if doubled := self.end_doubles(names):
-                raise DeployError(" ".join(map(str, doubled)), one_job.DOUBLES_HINT)
+                raise DeployError(" ".join(map(str, doubled)), max(doubled, key=lambda one: one.doubles).hint)
             jobs = self.jobs()
             for name in names:
                 if name in jobs and jobs[name].ended:
@@ -200,8 +214,8 @@ class Deployment:
             except DeployError:
                 self.cancel(name)
                 cancelled.append(name)
-        if told := " ".join(str(one) for one in doubled if one.doubles):
-            raise DeployError(told, one_job.DOUBLES_HINT)
+        if told := [one for one in doubled if one.doubles]:
+            raise DeployError(" ".join(map(str, told)), told[0].hint)
         return stopped, cancelled
 
     def cancel(self, name: str, within_seconds: float = 30) -> None:

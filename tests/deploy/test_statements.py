@@ -6,6 +6,7 @@ from typing import cast
 
 import pytest
 
+from dashboard.deploy import statements
 from dashboard.deploy.one_job import FIXED_JOB_ID, REFUSED_ID
 from dashboard.deploy.open_source import Addresses
 from dashboard.deploy.pipeline import load_pipeline
@@ -97,11 +98,26 @@ def test_who_was_overtaken_by_an_earlier_submission_of_the_same_has_its_job(
     assert [job.ended for job in flink.jobs()] == [False]
 
 
-@pytest.mark.parametrize("still_listed", [True, False])
-def test_after_a_job_has_ended_the_next_gets_another_id(
-    cluster: tuple[Deployment, Submissions], still_listed: bool
+def test_a_job_that_is_known_and_not_yet_listed_is_waited_for(
+    cluster: tuple[Deployment, Submissions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deployment, flink = cluster
+    deployment.start(JOIN)
+    (job,) = flink.listed
+    looks: list[list[Job]] = [[], [], [], [], [job]]
+    monkeypatch.setattr(flink, "jobs", lambda: looks.pop(0))
+    deployment.start(JOIN)
+    assert flink.taken == [job.id]
+    assert not looks
+
+
+@pytest.mark.parametrize("still_listed", [True, False])
+def test_after_a_job_has_ended_the_next_gets_another_id(
+    cluster: tuple[Deployment, Submissions], monkeypatch: pytest.MonkeyPatch, still_listed: bool
+) -> None:
+    deployment, flink = cluster
+    monkeypatch.setattr(statements, "_LISTED_WITHIN_SECONDS", 0.0)
+    monkeypatch.setattr(statements, "_POLL_SECONDS", 0.0)
     for _ in range(3):
         deployment.start(JOIN)
         deployment.cancel(JOIN)
