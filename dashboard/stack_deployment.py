@@ -50,7 +50,6 @@ class StackDeployment(TargetDeployment):
         self.registry = Registry(f"http://127.0.0.1:{local.registry_port}")
         self.catalog = f"{self.registry.url}/iceberg"
         self.pipeline = load_pipeline(settings.pipeline)
-        state_folder = local.home / "flink" / "state"
         self.statements = Deployment(
             Flink(f"http://127.0.0.1:{local.flink_port}", f"http://127.0.0.1:{local.gateway_port}"),
             self.pipeline,
@@ -60,9 +59,8 @@ class StackDeployment(TargetDeployment):
                 registry=self.registry.url,
                 catalog=self.catalog,
                 namespace=CLUSTER_ID,
-                state=state_folder.as_uri(),
+                state=(local.home / "flink" / "state").as_uri(),
             ),
-            state_folder,
             SkipList(local.home / SKIPPED),
             local.home / "run" / "join-waits-for-orders",
         )

@@ -188,6 +188,8 @@ class Supervisor:
         if self._processes.find("jobmanager") is None or self._processes.find("gateway") is None:
             return
         deployment = self._stack.deployment.statements
+        for doubled in deployment.end_doubles():
+            log.error("%s %s", doubled, doubled.hint)
         jobs = deployment.jobs()
         self._tell_of_troubles(jobs)
         join, deduplication = jobs.get(JOIN), jobs.get(DEDUPLICATION)

@@ -17,6 +17,7 @@ import pytest
 from rich.console import Console
 
 from dashboard import supervisor as supervising
+from dashboard.deploy.one_job import Doubled
 from dashboard.deploy.statements import DEDUPLICATION, JOIN
 from dashboard.errors import UnreachableError
 from dashboard.lifecycle import LocalStack
@@ -200,7 +201,16 @@ class Jobs:
     started: list[str] = field(default_factory=list)
     orders_unread: int = 0
     silent: bool = False
+    doubled: list[Doubled] = field(default_factory=list)
     statement_names = (DEDUPLICATION, JOIN)
+
+    def end_doubles(self) -> list[Doubled]:
+        if self.silent:
+            raise UnreachableError("Flink did not answer.")
+        ended, self.doubled = self.doubled, []
+        for one in ended:
+            self.cancel(one.name)
+        return ended
 
     def jobs(self) -> dict[str, Job]:
         if self.silent:
@@ -350,3 +360,17 @@ def test_a_part_of_the_shop_that_shows_no_work_is_ended_and_started_again(
 
     eventually(other_pid, 20, every_seconds=0.1)
     assert "no sign of work since 60 s" in said.text
+
+
+@pytest.mark.parametrize(("wrote", "word"), [(("a", "b"), "holds records twice"), (("a",), "no record is doubled")])
+def test_a_statement_with_two_jobs_is_ended_said_and_started_once(
+    stack: LocalStack, jobs: Jobs, said: pytest.LogCaptureFixture, wrote: tuple[str, ...], word: str
+) -> None:
+    jobs.run(JOIN)
+    jobs.doubled = [Doubled(JOIN, ("a", "b"), wrote)]
+    supervisor = Supervisor(stack, Event())
+    supervisor.look()
+    assert f"The statement {JOIN} had 2 live jobs" in said.text
+    assert word in said.text
+    supervisor.look()
+    assert jobs.started.count(JOIN) == 1

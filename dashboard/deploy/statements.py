@@ -1,20 +1,22 @@
 """Starts, finds and stops the pipeline's statements on open-source Flink."""
 
 import contextlib
-import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import durationpy
 
-from dashboard.deploy import open_source, tableflow
+from dashboard.deploy import one_job, open_source, tableflow
+from dashboard.deploy.one_job import Doubled
 from dashboard.deploy.open_source import Addresses
-from dashboard.deploy.pipeline import Pipeline
+from dashboard.deploy.pipeline import Pipeline, Statement
 from dashboard.deploy.skipped import SkipList, held_while
+from dashboard.deploy.snapshots import Snapshots
 from dashboard.errors import DeployError
 from dashboard.remotes.flink import Flink, Job, Session
 from dashboard.settings import PipelineSettings
@@ -25,6 +27,9 @@ ORDERS_TOPIC = "shiftleft.public.orders"
 PAYMENTS_TOPIC = "payments"
 _STATE_TTL = "sql.state-ttl"
 _POLL_SECONDS = 0.2
+_SUBMISSION_TRIES = 20
+"""Each passes over the id of one job that has ended and that Flink's list no longer has."""
+_LISTED_WITHIN_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -35,11 +40,14 @@ class Deployment:
     pipeline: Pipeline
     settings: PipelineSettings
     addresses: Addresses
-    state_folder: Path
-    """The same place as `addresses.state`, as this process sees it."""
     skipped: SkipList
     hold: Path
     """A join that is started while this file exists is given no payments until it is gone."""
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """What Flink keeps of the statements, under `addresses.state`."""
+        return Snapshots(self.addresses.state)
 
     @property
     def statement_names(self) -> list[str]:
@@ -53,42 +61,87 @@ class Deployment:
         return names + [tableflow.statement_name(one) for one in self.pipeline.tableflow_topics if one == topic]
 
     def jobs(self) -> dict[str, Job]:
-        """The newest job of each of our statements that has one."""
+        """The newest job of each of our statements that has one; a live one before one that has ended."""
         ours = set(self.statement_names)
         newest: dict[str, Job] = {}
-        for job in self.flink.jobs():
+        # stable: newest first also among those that have ended
+        for job in sorted(self.flink.jobs(), key=lambda job: job.ended):
             if job.name in ours:
                 newest.setdefault(job.name, job)
         return newest
+
+    def end_doubles(self, names: list[str] | None = None) -> list[Doubled]:
+        """Ends those of our statements, or of these, that have more than one live job, and tells which."""
+        return one_job.end_doubles(self.flink, self.statement_names if names is None else names, self.cancel)
 
     def start(self, name: str, behind: timedelta = timedelta(0)) -> None:
         """Submits a statement that has no live job, from its newest savepoint or checkpoint if it has one.
 
         `behind` is the age of the oldest record it has not read. State is forgotten by the clock, also while nothing
-        runs: what is resumed is kept that much longer, so that the statement still knows what it knew then.
+        runs: what is resumed is kept that much longer, so that the statement still knows what it knew then. Whoever
+        submits at the same time, or did so and was killed, gets the same job.
         """
+        for doubled in self.end_doubles([name]):
+            if doubled.doubles:
+                # which starting it again does not mend
+                raise DeployError(str(doubled), doubled.hint)
         job = self.jobs().get(name)
         if job is not None and not job.ended:
             return
-        properties = {"execution.checkpointing.interval": _milliseconds(self.settings.checkpoint_interval)}
         topic = self._tableflow_topic(name)
-        if topic is not None:
+        statement = next((one for one in self.pipeline.statements if one.name == name), None)
+        self.snapshots.forget_old(name)
+        snapshot = self.snapshots.newest(name)
+        properties = self._properties(statement, topic, snapshot, behind)
+        known = {one.id for one in self.flink.jobs() if one.ended}
+        ids = (one for one in one_job.job_ids(name, self.snapshots.identity(name), snapshot) if one not in known)
+        for tries_left, job_id in zip(reversed(range(_SUBMISSION_TRIES)), ids, strict=False):
+            try:
+                self._submit(name, statement, topic, {**properties, one_job.FIXED_JOB_ID: job_id})
+                return
+            except DeployError as error:
+                if one_job.REFUSED_ID not in error.message:
+                    raise
+                if self._lives(job_id):
+                    # submitted by somebody who was killed before the answer came
+                    return
+                if not tries_left:
+                    raise
+
+    def _lives(self, job_id: str) -> bool:
+        """Whether a job whose id Flink knows has not ended. One that was submitted just now may not be listed yet."""
+        deadline = time.monotonic() + _LISTED_WITHIN_SECONDS
+        while True:
+            for job in self.flink.jobs():
+                if job.id == job_id:
+                    return not job.ended
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_POLL_SECONDS)
+
+    def _properties(
+        self, statement: Statement | None, tableflow_topic: str | None, snapshot: str | None, behind: timedelta
+    ) -> dict[str, str]:
+        properties = {"execution.checkpointing.interval": _milliseconds(self.settings.checkpoint_interval)}
+        if tableflow_topic is not None:
             properties["execution.checkpointing.interval"] = _milliseconds(self.settings.commit_interval)
             # nothing to keep but offsets: no need for a state backend with files of its own
             properties["state.backend.type"] = "hashmap"
             properties |= tableflow.SESSION_PROPERTIES
-        forget_old_snapshots(self.state_folder / name)
-        newest_state = newest_snapshot(self.state_folder / name)
-        if newest_state is not None:
-            properties["execution.state-recovery.path"] = newest_state.as_uri()
-        statement = next((one for one in self.pipeline.statements if one.name == name), None)
+        if snapshot is not None:
+            properties["execution.state-recovery.path"] = snapshot
         properties |= statement.properties if statement else {}
-        if newest_state is not None and _STATE_TTL in properties:
+        if snapshot is not None and _STATE_TTL in properties:
             properties[_STATE_TTL] = _longer(properties[_STATE_TTL], behind)
+        return properties
+
+    def _submit(
+        self, name: str, statement: Statement | None, tableflow_topic: str | None, properties: Mapping[str, str]
+    ) -> None:
         with self.flink.session(open_source.session_properties(name, properties, self.addresses)) as session:
             self._create_tables(session, name)
-            if topic is not None:
-                self._start_tableflow(session, topic)
+            if tableflow_topic is not None:
+                self._start_tableflow(session, tableflow_topic)
             elif statement is not None:
                 session.execute(open_source.running_statement(statement))
 
@@ -120,6 +173,8 @@ class Deployment:
         """
         deadline = time.monotonic() + within_seconds
         while True:
+            if doubled := self.end_doubles(names):
+                raise DeployError(" ".join(map(str, doubled)), max(doubled, key=lambda one: one.doubles).hint)
             jobs = self.jobs()
             for name in names:
                 if name in jobs and jobs[name].ended:
@@ -143,14 +198,18 @@ class Deployment:
     def stop(self, waits_for: Callable[[str], None], within_seconds: float = 60) -> tuple[list[str], list[str]]:
         """Stops every live statement with a savepoint; returns the names of those, and of those it had to cancel.
 
-        One that cannot take a savepoint is cancelled: it resumes from its newest checkpoint.
+        One that cannot take a savepoint is cancelled: it resumes from its newest checkpoint. Raises DeployError when
+        all are stopped and one of them had run twice.
         """
+        doubled = self.end_doubles()
         live = {name: job for name, job in self.jobs().items() if not job.ended}
         stopped: list[str] = []
-        cancelled: list[str] = []
+        cancelled = [one.name for one in doubled]
         for number, name in enumerate(live):
             waits_for(f"savepoint of {name}, {number + 1} of {len(live)}")
             (stopped if self.stop_one(name, within_seconds) else cancelled).append(name)
+        if told := [one for one in doubled if one.doubles]:
+            raise DeployError(" ".join(map(str, told)), told[0].hint)
         return stopped, cancelled
 
     def stop_one(self, name: str, within_seconds: float = 60) -> bool:
@@ -168,29 +227,28 @@ class Deployment:
         return True
 
     def cancel(self, name: str, within_seconds: float = 30) -> None:
-        """Ends a statement without a savepoint, if it lives, and waits until it has ended."""
+        """Ends every job of a statement without a savepoint, if one lives, and waits until they have ended."""
         deadline = time.monotonic() + within_seconds
-        asked = False
-        while (job := self.jobs().get(name)) is not None and not job.ended:
-            if not asked:
-                # refused when it has just ended by itself, which the next look shows
-                with contextlib.suppress(DeployError):
-                    self.flink.cancel(job.id)
-                asked = True
+        asked: set[str] = set()
+        while live := one_job.live_jobs(self.flink, [name]).get(name):
+            for job in live:
+                if job.id not in asked:
+                    # refused when it has just ended by itself, which the next look shows
+                    with contextlib.suppress(DeployError):
+                        self.flink.cancel(job.id)
+                    asked.add(job.id)
             if time.monotonic() > deadline:
                 raise DeployError(f"The statement {name} did not end within {within_seconds:.0f} s of being cancelled.")
             time.sleep(_POLL_SECONDS)
 
     def has_state(self, name: str) -> bool:
         """Whether there is a snapshot that a statement would resume from."""
-        return newest_snapshot(self.state_folder / name) is not None
+        return self.snapshots.has_any(name)
 
     def remove(self, name: str) -> None:
         """Ends a statement and forgets its state."""
         self.cancel(name)
-        folder = self.state_folder / name
-        if folder.exists():
-            shutil.rmtree(folder)
+        self.snapshots.remove(name)
 
     def drop_copy(self, topic: str) -> None:
         """Drops the Iceberg table of a topic with its files; one that does not exist is no error."""
@@ -237,25 +295,6 @@ class Deployment:
     def _tableflow_topic(self, name: str) -> str | None:
         topics = {tableflow.statement_name(topic): topic for topic in self.pipeline.tableflow_topics}
         return topics.get(name)
-
-
-def forget_old_snapshots(folder: Path) -> None:
-    """Removes what earlier runs of a statement left in its folder, but for the run that holds the newest snapshot.
-
-    A run owes nothing to an earlier one once it has a checkpoint of its own: it copies what it resumes from.
-    """
-    newest = newest_snapshot(folder)
-    if newest is None:
-        return
-    for run in folder.iterdir():
-        if run not in (newest, *newest.parents):
-            shutil.rmtree(run, ignore_errors=True)
-
-
-def newest_snapshot(folder: Path) -> Path | None:
-    """The newest complete checkpoint or savepoint under a statement's folder, or None."""
-    complete = [path.parent for path in folder.glob("**/_metadata")]
-    return max(complete, key=lambda path: path.stat().st_mtime, default=None)
 
 
 def _type(type_: str, nullable: object) -> str:

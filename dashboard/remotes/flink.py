@@ -17,6 +17,7 @@ from dashboard.errors import DeployError, UnreachableError
 _TIMEOUT_SECONDS = 30
 _STATEMENT_SECONDS = 120
 _POLL_SECONDS = 0.05
+_SERVER_SIDE = "<Exception on server side:"
 _ENDED = frozenset({"FINISHED", "CANCELED", "FAILED"})
 
 
@@ -142,6 +143,10 @@ class Flink:
         entries = history.get("entries", [])
         return _root_cause(entries[0]["stacktrace"]) if entries else ""
 
+    def completed_checkpoints(self, job_id: str) -> int:
+        """How many checkpoints and savepoints a job has completed since it was submitted, also if it has ended."""
+        return int(_call(self._rest, "GET", f"/jobs/{job_id}/checkpoints")["counts"]["completed"])
+
     def failed_commits(self, job_id: str) -> int:
         """How many prepared transactions a job's sinks could not commit since it last (re)started: their data is lost.
 
@@ -201,7 +206,8 @@ def _call(client: httpx.Client, method: str, path: str, **request: Any) -> Any:
 
 
 def _root_cause(trace: str) -> str:
-    """The innermost reason of a Java stack trace, in one line."""
+    """The innermost reason of a Java stack trace, in one line; the JobManager's, where the gateway repeats it."""
+    trace = trace.rpartition(_SERVER_SIDE)[2].partition("End of exception on server side>")[0]
     causes = [line.strip() for line in trace.splitlines() if line.strip() and not line.startswith(("\t", " "))]
     named = [line.removeprefix("Caused by: ") for line in causes if line.startswith("Caused by: ")]
     reason = (named or [line for line in causes if not line.startswith("<")] or [trace.strip()])[-1]

@@ -107,7 +107,8 @@ def test_transactions_that_kafka_gave_up_during_a_pause_are_said(
 def _kill_between_checkpoint_and_commit(stack: LocalStack) -> None:
     """Ends the TaskManager in the milliseconds after a checkpoint is complete and before its sinks know."""
     jobs = stack.deployment.statements.jobs()
-    folders = [stack.deployment.statements.state_folder / name / jobs[name].id for name in (DEDUPLICATION, JOIN)]
+    state = stack.settings.local.home / "flink" / "state"
+    folders = [state / name / jobs[name].id for name in (DEDUPLICATION, JOIN)]
     process = stack.processes.find("taskmanager")
     assert process is not None
     next_one = {folder: max(int(path.name[4:]) for path in folder.glob("chk-*")) + 2 for folder in folders}

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from pyiceberg.catalog import load_catalog
 from pyiceberg.table import Table
 
 from dashboard.checkup import examine_stack
+from dashboard.deploy.one_job import FIXED_JOB_ID, REFUSED_ID
 from dashboard.deploy.statements import DEDUPLICATION, JOIN
+from dashboard.errors import DeployError
 from dashboard.lifecycle import LocalStack
 from dashboard.local.broker import CLUSTER_ID
 from dashboard.local.shop.progress import read_progress
@@ -112,6 +115,39 @@ def test_flink_answers_pages_of_no_other_origin(stack: LocalStack) -> None:
     for url in (f"{flink.rest}/overview", f"{flink.gateway}/v3/info"):
         answer = httpx.get(url, headers={"Origin": "http://elsewhere.example"}, trust_env=False)
         assert answer.headers["access-control-allow-origin"] == flink.rest
+
+
+def test_who_submits_twice_gets_one_job_and_an_ended_jobs_id_is_never_taken_again(stack: LocalStack) -> None:
+    deployment = stack.deployment.statements
+    job_id = "ab" * 16
+
+    def probe() -> None:
+        with deployment.flink.session({"pipeline.name": "probe", FIXED_JOB_ID: job_id}) as session:
+            session.execute("CREATE TABLE made (number INT) WITH ('connector' = 'datagen', 'rows-per-second' = '1')")
+            session.execute("CREATE TABLE nowhere (number INT) WITH ('connector' = 'blackhole')")
+            session.execute("INSERT INTO nowhere SELECT number FROM made")
+
+    def probes() -> list[tuple[str, bool]]:
+        return [(job.id, job.ended) for job in deployment.flink.jobs() if job.name == "probe"]
+
+    probe()
+    assert probes() == [(job_id, False)]
+    for cancel in (True, False):
+        with pytest.raises(DeployError, match=REFUSED_ID):
+            probe()
+        if cancel:
+            deployment.flink.cancel(job_id)
+            eventually(lambda: probes() == [(job_id, True)], 30)
+    # so that the supervisor leaves it alone
+    with stack.lock:
+        name = "tableflow-revenue-summary"
+        deployment.cancel(name)
+        before = {job.id for job in deployment.flink.jobs()}
+        with ThreadPoolExecutor(max_workers=3) as pool:
+            list(pool.map(deployment.start, [name] * 3))
+        deployment.wait_running([name], lambda _text: None)
+        begun = [job for job in deployment.flink.jobs() if job.id not in before]
+        assert [(job.name, job.ended) for job in begun] == [(name, False)]
 
 
 def test_a_stopped_stack_resumes_where_it_was_with_new_ids(stack: LocalStack) -> None:
