@@ -8,9 +8,22 @@ import click
 
 from dashboard.local.home import recorded_window
 from dashboard.settings import Settings, load_settings
+from dashboard.targets import LOCAL, target_names, with_target
+
+_ASKED_FOR = "dashboard.cli_options.asked_for"
+"""Where a command keeps which settings were given as options."""
+
+
+def _known_target(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
+    if name != LOCAL:
+        known = target_names(load_settings())
+        if name not in known:
+            raise click.BadParameter(f"{name!r} is not one of {', '.join(known)}.")
+    return name
+
 
 target_option = click.option(
-    "--target", type=click.Choice(["local"]), default="local", show_default=True, help="The system to work on."
+    "--target", metavar="NAME", default=LOCAL, show_default=True, callback=_known_target, help="The system to work on."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print facts as JSON on stdout.")
 
@@ -18,9 +31,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print facts 
 def setting_option(name: str, variable: str, text: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """An option that sets a setting for this one run."""
 
-    def apply(_context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+    def apply(context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
         if value is not None:
             os.environ[variable] = value
+            context.meta.setdefault(_ASKED_FOR, set()).add(variable)
 
     return click.option(name, expose_value=False, callback=apply, metavar="VALUE", help=text)
 
@@ -31,9 +45,24 @@ window_option = setting_option(
 
 
 def settings_for(target: str) -> Settings:
-    """The settings; the window size is the stack's own unless somebody asks for one."""
+    """The settings of a target: its own pipeline where it has one, but options of the command come first.
+
+    Locally the window size is the stack's own unless somebody asks for one.
+    """
     settings = load_settings(target=target)
+    if target != LOCAL:
+        return _options_first(settings, with_target(settings))
     window = recorded_window(settings.local.home)
     if window is None or "window_size" in settings.pipeline.model_fields_set:
         return settings
     return settings.model_copy(update={"pipeline": settings.pipeline.model_copy(update={"window_size": window})})
+
+
+def _options_first(general: Settings, of_target: Settings) -> Settings:
+    """What was asked for with an option of this run, instead of what the target says."""
+    context = click.get_current_context(silent=True)
+    asked_for = context.meta.get(_ASKED_FOR, set()) if context else set()
+    if "SALES_PIPELINE__WINDOW_SIZE" not in asked_for:
+        return of_target
+    asked = {"window_size": general.pipeline.window_size}
+    return of_target.model_copy(update={"pipeline": of_target.pipeline.model_copy(update=asked)})

@@ -34,6 +34,7 @@ from dashboard.narration import Narrator
 from dashboard.remotes.kafka import Kafka
 from dashboard.settings import Settings
 from dashboard.stack_deployment import SKIPPED, StackDeployment
+from dashboard.targets import LOCAL
 
 if TYPE_CHECKING:
     from dashboard.readers.lake import Lake
@@ -67,6 +68,11 @@ class LocalStack:
     """The local stack of one home folder."""
 
     def __init__(self, settings: Settings, narrator: Narrator) -> None:
+        if settings.target != LOCAL:
+            raise SettingsError(
+                f"This works on the local stack alone, not on the target {settings.target}.",
+                "Leave --target and SALES_TARGET out.",
+            )
         local = settings.local
         self.settings = settings
         self.narrator = narrator

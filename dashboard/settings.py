@@ -4,16 +4,23 @@ Source of a value, first wins: environment variable `SALES_…` (nested by `__`)
 """
 
 import os
+import re
+import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Self
 
 import durationpy
 from platformdirs import user_cache_path, user_data_path
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    SettingsConfigDict,
+)
+from pydantic_settings import SettingsError as UnreadableValue
 
 from dashboard.errors import SettingsError
 
@@ -33,6 +40,11 @@ def parse_duration(text: object) -> object:
 PROJECT = Path(__file__).parents[1]
 
 
+DEFAULT_TARGETS_FILE = PROJECT / "targets.toml"
+"""The only one that may be missing."""
+_TARGET_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
 def _absolute(path: Path) -> Path:
     return path.expanduser().absolute()
 
@@ -47,6 +59,10 @@ def _loopback(address: str) -> str:
             f"{address} is not a loopback address of IPv4; the page has no login yet, so it stays on this machine"
         )
     return address
+
+
+def _in_project(path: Path) -> Path:
+    return PROJECT / path.expanduser()
 
 
 Folder = Annotated[Path, AfterValidator(_absolute)]
@@ -119,10 +135,19 @@ class WebSettings(_Part):
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", env_file=PROJECT / ".env", extra="forbid", frozen=True
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_file=PROJECT / ".env",
+        dotenv_filtering="only_existing",  # load_settings names what is unknown: only it knows the targets
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
-    target: Literal["local"] = Field("local", description="Which system the commands and the page work on")
+    target: str = Field("local", description="Which system the commands and the page work on")
+    targets_file: Annotated[Path, AfterValidator(_in_project)] = Field(
+        DEFAULT_TARGETS_FILE, description="File of the targets beside local; from the project's folder unless absolute"
+    )
     pipeline: PipelineSettings = PipelineSettings()
     shop: ShopSettings = ShopSettings()
     local: LocalSettings = Field(default_factory=LocalSettings)
@@ -154,16 +179,75 @@ def _known_variables(model: type[BaseModel], prefix: str) -> set[str]:
     return names
 
 
+def target_variables_prefix(name: str) -> str:
+    """What the variables of a target begin with: `SALES_STAGING__`."""
+    return f"{PREFIX}{name.upper().replace('-', '_')}__"
+
+
+def env_file_names() -> list[str]:
+    """The names in the file `.env`, in capitals; none without one."""
+    return [name.upper() for name in DotEnvSettingsSource(Settings).env_vars]
+
+
+def targets_in_file(file: Path) -> dict[str, dict[str, Any]]:
+    """The table of each target by its name; raises SettingsError when the file or a name cannot be used."""
+    try:
+        tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        if file == DEFAULT_TARGETS_FILE:
+            return {}
+        raise SettingsError(
+            f"{PREFIX}TARGETS_FILE: {file} does not exist.", "Name another file, or unset it."
+        ) from error
+    except OSError as error:
+        raise SettingsError(
+            f"{file} cannot be read: {error.strerror}.", "Make it readable, or name another."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        # without the cause, which may show what stands there
+        raise SettingsError(f"{file.name} is not TOML.", "docs/targets.example.toml shows how it is written.") from None
+    taken = {field.replace("_", "-") for field in Settings.model_fields}
+    for name, table in tables.items():
+        if name in taken:
+            raise SettingsError(
+                f"{file.name} has a target {name}, which is a name of the program's own.", "Call it something else."
+            )
+        if not _TARGET_NAME.fullmatch(name) or not isinstance(table, dict):
+            raise SettingsError(
+                f"{file.name} has {name!r}, which is not a table of a target.",
+                "A target is a table; its name is made of a-z, 0-9 and - between them, such as [staging].",
+            )
+    return tables
+
+
 def load_settings(environment: Mapping[str, str] = os.environ, **overrides: object) -> Settings:
     """The settings from the environment and `.env`; raises SettingsError naming each wrong or unknown one."""
     known = _known_variables(Settings, PREFIX)
-    unknown = sorted(name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known)
+    ours = {name for name in environment if name.upper().startswith(PREFIX)}
+    strange = {name for name in ours | set(env_file_names()) if name.upper() not in known}
+    unknown = sorted(name for name in strange if not _may_be_of_a_target(name))
+    if not unknown:
+        settings = _built(overrides)
+        of_targets = tuple(map(target_variables_prefix, ["confluent", *targets_in_file(settings.targets_file)]))
+        unknown = sorted(name for name in strange if not name.upper().startswith(of_targets))
     if unknown:
         raise SettingsError(
             f"Unknown setting {', '.join(unknown)}.", "The README lists every setting; correct or unset it."
         )
+    return settings
+
+
+def _may_be_of_a_target(name: str) -> bool:
+    """Whether only the file of targets can tell if a variable is known."""
+    group, nested, _field = name.upper().removeprefix(PREFIX).partition("__")
+    return bool(nested) and name.upper().startswith(PREFIX) and group.lower() not in Settings.model_fields
+
+
+def _built(overrides: Mapping[str, object]) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks the values itself
+    except UnreadableValue as error:
+        raise SettingsError(f"Settings are wrong: {error}.", "Correct them in the environment or in .env.") from error
     except ValidationError as error:
         faults = "; ".join(
             f"{PREFIX}{'__'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 
 from dashboard.errors import ExitCode
 from dashboard.settings import PREFIX, Settings, load_settings
+from dashboard.targets import KINDS
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "dashboard"
@@ -142,6 +143,27 @@ def test_the_documents_give_a_settings_default(variable: str, monkeypatch: pytes
 @pytest.mark.parametrize("variable", [name for name, field in fields_by_variable().items() if field.description])
 def test_the_readme_explains_a_setting_in_its_own_words(variable: str) -> None:
     assert readme_settings()[variable][1] == fields_by_variable()[variable].description
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_readme_lists_every_field_of_a_target_in_order_and_in_its_own_words(kind: str) -> None:
+    section = (ROOT / "README.md").read_text().partition(f'`kind = "{kind}"`:')[2].partition("\n`kind")[0]
+    table = section.partition("\n## ")[0]
+    fields = KINDS[kind].model_fields
+
+    assert re.findall(r"^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|$", table, re.MULTILINE) == [
+        (name, shown_default(field), field.description)
+        for name, field in fields.items()
+        if name not in ("name", "kind")
+    ]
+
+
+def shown_default(field: FieldInfo) -> str:
+    if field.annotation is SecretStr:
+        return "secret"
+    if field.is_required():
+        return "required"
+    return f"`{field.default}`" if isinstance(field.default, str) and field.default else "empty"
 
 
 def test_every_line_of_the_example_file_is_a_comment() -> None:

@@ -84,7 +84,6 @@ def test_an_unknown_name_in_the_file_env_is_refused(tmp_path: Path) -> None:
         ("SALES_SHOP__RATE", "20001", "less than or equal to 20000"),
         ("SALES_SHOP__SEED", "-1", "greater than or equal to 0"),
         ("SALES_WEB__PORT", "65536", "less than or equal to 65535"),
-        ("SALES_TARGET", "moon", "'local'"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_variables_name(

@@ -71,7 +71,7 @@ class AuditLog:
         Waits longer than a process that was killed is still taken for a member.
         """
         self._kafka.create_topics([_TOPIC])
-        membership = Membership(self._kafka.bootstrap, _GROUP, AUDIT_TOPIC, _who())
+        membership = Membership(self._kafka.access, _GROUP, AUDIT_TOPIC, _who())
         with membership.sought(within_seconds):
             if not membership.held:
                 raise DeployError(

@@ -7,13 +7,13 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
 
+from dashboard.addresses import on_this_machine
 from dashboard.errors import SettingsError, UnreachableError
 from dashboard.remotes.cloud_errors import ApiKey, Passing, TooMany, refusal
 
@@ -203,20 +203,13 @@ def _checked(address: str, role: str) -> tuple[str, bool]:
             f"{shown!r} is not an address that can be asked with {role}.",
             "Give it as https://service.confluent.cloud, without user, password and parameters.",
         )
-    loopback = _on_this_machine(url.host)
+    loopback = on_this_machine(url.host)
     if url.scheme == "http" and not loopback:
         raise SettingsError(
             f"{shown} is plain http, which would send {role} unencrypted.",
             "Use https; plain http is for addresses of this machine alone, such as http://127.0.0.1:8090.",
         )
     return address.strip().rstrip("/"), loopback
-
-
-def _on_this_machine(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _pause(state: RetryCallState) -> float:

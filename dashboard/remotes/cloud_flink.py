@@ -29,7 +29,6 @@ from dashboard.remotes.cloud_statement import (
 )
 from dashboard.sql_files import read_sql
 
-KEY_SETTING = "SALES_CONFLUENT__FLINK_API_KEY"
 _POLL_SECONDS = 2
 _DELETION_SECONDS = 120
 _QUERY_SECONDS = 300
@@ -58,10 +57,11 @@ class CloudFlink:
         catalog: str,
         database: str,
         *,
+        key_setting: str,
         transport: httpx.BaseTransport | None = None,
         pace: Pace = REAL_TIME,
     ) -> None:
-        api_key = ApiKey("the Flink API key", KEY_SETTING, key, secret)
+        api_key = ApiKey("the Flink API key", key_setting, key, secret)
         self._api = CloudApi(address, api_key, transport=transport, pace=pace)
         self._pace = pace
         self._owner = {"organization_id": organization, "environment_id": environment}

@@ -16,7 +16,6 @@ from dashboard.errors import ContractError, DeployError
 from dashboard.remotes.cloud_api import REAL_TIME, CloudApi, Pace
 from dashboard.remotes.cloud_errors import ApiKey, Conflict, NotFound, Refused
 
-KEY_SETTING = "SALES_CONFLUENT__SCHEMA_REGISTRY_API_KEY"
 _CONTENT_TYPE = "application/vnd.schemaregistry.v1+json"
 _KEKS = "/dek-registry/v1/keks"
 _NO_SUBJECT, _NO_VERSION, _SUBJECT_IN_BIN, _NO_KEY = 40401, 40402, 40404, 40470
@@ -82,10 +81,11 @@ class CloudRegistry:
         key: SecretStr,
         secret: SecretStr,
         *,
+        key_setting: str,
         transport: httpx.BaseTransport | None = None,
         pace: Pace = REAL_TIME,
     ) -> None:
-        api_key = ApiKey("the Schema Registry API key", KEY_SETTING, key, secret)
+        api_key = ApiKey("the Schema Registry API key", key_setting, key, secret)
         self._api = CloudApi(address, api_key, content_type=_CONTENT_TYPE, transport=transport, pace=pace)
 
     def subjects(self) -> list[str]:

@@ -17,7 +17,6 @@ from dashboard.errors import DeployError
 from dashboard.remotes.cloud_api import REAL_TIME, CloudApi, Pace
 from dashboard.remotes.cloud_errors import ApiKey, NotFound
 
-KEY_SETTING = "SALES_CONFLUENT__TABLEFLOW_API_KEY"
 _TOPICS = "/tableflow/v1/tableflow-topics"
 _INTEGRATIONS = "/tableflow/v1/catalog-integrations"
 DAY_MS = 86_400_000
@@ -106,10 +105,11 @@ class CloudTableflow:
         environment: str,
         cluster: str,
         *,
+        key_setting: str,
         transport: httpx.BaseTransport | None = None,
         pace: Pace = REAL_TIME,
     ) -> None:
-        api_key = ApiKey("the Tableflow API key", KEY_SETTING, key, secret)
+        api_key = ApiKey("the Tableflow API key", key_setting, key, secret)
         self._api = CloudApi(address, api_key, transport=transport, pace=pace)
         self._query = {"environment": environment, "spec.kafka_cluster": cluster}
         self._owner = {"environment": {"id": environment}, "kafka_cluster": {"id": cluster}}

@@ -11,7 +11,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec  # type: ignore[attr-defined]  # not in __all__
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
-from dashboard.errors import DeployError, UnreachableError
+from dashboard.errors import DeployError, SalesTrendsError, UnreachableError
+from dashboard.remotes.kafka_access import KafkaAccess, Refusal, kafka_access
 
 _TIMEOUT_SECONDS = 10
 _RETRY_SECONDS = 0.2
@@ -40,10 +41,14 @@ class Record(NamedTuple):
 
 
 class Kafka:
-    """One cluster by its bootstrap address; connects when first asked."""
+    """One cluster; connects when first asked. Raises SettingsError when it refuses the user or key."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self.bootstrap = bootstrap
+    def __init__(self, access: KafkaAccess | str) -> None:
+        """By its bootstrap address alone when everybody may use it."""
+        self.access = kafka_access(access)
+        self.bootstrap = self.access.bootstrap
+        self._refusal = Refusal()
+        """What the newest client has heard."""
 
     def _admin(self) -> AdminClient:
         # A new one for each call: one that outlives a restart of the broker may wait for answers that never come.
@@ -51,12 +56,15 @@ class Kafka:
         # call, so librdkafka's own lines on stderr would only repeat them.
         return AdminClient(
             {
-                "bootstrap.servers": self.bootstrap,
-                "log_level": 0,
+                **self._config(),
                 "reconnect.backoff.max.ms": 500,
                 "socket.timeout.ms": _TIMEOUT_SECONDS * 1000,
             }
         )
+
+    def _config(self) -> dict[str, Any]:
+        self._refusal = Refusal()
+        return {**self.access.config(), "error_cb": self._refusal}
 
     def cluster_id(self, timeout_seconds: float = _TIMEOUT_SECONDS) -> str | None:
         """The cluster's id, or None when nothing answers in time."""
@@ -84,7 +92,7 @@ class Kafka:
             except KafkaException as error:
                 if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
                     continue
-                raise DeployError(f"The topic {name} could not be created: {error.args[0].str()}.") from error
+                raise self._failed(admin, f"The topic {name} could not be created", error) from error
         return created
 
     def end_offsets(self, topic: str) -> dict[int, int]:
@@ -96,7 +104,7 @@ class Kafka:
             answers = admin.list_offsets(latest, request_timeout=_TIMEOUT_SECONDS)
             return {at.partition: future.result().offset for at, future in answers.items()}
         except KafkaException as error:
-            raise self._unreachable(error.args[0].str()) from error
+            raise self._unreachable(error.args[0].str(), admin) from error
 
     def committed_offsets(self, group: str, topic: str) -> dict[int, int]:
         """The offset up to which a group has committed each partition; partitions without a commit are left out."""
@@ -115,7 +123,7 @@ class Kafka:
             places = [TopicPartition(topic, partition) for partition in partitions]
             committed = loading(lambda: consumer.committed(places, timeout=_TIMEOUT_SECONDS))
         except KafkaException as error:
-            raise self._unreachable(error.args[0].str()) from error
+            raise self._unreachable(error.args[0].str(), consumer) from error
         finally:
             consumer.close()
         return {at.partition: at.offset for at in committed if at.offset >= 0}
@@ -146,6 +154,8 @@ class Kafka:
                 # untyped: the library types every field of a message as optional, which none of a received one is
                 messages: list[Any] = consumer.consume(_BATCH, timeout=0.05)
                 heard = time.monotonic() if messages else heard
+                if self._refusal:
+                    raise self._unreachable("", consumer)
                 if time.monotonic() - heard > _TIMEOUT_SECONDS:
                     raise UnreachableError(
                         f"Kafka at {self.bootstrap} gave no more records of {topic}.",
@@ -162,7 +172,7 @@ class Kafka:
                     if message.offset() + 1 >= ends[partition]:
                         todo.discard(partition)
         except KafkaException as error:
-            raise self._unreachable(error.args[0].str()) from error
+            raise self._unreachable(error.args[0].str(), consumer) from error
         finally:
             consumer.close()
 
@@ -185,8 +195,7 @@ class Kafka:
 
         producer = Producer(
             {
-                "bootstrap.servers": self.bootstrap,
-                "log_level": 0,
+                **self._config(),
                 # an idempotent one waits half a second for its id; ours are few, and one written twice does no harm
                 "acks": "all",
                 "max.in.flight": 1,
@@ -197,9 +206,9 @@ class Kafka:
         for key, value in records:
             producer.produce(topic, key=key, value=value, on_delivery=delivered)
         if left := producer.flush(_TIMEOUT_SECONDS + 1):
-            raise self._unreachable(f"{left} records of {topic} were not taken")
+            raise self._unreachable(f"{left} records of {topic} were not taken", producer)
         if faults:
-            raise self._unreachable(faults[0].str())
+            raise self._unreachable(faults[0].str(), producer)
 
     def partitions(self, timeout_seconds: float = _TIMEOUT_SECONDS) -> dict[str, int]:
         """Every topic with the number of its partitions, Kafka's own included."""
@@ -207,7 +216,7 @@ class Kafka:
         try:
             topics = admin.list_topics(timeout=timeout_seconds).topics
         except KafkaException as error:
-            raise self._unreachable(error.args[0].str()) from error
+            raise self._unreachable(error.args[0].str(), admin) from error
         return {name: len(topic.partitions) for name, topic in topics.items()}
 
     def delete_topics(self, names: Iterable[str], within_seconds: float = 30) -> None:
@@ -221,7 +230,7 @@ class Kafka:
                 future.result()
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                    raise DeployError(f"The topic {name} could not be deleted: {error.args[0].str()}.") from error
+                    raise self._failed(admin, f"The topic {name} could not be deleted", error) from error
         deadline = time.monotonic() + within_seconds
         while left := gone & self.topic_names():
             if time.monotonic() > deadline:
@@ -235,13 +244,12 @@ class Kafka:
             admin.delete_consumer_groups([group], request_timeout=_TIMEOUT_SECONDS)[group].result()
         except KafkaException as error:
             if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
-                raise DeployError(f"The group {group} could not be deleted: {error.args[0].str()}.") from error
+                raise self._failed(admin, f"The group {group} could not be deleted", error) from error
 
     def _reader(self, group: str = _NO_GROUP) -> Consumer:
         return Consumer(
             {
-                "bootstrap.servers": self.bootstrap,
-                "log_level": 0,
+                **self._config(),
                 "group.id": group,
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
@@ -251,11 +259,15 @@ class Kafka:
             }
         )
 
-    def _unreachable(self, reason: str) -> UnreachableError:
-        return UnreachableError(
-            f"Kafka at {self.bootstrap} did not answer: {reason}.",
-            "`sales-trends status` shows what runs; `sales-trends up` starts it.",
-        )
+    def _failed(self, admin: AdminClient, what: str, error: KafkaException) -> SalesTrendsError:
+        admin.poll(0)
+        if self._refusal:
+            return self.access.fault(self._refusal, "")
+        return DeployError(f"{what}: {error.args[0].str()}.")
+
+    def _unreachable(self, reason: str, client: AdminClient | Consumer | Producer) -> SalesTrendsError:
+        client.poll(0)  # only now does the library tell what it heard beside the call
+        return self.access.fault(self._refusal, reason)
 
 
 def _is_loading(error: BaseException) -> bool:

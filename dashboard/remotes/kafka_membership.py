@@ -6,11 +6,12 @@ A member that dies is forgotten after its session's time; one that was cut off l
 import contextlib
 import threading
 from collections.abc import Iterator
+from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from dashboard.errors import UnreachableError
+from dashboard.remotes.kafka_access import KafkaAccess, Refusal, kafka_access
 
 SESSION_SECONDS = 10
 _POLL_SECONDS = 0.2
@@ -20,12 +21,15 @@ _ASK_SECONDS = 5
 class Membership:
     """One attempt to hold the right, from `with` to its end."""
 
-    def __init__(self, bootstrap: str, group: str, topic: str, name: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, access: KafkaAccess | str, group: str, topic: str, name: str) -> None:
+        self._access = kafka_access(access)
         self._group = group
         self._topic = topic
         self._name = name
         self._held = threading.Event()
+        self._settled = threading.Event()
+        """The right came, or it is known that it cannot."""
+        self._refusal = Refusal()
         self._lost = threading.Event()
         self._end = threading.Event()
 
@@ -36,12 +40,15 @@ class Membership:
 
     @contextlib.contextmanager
     def sought(self, within_seconds: float) -> Iterator["Membership"]:
-        """Joins the group and waits for the right; inside, `held` says whether it came and still is there."""
+        """Joins the group and waits for the right; inside, `held` says whether it came and still is there.
+
+        Raises SettingsError when Kafka refuses the user or key.
+        """
         # cooperative: a second member takes nothing from the first
         consumer = Consumer(
             {
-                "bootstrap.servers": self._bootstrap,
-                "log_level": 0,
+                **self._access.config(),
+                "error_cb": self._heard,
                 "group.id": self._group,
                 "client.id": self._name,
                 "partition.assignment.strategy": "cooperative-sticky",
@@ -55,7 +62,9 @@ class Membership:
         polling = threading.Thread(target=self._poll, args=(consumer,), daemon=True)
         polling.start()
         try:
-            self._held.wait(within_seconds)
+            self._settled.wait(within_seconds)
+            if self._refusal:
+                raise self._access.fault(self._refusal, "")
             yield self
         finally:
             self._end.set()
@@ -64,14 +73,14 @@ class Membership:
 
     def holder(self) -> str:
         """The name of another process that has the right; empty when none is known to."""
-        admin = AdminClient({"bootstrap.servers": self._bootstrap, "log_level": 0})
+        refusal = Refusal()
+        options: dict[str, Any] = {**self._access.config(), "error_cb": refusal}
+        admin = AdminClient(options)
         try:
             group = admin.describe_consumer_groups([self._group], request_timeout=_ASK_SECONDS)[self._group].result()
         except KafkaException as error:
-            raise UnreachableError(
-                f"Kafka at {self._bootstrap} did not answer: {error.args[0].str()}.",
-                "`sales-trends status` shows what runs; `sales-trends up` starts it.",
-            ) from error
+            admin.poll(0)  # only now does the library tell what it heard beside the call
+            raise self._access.fault(refusal, error.args[0].str()) from error
         names = [one.client_id for one in group.members if one.assignment and one.assignment.topic_partitions]
         return next((str(name) for name in names if name != self._name), "")
 
@@ -81,11 +90,17 @@ class Membership:
             with contextlib.suppress(KafkaException):
                 consumer.poll(_POLL_SECONDS)
 
+    def _heard(self, error: KafkaError) -> None:
+        self._refusal(error)
+        if self._refusal:
+            self._settled.set()
+
     def _given(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_assign(partitions)
         if partitions:
             consumer.pause(partitions)
             self._held.set()
+            self._settled.set()
 
     def _taken(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_unassign(partitions)

@@ -6,17 +6,28 @@ from typing import Any
 import httpx2
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
+from pydantic import SecretStr
 
-from dashboard.errors import ContractError, UnreachableError
+from dashboard.errors import ContractError, SalesTrendsError, SettingsError, UnreachableError
 
 _NOT_FOUND = 404
+_KEY_REFUSED = (401, 403)
+_NO_PASSWORD = SecretStr("")
 
 
 class Registry:
-    """One registry by its address."""
+    """One registry by its address, with a user and password where it asks for them."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, user: str = "", password: SecretStr = _NO_PASSWORD) -> None:
         self.url = url
+        self._user = user
+        self._password = password
+
+    def _client(self) -> SchemaRegistryClient:
+        options = {"url": self.url}
+        if self._user:
+            options["basic.auth.user.info"] = f"{self._user}:{self._password.get_secret_value()}"
+        return SchemaRegistryClient(options)
 
     def register(self, subject: str, avro: dict[str, Any]) -> int:
         """Registers a schema unless it is the subject's already, and returns its id.
@@ -24,9 +35,11 @@ class Registry:
         Raises ContractError when it is not compatible with the versions before it.
         """
         try:
-            with SchemaRegistryClient({"url": self.url}) as client:
+            with self._client() as client:
                 return int(client.register_schema(subject, Schema(json.dumps(avro), "AVRO")))
         except SchemaRegistryError as error:
+            if error.http_status_code in _KEY_REFUSED:
+                raise self._unreachable(error) from error
             raise ContractError(
                 f"The schema of {subject} was refused: {error.error_message}.",
                 "A change must let old records be read; give a new field a default.",
@@ -37,7 +50,7 @@ class Registry:
     def latest(self, subject: str) -> dict[str, Any] | None:
         """The newest schema of a subject; None when there is none."""
         try:
-            with SchemaRegistryClient({"url": self.url}) as client:
+            with self._client() as client:
                 text = client.get_latest_version(subject).schema.schema_str
         except SchemaRegistryError as error:
             if error.http_status_code == _NOT_FOUND:
@@ -51,9 +64,11 @@ class Registry:
     def check(self, subject: str, avro: dict[str, Any]) -> None:
         """Raises ContractError when the registry would refuse this as the subject's next version."""
         try:
-            with SchemaRegistryClient({"url": self.url}) as client:
+            with self._client() as client:
                 compatible = client.test_compatibility(subject, Schema(json.dumps(avro), "AVRO"))
         except SchemaRegistryError as error:
+            if error.http_status_code in _KEY_REFUSED:
+                raise self._unreachable(error) from error
             raise ContractError(f"The schema of {subject} was refused: {error.error_message}.") from error
         except httpx2.HTTPError as error:
             raise self._unreachable(error) from error
@@ -67,7 +82,7 @@ class Registry:
         """Deletes a subject for good; one that does not exist is no error."""
         for permanent in (False, True):
             try:
-                with SchemaRegistryClient({"url": self.url}) as client:
+                with self._client() as client:
                     client.delete_subject(subject, permanent)
             except SchemaRegistryError as error:
                 if error.http_status_code != _NOT_FOUND:
@@ -78,7 +93,7 @@ class Registry:
     def schema(self, schema_id: int) -> str | None:
         """The text of the schema with this id; None when the registry knows of none."""
         try:
-            with SchemaRegistryClient({"url": self.url}) as client:
+            with self._client() as client:
                 text: str | None = client.get_schema(schema_id).schema_str
                 return text
         except SchemaRegistryError as error:
@@ -88,7 +103,12 @@ class Registry:
         except httpx2.HTTPError as error:
             raise self._unreachable(error) from error
 
-    def _unreachable(self, error: Exception) -> UnreachableError:
+    def _unreachable(self, error: Exception) -> SalesTrendsError:
+        if isinstance(error, SchemaRegistryError) and error.http_status_code in _KEY_REFUSED:
+            return SettingsError(
+                f"The schema registry at {self.url} refused the user or key ({error.http_status_code}).",
+                "Check the user of the schema registry and the password beside it.",
+            )
         return UnreachableError(
             f"The schema registry at {self.url} did not answer: {type(error).__name__}.",
             "`sales-trends status` shows what runs; `sales-trends up` starts it.",

@@ -69,7 +69,12 @@ def cloud(broker: Kafka) -> Iterator[FakeConfluentCloud]:
 
 
 def registry_of(cloud: FakeConfluentCloud) -> CloudRegistry:
-    return CloudRegistry(cloud.registry_url, *secret(cloud.registry_key), pace=HASTE)
+    return CloudRegistry(
+        cloud.registry_url,
+        *secret(cloud.registry_key),
+        key_setting="SALES_CONFLUENT__SCHEMA_REGISTRY_API_KEY",
+        pace=HASTE,
+    )
 
 
 def flink_of(cloud: FakeConfluentCloud) -> CloudFlink:
@@ -82,6 +87,7 @@ def flink_of(cloud: FakeConfluentCloud) -> CloudFlink:
         principal="sa-123",
         catalog=cloud.environment,
         database=cloud.cluster_name,
+        key_setting="SALES_CONFLUENT__FLINK_API_KEY",
         pace=HASTE,
     )
 
@@ -96,6 +102,7 @@ def target_on(cloud: FakeConfluentCloud, broker: Kafka, pipeline: Pipeline | Non
         *secret(cloud.tableflow_key),
         environment=cloud.environment,
         cluster=cloud.cluster_id,
+        key_setting="SALES_CONFLUENT__TABLEFLOW_API_KEY",
         pace=HASTE,
     )
     described = pipeline or load_pipeline(PipelineSettings())

@@ -20,7 +20,17 @@ GONE = refused(404, "statement not found")
 
 def flink(script: Script, **changed: str) -> CloudFlink:
     place = {"compute_pool": "lfcp-1", "principal": "sa-1", "catalog": "env-1", "database": "cluster_0"} | changed
-    return CloudFlink(FLINK, KEY, SECRET, "org-1", "env-1", **place, transport=script.transport, pace=script.pace)
+    return CloudFlink(
+        FLINK,
+        KEY,
+        SECRET,
+        "org-1",
+        "env-1",
+        **place,
+        key_setting="SALES_STAGING__FLINK_API_KEY",
+        transport=script.transport,
+        pace=script.pace,
+    )
 
 
 def answer(phase: str = "RUNNING", text: str = TEXT, detail: str = "", **more: Any) -> dict[str, Any]:
@@ -58,7 +68,7 @@ def test_one_that_is_not_there_is_none() -> None:
 def test_a_key_that_is_not_taken_is_the_flink_api_key() -> None:
     with pytest.raises(SettingsError) as caught:
         flink(Script(refused(401, "unauthorized"))).statement("a-to-b")
-    assert "the Flink API key in SALES_CONFLUENT__FLINK_API_KEY" in caught.value.hint
+    assert "the Flink API key in SALES_STAGING__FLINK_API_KEY" in caught.value.hint
 
 
 def test_exceptions_come_newest_first() -> None:

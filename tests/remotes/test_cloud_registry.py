@@ -28,7 +28,14 @@ KEK: dict[str, Any] = {
 
 def registry(script: Script) -> CloudRegistry:
     address = "https://psrc-1.us-east-1.aws.confluent.cloud"
-    return CloudRegistry(address, KEY, SECRET, transport=script.transport, pace=script.pace)
+    return CloudRegistry(
+        address,
+        KEY,
+        SECRET,
+        key_setting="SALES_STAGING__SCHEMA_REGISTRY_API_KEY",
+        transport=script.transport,
+        pace=script.pace,
+    )
 
 
 def test_subjects_are_names() -> None:
@@ -226,7 +233,7 @@ def test_a_key_that_is_in_use_is_not_deleted() -> None:
 def test_a_key_that_is_not_taken_is_the_schema_registry_api_key() -> None:
     with pytest.raises(SettingsError) as caught:
         registry(Script(registry_refused(401, 401, "Unauthorized"))).subjects()
-    assert "the Schema Registry API key in SALES_CONFLUENT__SCHEMA_REGISTRY_API_KEY" in caught.value.hint
+    assert "the Schema Registry API key in SALES_STAGING__SCHEMA_REGISTRY_API_KEY" in caught.value.hint
 
 
 def test_no_secret_is_in_the_object() -> None:

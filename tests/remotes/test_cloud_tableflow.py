@@ -52,7 +52,16 @@ INTEGRATION: dict[str, Any] = {
 
 
 def tableflow(script: Script) -> CloudTableflow:
-    return CloudTableflow(API, KEY, SECRET, "env-1", "lkc-1", transport=script.transport, pace=script.pace)
+    return CloudTableflow(
+        API,
+        KEY,
+        SECRET,
+        "env-1",
+        "lkc-1",
+        key_setting="SALES_STAGING__TABLEFLOW_API_KEY",
+        transport=script.transport,
+        pace=script.pace,
+    )
 
 
 def test_topics_are_listed_page_after_page() -> None:
@@ -197,4 +206,4 @@ def test_an_integration_is_deleted_with_its_place() -> None:
 def test_a_key_that_is_not_taken_is_the_tableflow_api_key() -> None:
     with pytest.raises(SettingsError) as caught:
         tableflow(Script(refused(401, "no"))).topics()
-    assert "the Tableflow API key in SALES_CONFLUENT__TABLEFLOW_API_KEY" in caught.value.hint
+    assert "the Tableflow API key in SALES_STAGING__TABLEFLOW_API_KEY" in caught.value.hint

@@ -1,0 +1,42 @@
+"""Which addresses may be given a key: https anywhere, plain http on this machine alone."""
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+_LARGEST_PORT = 65_535
+
+
+def on_this_machine(host: str) -> bool:
+    """Whether a host is a loopback address; a name other than localhost is not looked up."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def address_fault(address: str, *, gets_key: bool) -> str:
+    """What is wrong with the address of a service; empty when nothing is. The address itself is never repeated."""
+    try:
+        url = urlsplit(address)
+        host, port = url.hostname, url.port
+    except ValueError:
+        return "is not an address"
+    if url.scheme not in ("http", "https") or not host or port == 0 or any(sign.isspace() for sign in address):
+        return "is not an address such as https://service.example.com"
+    if url.username is not None or url.password is not None or url.query or url.fragment:
+        return "must be without user, password and parameters"
+    if url.scheme == "http" and gets_key and not on_this_machine(host):
+        return "is plain http, which would send a key unencrypted; use https (http is for this machine alone)"
+    return ""
+
+
+def bootstrap_hosts(bootstrap: str) -> list[str]:
+    """The hosts of Kafka's bootstrap servers; raises ValueError when it is not a list of host:port."""
+    hosts = []
+    for server in bootstrap.split(","):
+        host, colon, port = server.strip().rpartition(":")
+        wrong = not colon or not host or "/" in host or "@" in host or any(sign.isspace() for sign in host)
+        if wrong or not port.isdecimal() or not 0 < int(port) <= _LARGEST_PORT:
+            raise ValueError("is not host:port, or several of them with commas between")
+        hosts.append(host.strip("[]"))
+    return hosts

@@ -1,0 +1,154 @@
+"""A cluster that asks for a user: the right one works, a wrong one is one clear sentence, and no password is shown."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from io import StringIO
+
+import pytest
+from pydantic import SecretStr
+from rich.console import Console
+
+from dashboard.deploy.audit import AuditLog
+from dashboard.errors import SettingsError
+from dashboard.local import services
+from dashboard.local.jars import fetch_jars
+from dashboard.local.processes import ProcessTable
+from dashboard.narration import Narrator, Step
+from dashboard.remotes.kafka import Kafka, Topic
+from dashboard.remotes.kafka_access import KafkaAccess
+from dashboard.remotes.kafka_membership import Membership
+from tests.conftest import free_ports, stack_settings
+
+RIGHT = "right-password"
+WRONG = "wrong-password"
+_LISTENERS = """
+listeners=PLAINTEXT://127.0.0.1:{port},GUARDED://127.0.0.1:{guarded},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},GUARDED://127.0.0.1:{guarded}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT
+listener.name.guarded.sasl.enabled.mechanisms=PLAIN
+listener.name.guarded.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+user_shop="{password}";
+"""
+
+
+@dataclass(frozen=True)
+class Guarded:
+    plain: str
+    """Where no password is asked for."""
+    bootstrap: str
+
+    def by(self, password: str, protocol: str = "SASL_PLAINTEXT") -> KafkaAccess:
+        return KafkaAccess(self.bootstrap, protocol, "PLAIN", "shop", SecretStr(password), setting="SALES_X__KEY")
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """A real broker with a second listener that asks for a user and password."""
+    settings = stack_settings(tmp_path_factory.mktemp("guarded") / "home")
+    settings.local.home.mkdir()
+    [port] = free_ports(1)
+    console = Console(file=StringIO())
+    kafka = services.all_services(settings, fetch_jars(settings.local.cache, Narrator(console)))["kafka"]
+
+    def prepare() -> None:
+        kafka.prepare()
+        with (settings.local.home / "kafka" / "server.properties").open("a") as properties:
+            properties.write(
+                _LISTENERS.format(
+                    port=settings.local.kafka_port,
+                    controller=settings.local.kafka_controller_port,
+                    guarded=port,
+                    password=RIGHT,
+                )
+            )
+
+    processes = ProcessTable(settings.local.home)
+    guarded_kafka = replace(kafka, prepare=prepare)
+    try:
+        processes.launch(guarded_kafka)
+        processes.wait_ready(guarded_kafka, Step("Kafka", console, None))
+        yield Guarded(kafka.address, f"127.0.0.1:{port}")
+    finally:
+        processes.stop("kafka", 20)
+
+
+@pytest.fixture(scope="module")
+def topic(guarded: Guarded) -> str:
+    kafka = Kafka(guarded.plain)
+    kafka.create_topics([Topic("secured", 1)])
+    kafka.append("secured", [(None, "one")])
+    return "secured"
+
+
+def test_the_right_password_opens_everything(guarded: Guarded, topic: str) -> None:
+    kafka = Kafka(guarded.by(RIGHT))
+
+    kafka.append(topic, [("key", "two")])
+    assert b"two" in kafka.values(topic)
+    assert topic in kafka.topic_names()
+    assert kafka.committed_offsets("nobody", topic) == {}
+    with AuditLog(kafka, "guarded").only_writer() as writer:
+        writer.check()
+
+
+CALLS: dict[str, Callable[[Kafka], object]] = {
+    "topics": lambda kafka: kafka.topic_names(),
+    "ends": lambda kafka: kafka.end_offsets("secured"),
+    "committed": lambda kafka: kafka.committed_offsets("nobody", "secured"),
+    "records": lambda kafka: list(kafka.records("secured", {0: 0}, {0: 1})),
+    "append": lambda kafka: kafka.append("secured", [(None, "x")]),
+    "create": lambda kafka: kafka.create_topics([Topic("another", 1)]),
+    "delete": lambda kafka: kafka.delete_topics(["secured"]),
+    "delete a group": lambda kafka: kafka.delete_group("nobody"),
+    "lock": lambda kafka: Membership(kafka.access, "group", "secured", "me").holder(),
+}
+
+
+@pytest.mark.usefixtures("topic")
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_wrong_password_is_one_clear_sentence_within_the_usual_time(
+    guarded: Guarded, call: Callable[[Kafka], object]
+) -> None:
+    began = time.monotonic()
+
+    with pytest.raises(SettingsError) as refused:
+        call(Kafka(guarded.by(WRONG)))
+
+    assert refused.value.message == f"Kafka at {guarded.bootstrap} refused the user or key."
+    assert "SALES_X__KEY" in refused.value.hint
+    assert WRONG not in repr(refused.value) + repr(refused.value.__cause__)
+    assert time.monotonic() - began < 15
+
+
+@pytest.mark.usefixtures("topic")
+def test_a_member_with_a_wrong_password_learns_it_at_once(guarded: Guarded) -> None:
+    membership = Membership(guarded.by(WRONG), "group", "secured", "me")
+    began = time.monotonic()
+
+    with pytest.raises(SettingsError, match="refused the user or key"), membership.sought(30):
+        pass
+
+    assert time.monotonic() - began < 15
+
+
+def test_no_password_is_in_what_an_access_shows() -> None:
+    access = KafkaAccess("kafka:9092", "SASL_SSL", "PLAIN", "shop", SecretStr(RIGHT))
+
+    assert RIGHT not in repr(access) + str(access) + f"{access}"
+    assert RIGHT not in repr(Kafka(access)) + repr(Membership(access, "g", "t", "n"))
+
+
+def test_an_access_becomes_the_librarys_options() -> None:
+    access = KafkaAccess("kafka:9092", "SASL_SSL", "SCRAM-SHA-512", "shop", SecretStr(RIGHT), "ca.pem")
+
+    assert access.config() == {
+        "bootstrap.servers": "kafka:9092",
+        "log_level": 0,
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": "shop",
+        "sasl.password": RIGHT,
+        "ssl.ca.location": "ca.pem",
+    }
+    assert KafkaAccess("kafka:9092").config() == {"bootstrap.servers": "kafka:9092", "log_level": 0}
