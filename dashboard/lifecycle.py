@@ -31,9 +31,10 @@ from dashboard.local.processes import ProcessTable, Service
 from dashboard.local.service_status import ServiceStatus, State, service_statuses
 from dashboard.local.shop.progress import read_progress
 from dashboard.narration import Narrator
+from dashboard.open_source_deployment import SKIPPED
 from dashboard.remotes.kafka import Kafka
 from dashboard.settings import Settings
-from dashboard.stack_deployment import SKIPPED, StackDeployment
+from dashboard.stack_deployment import StackDeployment
 from dashboard.targets import LOCAL
 
 if TYPE_CHECKING:

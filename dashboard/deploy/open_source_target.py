@@ -37,10 +37,14 @@ class OpenSourceTarget:
         registry: Registry,
         start: Callable[[str], None],
         stuck: Callable[[str], bool],
+        *,
+        makes_given: bool,
     ) -> None:
+        """`makes_given`: also the topics and contracts that elsewhere a connector makes are made and are ours."""
         self.name = name
         self._deployment = deployment
         self._pipeline = deployment.pipeline
+        self._inputs = [one for one in self._pipeline.topics if makes_given or not one.given]
         self._kafka = kafka
         self._registry = registry
         self._start = start
@@ -58,12 +62,12 @@ class OpenSourceTarget:
         pipeline = self._pipeline
         contracts = {
             Id("contract", f"{topic.name}-{part}"): schema
-            for topic in pipeline.topics
+            for topic in self._inputs
             for part, schema in (("key", topic.key), ("value", topic.value))
             if schema is not None
         }
         return [
-            *(_wanted_input(topic) for topic in pipeline.topics),
+            *(_wanted_input(topic) for topic in self._inputs),
             *(_wanted_contract(id_, schema) for id_, schema in contracts.items()),
             *(self._wanted_table(table, statement) for table, statement in pipeline.created_tables.items()),
             *(self._wanted_statement(one, contracts.keys()) for one in pipeline.statements if one.runs),
@@ -75,7 +79,7 @@ class OpenSourceTarget:
         found: dict[Id, Found] = {}
         partitions = self._kafka.partitions()
         self._topics = partitions.keys()
-        wanted = {one.name: one.partitions for one in self._pipeline.topics}
+        wanted = {one.name: one.partitions for one in self._inputs}
         topics = {*wanted, *self._pipeline.created_tables, *(id_.name for id_ in self._noted if id_.kind == "topic")}
         for topic in topics & partitions.keys():
             other = wanted.get(topic, 1) != partitions[topic]
@@ -104,6 +108,13 @@ class OpenSourceTarget:
         return found
 
     def check(self, plan: Plan) -> None:
+        if missing := sorted(
+            {one.name for one in self._pipeline.topics if one not in self._inputs} - set(self._topics)
+        ):
+            raise DeployError(
+                f"Kafka at {self._kafka.bootstrap} has no topic {', '.join(missing)}.",
+                "Others make it on this target, such as the connector of the orders' database; start that first.",
+            )
         new = [step for step in plan.acts if step.action in (Action.CREATE, Action.REPLACE_LOSING_STATE)]
         statements = [step.id.name for step in new if step.id.kind == "statement"]
         with ThreadPoolExecutor(max_workers=_PLANNED_AT_ONCE) as pool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard import stack_deployment
+from dashboard import open_source_deployment
 from dashboard.deploy import open_source
 from dashboard.deploy.pipeline import Pipeline, load_pipeline
 from dashboard.deploy.statements import DEDUPLICATION, JOIN
@@ -43,7 +43,7 @@ def stack_without_shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         ]
         return replace(pipeline, statements=statements)
 
-    monkeypatch.setattr(stack_deployment, "load_pipeline", forgetful)
+    monkeypatch.setattr(open_source_deployment, "load_pipeline", forgetful)
     with running_stack(stack_settings(tmp_path / "home"), shop=False) as stack:
         stack.processes.stop(SUPERVISOR, 5)
         yield stack

@@ -1,0 +1,190 @@
+"""The pipeline on open-source Flink: deploys it by plan and apply, starts its statements, says how they are.
+
+The order matters for the numbers. The join emits a payment's order at once, so a payment that had to wait for its
+order would come out after younger ones, behind the watermark, and its window would miss it. Therefore payments are
+held back, by starting the deduplication last, until the join has read every order that exists.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from dashboard.deploy import tableflow
+from dashboard.deploy.bad_records import InputReader
+from dashboard.deploy.deployment import TargetDeployment
+from dashboard.deploy.open_source import Addresses
+from dashboard.deploy.open_source_target import OpenSourceTarget
+from dashboard.deploy.pipeline import load_pipeline
+from dashboard.deploy.plan import Plan
+from dashboard.deploy.resource_status import ResourceStatus
+from dashboard.deploy.resources import Id
+from dashboard.deploy.skipped import SkipList
+from dashboard.deploy.statement_status import StatementStatus, statement_status
+from dashboard.deploy.statements import DEDUPLICATION, JOIN, ORDERS_TOPIC, PAYMENTS_TOPIC, Deployment
+from dashboard.narration import Narrator
+from dashboard.remotes.flink import Flink, Job
+from dashboard.remotes.kafka import Kafka
+from dashboard.remotes.registry import Registry
+from dashboard.settings import PipelineSettings
+
+SKIPPED = "skipped.json"
+_HELD_BACK = Id("statement", DEDUPLICATION)
+_CATCH_UP_SECONDS = 600
+
+WaitUntil = Callable[[str, Callable[[], str], float], None]
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """The systems that one deployment works on."""
+
+    kafka: Kafka
+    registry: Registry
+    flink: Flink
+    addresses: Addresses
+    """How Flink itself reaches the others."""
+
+
+class OpenSourceDeployment(TargetDeployment):
+    """What runs inside one Kafka cluster and one Flink cluster."""
+
+    target: OpenSourceTarget
+
+    def __init__(
+        self,
+        name: str,
+        settings: PipelineSettings,
+        clusters: Clusters,
+        narrator: Callable[[], Narrator],
+        wait_until: WaitUntil,
+        notes: Path,
+        *,
+        makes_given: bool = False,
+    ) -> None:
+        """`notes` is the folder of what is remembered on this machine: bad records to skip, a join to hold back.
+
+        Both need our interceptors in Flink, which only the local stack has; elsewhere the folder need not exist.
+        `makes_given` also makes the topics that elsewhere a connector makes.
+        """
+        self._wait_until = wait_until
+        self.registry = clusters.registry
+        self.catalog = clusters.addresses.catalog
+        self.pipeline = load_pipeline(settings)
+        self.statements = Deployment(
+            clusters.flink,
+            self.pipeline,
+            settings,
+            clusters.addresses,
+            SkipList(notes / SKIPPED),
+            notes / "run" / "join-waits-for-orders",
+        )
+        self.inputs = InputReader(self.statements, clusters.kafka, self.registry)
+        target = OpenSourceTarget(
+            name, self.statements, clusters.kafka, self.registry, self.start, self.stuck, makes_given=makes_given
+        )
+        super().__init__(target, clusters.kafka, narrator)
+
+    def apply(
+        self,
+        planned: str | None = None,
+        *,
+        lose: Collection[str] = (),
+        adopt: Collection[str] = (),
+        prune: Collection[str] = (),
+        when_removed: Callable[[], None] = lambda: None,
+        when_topics_exist: Callable[[], None] = lambda: None,
+        before_payments: Callable[[], None] = lambda: None,
+    ) -> Plan:
+        """In the order that keeps the numbers right; what is given is called in between."""
+        narrator = self._narrator()
+        with self._changing("apply", lambda: self.plan(adopt=adopt, prune=prune), planned, lose) as change:
+            run, report = change.run, change.report
+            with narrator.step("Topics and contracts") as step:
+                report.tell = step.waits_for
+                run.remove()
+                when_removed()
+                run.make(lambda id_: id_.kind in ("topic", "contract"))
+            when_topics_exist()
+            with narrator.step("Flink statements") as step:
+                report.tell = step.waits_for
+                run.make(lambda id_: id_ != _HELD_BACK)
+            before_payments()
+            self.wait_for_orders()
+            with narrator.step(f"Statement {DEDUPLICATION}") as step:
+                report.tell = step.waits_for
+                run.make()
+        return change.plan
+
+    def resources(self) -> list[ResourceStatus]:
+        """As everywhere, and of a statement also that it is held back or has met a bad record."""
+        statuses = {one.name: one for one in self.statuses(self.statements.jobs())}
+
+        def told(row: ResourceStatus) -> ResourceStatus:
+            name = tableflow.statement_name(row.name) if row.kind == "tableflow" else row.name
+            status = statuses.get(name) if row.kind in ("statement", "tableflow") else None
+            return replace(row, phase=status.state, detail=status.trouble or row.detail) if status else row
+
+        return [told(row) for row in super().resources()]
+
+    def start(self, name: str) -> None:
+        """Submits one statement unless it lives; the deduplication remembers for as long as it is behind."""
+        unread = self.kafka.oldest_unread(name, PAYMENTS_TOPIC) if name == DEDUPLICATION else None
+        self.statements.start(name, datetime.now(UTC) - unread if unread else timedelta(0))
+
+    def start_all(self, names: list[str]) -> None:
+        """Submits these statements and waits until they run, but for one that a bad record keeps from it."""
+        title = f"Statement {names[0]}" if len(names) == 1 else f"{len(names)} Flink statements"
+        with self._narrator().step(title) as step, ThreadPoolExecutor(max_workers=3) as pool:
+            for number, _ in enumerate(pool.map(self.start, names)):
+                step.waits_for(f"{number + 1} of {len(names)} submitted")
+            self.statements.wait_running(names, step.waits_for, stuck=self.stuck)
+
+    def orders_to_read(self, ends: Mapping[int, int]) -> int:
+        """How many orders the join still has to read up to these ends of the topic's partitions."""
+        read = self.kafka.committed_offsets(JOIN, ORDERS_TOPIC)
+        return sum(max(end - read.get(partition, 0), 0) for partition, end in ends.items())
+
+    def wait_for_orders(self) -> None:
+        """Until the join has read every order that exists now; payments may follow then."""
+        ends = self.kafka.end_offsets(ORDERS_TOPIC)
+
+        def waits_for() -> str:
+            left = self.orders_to_read(ends)
+            # one that has met a bad record reads no further, and a stack that ended now could not be helped
+            return "" if not left or self.stuck(JOIN) else f"{left:,} orders to read"
+
+        self._wait_until("The join reads the orders first", waits_for, _CATCH_UP_SECONDS)
+        if not self.stuck(JOIN):
+            self.statements.hold.unlink(missing_ok=True)
+
+    def stuck(self, name: str) -> bool:
+        """A bad record keeps the statement from running."""
+        return self._status(name, self.statements.jobs()).bad_record is not None
+
+    def statuses(self, jobs: Mapping[str, Job]) -> list[StatementStatus]:
+        """How every statement of the pipeline is, given the jobs that there are."""
+        return [self._status(name, jobs) for name in self.statements.statement_names]
+
+    def troubled(self) -> dict[str, str]:
+        """Statements that have a job and do not run, each with the reason as far as there is one."""
+        jobs = self.statements.jobs()
+        statuses = [self._status(name, jobs) for name in jobs]
+        return {one.name: one.trouble or f"it is {one.state}" for one in statuses if one.state != "RUNNING"}
+
+    def lost_transactions(self) -> dict[str, int]:
+        """Of each running statement of the pipeline: how many prepared transactions it could not commit."""
+        ours, jobs = {one.name for one in self.pipeline.statements}, self.statements.jobs()
+        flink = self.statements.flink
+        return {name: flink.failed_commits(job.id) for name, job in jobs.items() if name in ours and job.running}
+
+    def _status(self, name: str, jobs: Mapping[str, Job]) -> StatementStatus:
+        job, join = jobs.get(name), jobs.get(JOIN)
+        if name == JOIN and job is not None and job.running and self.statements.hold.exists():
+            # what held them was interrupted, or is still at work
+            return StatementStatus(name, "HELD", "gets no payments until all orders are read")
+        held = name == DEDUPLICATION and (job is None or job.ended or job.state == "CANCELLING")
+        if held and join is not None and not join.ended:
+            return StatementStatus(name, "HELD", f"waits until {JOIN} runs and has read the orders")
+        return statement_status(name, job, self.statements.flink, self.inputs)
