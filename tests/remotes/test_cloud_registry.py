@@ -120,7 +120,7 @@ def test_a_contract_is_compared_in_the_registrys_own_words() -> None:
     script = Script(CUT, done(is_compatible=False, messages=["a", "b"]), done(is_compatible=True))
     assert registry(script).compatible("x", Contract(SCHEMA, rule_set=RULES)) == ["a", "b"]
     assert registry(script).compatible("x", Contract(SCHEMA)) == []
-    assert script.requests[0].url.path == "/compatibility/subjects/x/versions/latest"
+    assert script.requests[0].url.path == "/compatibility/subjects/x/versions"
     assert script.params(0) == {"verbose": "true"}
     assert script.body(0)["ruleSet"]["domainRules"] == [RULE]
 
