@@ -32,13 +32,16 @@ class Contracts:
         self._kms_key = kms_key
         self.subjects: Mapping[str, Subject] = {}
         self.keys: Mapping[str, Kek] = {}
+        self._levels: Mapping[str, str | None] = {}
 
     def look(self, noted: Mapping[Id, str]) -> None:
-        """Pages of schemas, and one request for each key: keys are listed by name alone."""
+        """Pages of schemas, and a request for each key and each level that is set: no listing tells of them."""
         names = {*self._declared, *(id_.name for id_ in noted if id_.kind == "contract")}
         prefix = os.path.commonprefix(sorted(names))  # noqa: RUF071  # of names, which are no paths
         listed = self._registry.all_latest(prefix) if names else {}
         self.subjects = {name: one for name, one in listed.items() if name in names}
+        levels = {name for name in self.subjects if name in self._declared and self._declared[name].compatibility}
+        self._levels = {name: self._registry.compatibility(name) for name in sorted(levels)}
         keys = {*self._key_names(), *(id_.name for id_ in noted if id_.kind == "key")}
         self.keys = {name: one for name in sorted(keys) if (one := self._registry.kek(name)) is not None}
 
@@ -47,8 +50,7 @@ class Contracts:
         there, declared = self.subjects.get(wanted.id.name), self._declared[wanted.id.name]
         if there is None:
             return None
-        level = self._registry.compatibility(wanted.id.name) if declared.compatibility else None
-        differences = declared.differences(there, level)
+        differences = declared.differences(there, self._levels.get(wanted.id.name))
         digest = digest_of(differences) if differences else wanted.digest
         return Found(wanted.id, ours, digest, "ready", facts=differences)
 
@@ -90,7 +92,11 @@ class Contracts:
         declared = self._declared[subject]
         if declared.compatibility:
             self._registry.set_compatibility(subject, declared.compatibility)
-        self._registry.register(subject, declared.registered())
+        latest = self._registry.latest(subject)
+        if latest is None:
+            self._registry.register(subject, declared.registered())
+        elif declared.differences(latest, declared.compatibility):
+            self._registry.register(subject, declared.registered(latest.version + 1))
 
     def make_key(self, name: str) -> None:
         self.check_keys()

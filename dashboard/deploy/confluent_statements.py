@@ -48,11 +48,14 @@ class Statements:
         self._noted: Mapping[Id, str] = {}
 
     def look(self, noted: Mapping[Id, str]) -> None:
-        """Asks for all of them and for all tables; `noted` is what the ledger says."""
+        """All statements, in pages of 100: ours are found by label, and what is in their way by name."""
         self._noted = noted
-        self._tables = self._flink.tables()
         # lists go on showing for a moment what is gone
         self.live = {one.name: one for one in self._flink.statements() if one.phase != cloud_statement.DELETING}
+
+    def look_at_tables(self) -> None:
+        """All tables, in one query."""
+        self._tables = self._flink.tables()
 
     def found(self, id_: Id) -> Found | None:
         statement, there = self._described[id_.name], self.live.get(id_.name)

@@ -15,6 +15,7 @@ from dashboard.errors import ContractError
 from dashboard.remotes.cloud_registry import Contract, Subject
 
 _TAGS = "confluent:tags"
+_VERSION = "confluent:version"
 _ENCRYPT = "ENCRYPT"
 _KNOWN = frozenset({"subject", "schema", "compatibility", "key", "tags", "rule"})
 _PHASES = ("domainRules", "migrationRules", "encodingRules")
@@ -43,9 +44,15 @@ class Declaration:
         """Where records go that break a rule."""
         return {topic for rule in self.rules if (topic := (rule.get("params") or {}).get("dlq.topic"))}
 
-    def registered(self) -> Contract:
-        """As the registry is to hold it; rules are always said, or those of the version before would stay."""
-        return Contract(json.dumps(self._tagged()), rule_set={"domainRules": [dict(rule) for rule in self.rules]})
+    def registered(self, version: int | None = None) -> Contract:
+        """As the registry is to hold it; rules are always said, or those of the version before would stay.
+
+        With a number it becomes that version: a contract that an older version has already is otherwise answered with
+        that one, and the latest stays what it was (KafkaSchemaRegistry.java of Schema Registry @794611bd, `register`).
+        """
+        metadata = {"properties": {_VERSION: str(version)}} if version else {}
+        rules = [dict(rule) for rule in self.rules]
+        return Contract(json.dumps(self._tagged()), metadata, {"domainRules": rules})
 
     def facts(self) -> list[Any]:
         """All that makes it what it is."""

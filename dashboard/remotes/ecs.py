@@ -7,9 +7,16 @@ import shlex
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, NoCredentialsError, PartialCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+    PartialCredentialsError,
+)
+from botocore.exceptions import ConnectionError as NoConnection
 
-from dashboard.errors import DeployError, SettingsError, UnreachableError
+from dashboard.errors import DeployError, SalesTrendsError, SettingsError, UnreachableError
 
 _SECONDS = 10
 _TRIES = 3
@@ -49,7 +56,7 @@ def restart(cluster: str, service: str, region: str) -> None:
         raise SettingsError(
             f"There are no AWS credentials to restart {service} with.", f"{_CREDENTIALS} {by_hand}"
         ) from error
-    except HTTPClientError as error:
+    except (HTTPClientError, NoConnection) as error:
         raise UnreachableError(
             f"ECS in {region} did not answer the request to restart {service}: {type(error).__name__}.", by_hand
         ) from error
@@ -62,7 +69,7 @@ def restart(cluster: str, service: str, region: str) -> None:
         ) from error
 
 
-def _refusal(error: ClientError, cluster: str, service: str, region: str, by_hand: str) -> Exception:
+def _refusal(error: ClientError, cluster: str, service: str, region: str, by_hand: str) -> SalesTrendsError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     said = str(error.response.get("Error", {}).get("Message", "")).rstrip(".") or "no reason given"
     message = f"ECS in {region} refused to restart {service} of {cluster}: {said} ({code})."
