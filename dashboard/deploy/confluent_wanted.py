@@ -1,20 +1,72 @@
 """What the pipeline consists of on Confluent Cloud: topics, contracts, statements, Tableflow, and how they depend."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from dashboard.deploy.pipeline import InputTopic, Pipeline, Statement
+from dashboard.deploy.confluent_contracts import KmsKey
+from dashboard.deploy.contract import Declaration
+from dashboard.deploy.pipeline import Pipeline, Statement
 from dashboard.deploy.resources import Id, Wanted, digest_of
-from dashboard.remotes.cloud_tableflow import Storage
+from dashboard.remotes.cloud_tableflow import MANAGED, Storage
+
+GLUE_NAME = "sales-trends"
+"""Of the catalog integration; Confluent Cloud itself gives only an id."""
 
 
-def wanted_on_confluent(pipeline: Pipeline, storage: Storage) -> list[Wanted]:
+@dataclass(frozen=True)
+class Glue:
+    """AWS Glue as an outside catalog of the tables."""
+
+    provider_integration: str
+    """`cspi-…`, whose role may write to Glue."""
+    database: str = ""
+    """Empty stands for the Kafka cluster's id."""
+
+
+@dataclass(frozen=True)
+class PaymentApp:
+    """Where the payment app runs on ECS."""
+
+    cluster: str
+    service: str
+    region: str
+
+
+@dataclass(frozen=True)
+class CloudPlace:
+    """What lies beside Confluent's own services; each part but the storage may be missing."""
+
+    storage: Storage = MANAGED
+    kms_key: KmsKey | None = None
+    """The setting kms_key_id; without it no contract that encrypts is deployed."""
+    glue: Glue | None = None
+    app: PaymentApp | None = None
+
+
+NOTHING_BESIDE = CloudPlace()
+
+
+def declared_contracts(pipeline: Pipeline) -> dict[str, Declaration]:
+    """Of our topics, by subject; a topic whose contract no file declares has its plain schema for one."""
+    return {
+        (subject := f"{topic.name}-value"): topic.contract or Declaration(subject, topic.value)
+        for topic in pipeline.topics
+        if topic.value and not topic.given
+    }
+
+
+def wanted_on_confluent(pipeline: Pipeline, place: CloudPlace) -> list[Wanted]:
     """Everything that we make there. A statement that makes a table stands for the table and its topic."""
     ours = [topic for topic in pipeline.topics if not topic.given]
+    contracts = declared_contracts(pipeline).values()
+    copies = [_copy(pipeline, topic, place.storage) for topic in pipeline.tableflow_topics]
     return [
         *(Wanted(Id("topic", topic.name), digest_of(topic.partitions), holds=f"topic {topic.name}") for topic in ours),
-        *(_contract(topic) for topic in ours if topic.value),
+        *(_key(name, place.kms_key) for name in sorted({one.key for one in contracts if one.key})),
+        *(_contract(one) for one in contracts),
         *(_statement(pipeline, one) for one in pipeline.statements),
-        *(_copy(pipeline, topic, storage) for topic in pipeline.tableflow_topics),
+        *copies,
+        *([_catalog(place.glue, copies)] if place.glue else []),
     ]
 
 
@@ -52,10 +104,29 @@ def _sources(pipeline: Pipeline, statement: Statement, used: list[str], makers: 
     return [one for one in pipeline.statements if any(pipeline.writes(one, table) for table in read)]
 
 
-def _contract(topic: InputTopic) -> Wanted:
-    id_ = Id("contract", f"{topic.name}-value")
-    holds = f"contract {id_.name}, by which {topic.name} is read"
-    return Wanted(id_, digest_of(topic.value), holds=holds, data=topic.name)
+def _key(name: str, kms_key: KmsKey | None) -> Wanted:
+    holds = f"key {name}, without which what it encrypted can never be read"
+    return Wanted(Id("key", name), digest_of([kms_key.type, kms_key.id] if kms_key else []), holds=holds)
+
+
+def _contract(declared: Declaration) -> Wanted:
+    topic = declared.subject.removesuffix("-value")
+    needs = {Id("topic", one) for one in declared.dead_letter_topics}
+    return Wanted(
+        Id("contract", declared.subject),
+        digest_of(declared.facts()),
+        needs=frozenset(needs | ({Id("key", declared.key)} if declared.key else set())),
+        holds=f"contract {declared.subject}, by which {topic} is read",
+        data=topic,
+    )
+
+
+def _catalog(glue: Glue, copies: list[Wanted]) -> Wanted:
+    return Wanted(
+        Id("catalog", GLUE_NAME),
+        digest_of([glue.provider_integration, glue.database]),
+        needs=frozenset(one.id for one in copies),
+    )
 
 
 def _copy(pipeline: Pipeline, topic: str, storage: Storage) -> Wanted:

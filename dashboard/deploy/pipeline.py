@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from dashboard.deploy.contract import Declaration, load_declarations
 from dashboard.deploy.script import CATALOG, DATABASE, split_script
 from dashboard.errors import DeployError
 from dashboard.settings import PipelineSettings
@@ -33,6 +34,8 @@ class InputTopic:
     key: dict[str, Any] | None
     given: bool = False
     """On Confluent Cloud others make the topic and its contracts, a connector for one."""
+    contract: Declaration | None = None
+    """Of the value: what it promises beside its schema; only a registry that knows rules is told."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,7 @@ def load_pipeline(settings: PipelineSettings, folder: Path = _FOLDER) -> Pipelin
     def schema(file: str | None) -> dict[str, Any] | None:
         return json.loads((folder / "contracts" / file).read_text()) if file else None
 
+    declared = load_declarations(folder / "contracts")
     topics = [
         InputTopic(
             topic["name"],
@@ -114,9 +118,12 @@ def load_pipeline(settings: PipelineSettings, folder: Path = _FOLDER) -> Pipelin
             schema(topic.get("value")),
             schema(topic.get("key")),
             topic.get("given", False),
+            declared.pop(f"{topic['name']}-value", None),
         )
         for topic in described["topic"]
     ]
+    if declared:
+        raise DeployError(f"contracts/ declares {', '.join(declared)}, which is no topic of pipeline.toml.")
     checks = {path.stem: _without_comments(path.read_text()) for path in sorted((folder / "checks").glob("*.sql"))}
     return Pipeline(topics, statements, described["tableflow"]["topics"], checks)
 

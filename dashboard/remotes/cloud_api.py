@@ -65,12 +65,13 @@ class CloudApi:
     def get(self, path: str, doing: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
         return self._object(self._repeated("GET", path, doing, params=params), doing)
 
-    def names(self, path: str, doing: str) -> list[str]:
+    def names(self, path: str, doing: str, params: Mapping[str, str] | None = None) -> list[str]:
         """What is answered with a plain list of names."""
-        answer = self._repeated("GET", path, doing)
-        if not isinstance(answer, list):
-            raise self._not_understood(doing, "something that is not a list")
-        return [str(name) for name in answer]
+        return [str(name) for name in self._list(path, doing, params)]
+
+    def objects(self, path: str, doing: str, params: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+        """What is answered with a plain list of objects."""
+        return [self._object(one, doing) for one in self._list(path, doing, params)]
 
     def items(self, path: str, doing: str, params: Mapping[str, str] | None = None) -> Iterator[dict[str, Any]]:
         """All items of a list, page after page to its end."""
@@ -169,6 +170,12 @@ class CloudApi:
             return response.json()
         except ValueError as error:
             raise self._not_understood(doing, "something that is not JSON") from error
+
+    def _list(self, path: str, doing: str, params: Mapping[str, str] | None) -> list[Any]:
+        answer = self._repeated("GET", path, doing, params=params)
+        if not isinstance(answer, list):
+            raise self._not_understood(doing, "something that is not a list")
+        return answer
 
     def _object(self, answer: Any, doing: str) -> dict[str, Any]:
         if not isinstance(answer, dict):

@@ -18,7 +18,10 @@ from dashboard.remotes.cloud_errors import ApiKey, Conflict, NotFound, Refused
 
 _CONTENT_TYPE = "application/vnd.schemaregistry.v1+json"
 _KEKS = "/dek-registry/v1/keks"
-_NO_SUBJECT, _NO_VERSION, _SUBJECT_IN_BIN, _NO_KEY = 40401, 40402, 40404, 40470
+_SCHEMAS_A_PAGE = 500
+_ALGORITHMS = ("AES256_GCM", "AES128_GCM", "AES256_SIV")
+"""Of the keys of fields; each of a subject's is deleted by itself."""
+_NO_SUBJECT, _NO_VERSION, _SUBJECT_IN_BIN, _NO_LEVEL, _NO_KEY = 40401, 40402, 40404, 40408, 40470
 _BAD_CONTRACT = frozenset({40901, 42201, 42210})
 """Incompatible, not a schema, not a rule set."""
 
@@ -97,16 +100,22 @@ class CloudRegistry:
         except NotFound as error:
             _only(error, _NO_SUBJECT, _NO_VERSION, _SUBJECT_IN_BIN)
             return None
-        return Subject(
-            schema=answer.get("schema") or "",
-            id=int(answer.get("id") or 0),
-            version=int(answer.get("version") or 0),
-            metadata=answer.get("metadata") or {},
-            rule_set=answer.get("ruleSet") or {},
-            references=tuple(answer.get("references") or []),
-            # the registry leaves out what is the default
-            schema_type=answer.get("schemaType") or "AVRO",
-        )
+        return _subject(answer)
+
+    def all_latest(self, prefix: str = "") -> dict[str, Subject]:
+        """The latest version of every subject whose name begins with `prefix`, page after page.
+
+        Source: SchemasResource.java of github.com/confluentinc/schema-registry @794611bd; the registry itself gives
+        1,000 at most.
+        """
+        found: dict[str, Subject] = {}
+        while True:
+            params = {"subjectPrefix": prefix, "latestOnly": "true"}
+            params |= {"offset": str(len(found)), "limit": str(_SCHEMAS_A_PAGE)}
+            page = self._api.objects("/schemas", "list the schemas", params)
+            found |= {str(one.get("subject") or ""): _subject(one) for one in page}
+            if len(page) < _SCHEMAS_A_PAGE:
+                return found
 
     def register(self, subject: str, contract: Contract) -> int:
         """Makes this the latest version, and returns the schema's id; the same contract again gives the same id.
@@ -129,8 +138,11 @@ class CloudRegistry:
         return int(answer["id"])
 
     def compatible(self, subject: str, contract: Contract) -> list[str]:
-        """Why the contract could not follow the latest version, in the registry's words; empty when it can."""
-        path = f"/compatibility{_path(subject)}/versions/latest"
+        """Why the contract could not follow, in the registry's words; empty when it can.
+
+        It is compared with every version that the subject's level looks at: all of them where that is transitive.
+        """
+        path = f"/compatibility{_path(subject)}/versions"
         try:
             answer = self._api.ask(path, f"compare the contract of {subject}", contract.body(), {"verbose": "true"})
         except NotFound as error:
@@ -139,6 +151,15 @@ class CloudRegistry:
         if answer.get("is_compatible"):
             return []
         return [str(message) for message in answer.get("messages") or []] or ["The registry gives no reason."]
+
+    def compatibility(self, subject: str) -> str | None:
+        """The level of the subject's own; None where that of the whole registry counts."""
+        try:
+            answer = self._api.get(f"/config/{quote(subject, safe='')}", f"show the compatibility of {subject}")
+        except NotFound as error:
+            _only(error, _NO_SUBJECT, _NO_LEVEL)
+            return None
+        return str(answer.get("compatibilityLevel") or "") or None
 
     def set_compatibility(self, subject: str, level: str) -> None:
         """Such as FULL_TRANSITIVE."""
@@ -183,9 +204,23 @@ class CloudRegistry:
         """Deletes a key for good, if there is one; the registry refuses while keys of fields depend on it."""
         self._delete(f"{_KEKS}/{quote(name, safe='')}", f"delete the encryption key {name}", _NO_KEY)
 
-    def _delete(self, path: str, doing: str, *gone: int) -> None:
+    def delete_deks(self, name: str) -> None:
+        """Deletes for good every key of a field that this key encrypts: what they encrypted is never read again."""
+        doing = f"delete the keys of fields under {name}"
+        path = f"{_KEKS}/{quote(name, safe='')}/deks"
+        try:
+            # also those in the bin: they too keep the key from being deleted for good
+            subjects = self._api.names(path, doing, {"deleted": "true"})
+        except NotFound as error:
+            _only(error, _NO_KEY)
+            return
+        for subject in subjects:
+            for algorithm in _ALGORITHMS:
+                self._delete(f"{path}/{quote(subject, safe='')}", doing, _NO_KEY, algorithm=algorithm)
+
+    def _delete(self, path: str, doing: str, *gone: int, **which: str) -> None:
         """Into the bin first, since nothing is deleted for good from outside of it."""
-        for params in ({}, {"permanent": "true"}):
+        for params in (which, which | {"permanent": "true"}):
             try:
                 self._api.delete(path, doing, params)
             except NotFound as error:
@@ -197,6 +232,19 @@ class CloudRegistry:
         except NotFound as error:
             _only(error, _NO_KEY)
             return None
+
+
+def _subject(answer: Mapping[str, Any]) -> Subject:
+    return Subject(
+        schema=answer.get("schema") or "",
+        id=int(answer.get("id") or 0),
+        version=int(answer.get("version") or 0),
+        metadata=answer.get("metadata") or {},
+        rule_set=answer.get("ruleSet") or {},
+        references=tuple(answer.get("references") or []),
+        # the registry leaves out what is the default
+        schema_type=answer.get("schemaType") or "AVRO",
+    )
 
 
 def _path(subject: str) -> str:

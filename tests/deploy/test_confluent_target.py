@@ -1,48 +1,30 @@
 """The whole pipeline against the fake of Confluent Cloud, its topics on a real broker."""
 
-import json
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from pydantic import SecretStr
 
-from dashboard.deploy.apply import Application, ApplyError, Target, destroy_plan_for, plan_for
+from dashboard.deploy.apply import Application, ApplyError, destroy_plan_for, plan_for
 from dashboard.deploy.confluent_target import LABEL, ConfluentTarget
-from dashboard.deploy.pipeline import Pipeline, load_pipeline
-from dashboard.deploy.plan import Action, Plan, Step
+from dashboard.deploy.pipeline import load_pipeline
+from dashboard.deploy.plan import Action
 from dashboard.deploy.resources import Id
-from dashboard.errors import DeployError, SalesTrendsError
-from dashboard.remotes.cloud_api import Pace
-from dashboard.remotes.cloud_flink import CloudFlink
-from dashboard.remotes.cloud_registry import CloudRegistry, Contract
-from dashboard.remotes.cloud_tableflow import CloudTableflow
+from dashboard.errors import DeployError
 from dashboard.remotes.kafka import Kafka, Topic
 from dashboard.settings import PipelineSettings
+from tests.deploy.cloud import Silent, applied, destroyed, flink_of, registry_of, target_on, with_orders
 from tests.fakes.confluent_cloud import FakeConfluentCloud
 
 pytestmark = pytest.mark.stack
 
 REVENUE = "revenue-summary-materializer"
-HASTE = Pace(time.monotonic, lambda seconds: time.sleep(seconds / 50))
-"""The fake is fifty times faster than the service."""
 REBUILT = {
     Id("statement", REVENUE),
     Id("statement", "revenue-summary"),
     Id("tableflow", "revenue_summary"),
 }
-
-
-class Silent:
-    """A report that nobody reads."""
-
-    def begins(self, what: str, step: Step) -> None: ...
-
-    def waits_for(self, text: str) -> None: ...
-
-    def ended(self, what: str, step: Step, error: SalesTrendsError | None) -> None: ...
 
 
 @pytest.fixture
@@ -59,67 +41,14 @@ def cloud(broker: Kafka) -> Iterator[FakeConfluentCloud]:
         return [name for name in broker.topic_names() if not name.startswith(("__", "sales-trends-"))]
 
     with FakeConfluentCloud(on_topic=mirror, topics=topics) as cloud:
-        registry = registry_of(cloud)
-        for topic in load_pipeline(PipelineSettings()).topics:
-            if topic.given:
-                broker.create_topics([Topic(topic.name, topic.partitions)])
-                registry.register(f"{topic.name}-value", Contract(json.dumps(topic.value)))
+        with_orders(cloud, broker)
         yield cloud
         broker.delete_topics(name for name in broker.topic_names() if not name.startswith("__"))
-
-
-def registry_of(cloud: FakeConfluentCloud) -> CloudRegistry:
-    return CloudRegistry(
-        cloud.registry_url,
-        *secret(cloud.registry_key),
-        key_setting="SALES_CONFLUENT__SCHEMA_REGISTRY_API_KEY",
-        pace=HASTE,
-    )
-
-
-def flink_of(cloud: FakeConfluentCloud) -> CloudFlink:
-    return CloudFlink(
-        cloud.flink_url,
-        *secret(cloud.flink_key),
-        organization=cloud.organization,
-        environment=cloud.environment,
-        compute_pool=cloud.compute_pool,
-        principal="sa-123",
-        catalog=cloud.environment,
-        database=cloud.cluster_name,
-        key_setting="SALES_CONFLUENT__FLINK_API_KEY",
-        pace=HASTE,
-    )
-
-
-def secret(key: tuple[str, str]) -> tuple[SecretStr, SecretStr]:
-    return SecretStr(key[0]), SecretStr(key[1])
-
-
-def target_on(cloud: FakeConfluentCloud, broker: Kafka, pipeline: Pipeline | None = None) -> ConfluentTarget:
-    tableflow = CloudTableflow(
-        cloud.control_plane_url,
-        *secret(cloud.tableflow_key),
-        environment=cloud.environment,
-        cluster=cloud.cluster_id,
-        key_setting="SALES_CONFLUENT__TABLEFLOW_API_KEY",
-        pace=HASTE,
-    )
-    described = pipeline or load_pipeline(PipelineSettings())
-    return ConfluentTarget(
-        "confluent", described, broker, flink_of(cloud), registry_of(cloud), tableflow, poll_seconds=0.05
-    )
 
 
 @pytest.fixture
 def target(cloud: FakeConfluentCloud, broker: Kafka) -> ConfluentTarget:
     return target_on(cloud, broker)
-
-
-def applied(target: Target, *lose: str) -> Plan:
-    plan = plan_for(target)
-    Application(plan, target, Silent(), lose=lose).run()
-    return plan
 
 
 def with_windows(cloud: FakeConfluentCloud, broker: Kafka, window: timedelta) -> ConfluentTarget:
@@ -310,13 +239,6 @@ def test_no_secret_is_in_a_plan_or_in_the_ledger(
     assert not any(secret in written for secret in secrets)
 
 
-def destroyed(target: Target, *delete: str) -> Plan:
-    plan = destroy_plan_for(target, delete=delete)
-    Application(plan, target, Silent(), lose=delete).run()
-    target.forget()
-    return plan
-
-
 def test_destroying_leaves_nothing_of_ours_and_everything_of_others(
     cloud: FakeConfluentCloud, broker: Kafka, target: ConfluentTarget
 ) -> None:
@@ -326,11 +248,11 @@ def test_destroying_leaves_nothing_of_ours_and_everything_of_others(
     again = target_on(cloud, broker)
     kept = destroy_plan_for(again)
     names = {step.data for step in kept.steps if step.data}
-    assert names == {"payments", "error-payments", *load_pipeline(PipelineSettings()).tableflow_topics}
+    assert names == {"payments", "error-payments", "CSFLE_Key", *load_pipeline(PipelineSettings()).tableflow_topics}
     destroyed(again, *names)
     left = {name for name, one in cloud.statements.items() if one.phase != "DELETING"}
     assert left == {"others"}
-    assert broker.topic_names() - {"__consumer_offsets"} == before
+    assert broker.topic_names() - {"__consumer_offsets"} == before - {"__consumer_offsets"}
     assert set(registry_of(cloud).subjects()) == subjects
     assert not cloud.tableflow_topics
 

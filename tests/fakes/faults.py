@@ -3,6 +3,7 @@
 It stands before all services of the fake, and also keeps the list of requests.
 """
 
+import asyncio
 import re
 from collections import deque
 from dataclasses import dataclass, field
@@ -46,6 +47,8 @@ class Faults:
     """The faults to come, in the order they were asked for; the method "*" stands for any."""
 
     faults: list[Fault] = field(default_factory=list)
+    delay_seconds: float = 0
+    """How long every request is on its way."""
 
     def answer(
         self, method: str, path_regex: str, *, status: int, headers: dict[str, str] | None = None, times: int = 1
@@ -93,6 +96,8 @@ class FaultyNetwork:
             scope["method"], scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
         )
         self.requests.append(received)
+        if self._faults.delay_seconds:
+            await asyncio.sleep(self._faults.delay_seconds)
         fault = self._faults.next_for(received)
         if fault and fault.response:
             await fault.response(scope, receive, send)

@@ -196,3 +196,24 @@ def test_a_kek_is_changed_in_parts(registry: httpx.Client) -> None:
 
     changed = registry.put(f"{KEKS}/CSFLE_Key", json={"shared": True, "kmsKeyId": "ignored"}).json()
     assert (changed["shared"], changed["kmsKeyId"]) == (True, KEK["kmsKeyId"])
+
+
+def test_schemas_are_listed_by_prefix_and_latest_version_in_pages(registry: httpx.Client) -> None:
+    for subject, fields in (
+        ("a-value", []),
+        ("a-value", [{"name": "x", "type": "int", "default": 0}]),
+        ("b-value", []),
+    ):
+        schema = json.dumps({"type": "record", "name": "R", "fields": fields})
+        assert registry.post(f"/subjects/{subject}/versions", json={"schema": schema}).status_code == 200
+
+    def listed(**params: str) -> list[tuple[str, int]]:
+        return [(one["subject"], one["version"]) for one in registry.get("/schemas", params=params).json()]
+
+    assert listed() == [("a-value", 1), ("a-value", 2), ("b-value", 1)]
+    assert listed(latestOnly="true") == [("a-value", 2), ("b-value", 1)]
+    assert listed(latestOnly="true", subjectPrefix="b") == [("b-value", 1)]
+    assert listed(offset="1", limit="1") == [("a-value", 2)]
+    registry.delete("/subjects/b-value")
+    assert listed(subjectPrefix="b") == []
+    assert listed(subjectPrefix="b", deleted="true") == [("b-value", 1)]

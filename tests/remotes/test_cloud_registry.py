@@ -127,7 +127,7 @@ def test_a_contract_is_compared_in_the_registrys_own_words() -> None:
     script = Script(CUT, done(is_compatible=False, messages=["a", "b"]), done(is_compatible=True))
     assert registry(script).compatible("x", Contract(SCHEMA, rule_set=RULES)) == ["a", "b"]
     assert registry(script).compatible("x", Contract(SCHEMA)) == []
-    assert script.requests[0].url.path == "/compatibility/subjects/x/versions/latest"
+    assert script.requests[0].url.path == "/compatibility/subjects/x/versions"
     assert script.params(0) == {"verbose": "true"}
     assert script.body(0)["ruleSet"]["domainRules"] == [RULE]
 
@@ -239,3 +239,42 @@ def test_a_key_that_is_not_taken_is_the_schema_registry_api_key() -> None:
 def test_no_secret_is_in_the_object() -> None:
     cloud = registry(Script())
     assert SECRET.get_secret_value() not in repr(cloud) + repr(vars(cloud))
+
+
+# listings
+
+
+def listed(*names: str) -> httpx.Response:
+    return httpx.Response(200, json=[{"subject": name, "version": 2, "id": 1, "schema": SCHEMA} for name in names])
+
+
+def test_the_latest_versions_come_page_after_page() -> None:
+    script = Script(listed(*(f"a-{number}" for number in range(500))), listed("a-500"))
+    found = registry(script).all_latest("a")
+    assert (len(found), found["a-500"].version) == (501, 2)
+    assert [script.params(at)["offset"] for at in range(2)] == ["0", "500"]
+    assert script.params() == {"subjectPrefix": "a", "latestOnly": "true", "offset": "500", "limit": "500"}
+
+
+def test_the_level_of_a_subject_is_its_own_or_none() -> None:
+    script = Script(done(compatibilityLevel="FULL"), registry_refused(404, 40408, "no level"), NO_SUBJECT, NO_PATH)
+    cloud = registry(script)
+    assert [cloud.compatibility("x") for _ in range(3)] == ["FULL", None, None]
+    with pytest.raises(NotFound):
+        cloud.compatibility("x")
+
+
+def test_the_keys_of_fields_go_by_subject_and_algorithm_first_into_the_bin() -> None:
+    gone = [httpx.Response(204), httpx.Response(204), NO_KEY, NO_KEY, NO_KEY, NO_KEY]
+    script = Script(httpx.Response(200, json=["payments-value"]), *gone)
+    registry(script).delete_deks("CSFLE_Key")
+    assert script.params(0) == {"deleted": "true"}
+    assert script.requests[1].url.path == "/dek-registry/v1/keks/CSFLE_Key/deks/payments-value"
+    assert [script.params(at) for at in (1, 2)] == [
+        {"algorithm": "AES256_GCM"},
+        {"algorithm": "AES256_GCM", "permanent": "true"},
+    ]
+
+
+def test_a_key_that_is_not_there_has_no_keys_of_fields() -> None:
+    registry(Script(NO_KEY)).delete_deks("CSFLE_Key")

@@ -1,0 +1,226 @@
+"""Statements and their tables on Confluent Cloud: found, made, watched and taken away.
+
+What is ours carries a label and the digest of what it was made of, because the service rewrites a statement's text.
+Statements that only make or alter a table are forgotten by the service after 30 days, so a table is judged by what
+INFORMATION_SCHEMA says of it, and that it is ours by the ledger.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from dashboard.deploy.confluent_wait import STATEMENT_SECONDS, Patience
+from dashboard.deploy.confluent_wanted import tables_used
+from dashboard.deploy.ledger import BEING_REMOVED
+from dashboard.deploy.pipeline import Pipeline, Statement
+from dashboard.deploy.plan import Action, Step
+from dashboard.deploy.resources import Found, Id, State, Wanted
+from dashboard.errors import DeployError
+from dashboard.remotes import cloud_statement
+from dashboard.remotes.cloud_flink import CloudFlink
+from dashboard.remotes.cloud_registry import CloudRegistry
+from dashboard.remotes.cloud_statement import Table
+
+LABEL = "user.confluent.io/sales-trends"
+_DIGEST = "user.confluent.io/sales-trends-digest"
+_HELPER = "user.confluent.io/sales-trends-helper"
+"""Of a statement that only undoes what another one did: nothing of the pipeline, and so never an orphan."""
+_STATES: Mapping[str, State] = {"RUNNING": "ready", "STOPPED": "stopped", "FAILED": "failed"}
+"""Of a statement that goes on running; any other phase, also one that we do not know, is shown as it is."""
+_STABLE_LOOKS = 2
+_WATERMARK = re.compile(r"ALTER TABLE `?(?P<table>[\w.]+)`? MODIFY WATERMARK FOR (?P<column>\w+) AS (?P<expression>.+)")
+_OPTION = re.compile(r"ALTER TABLE `?(?P<table>[\w.]+)`? SET \('(?P<key>[^']+)' = '(?P<value>[^']*)'\)")
+
+
+class Statements:
+    """The pipeline's statements in one environment, as they were at the last `look`."""
+
+    def __init__(self, pipeline: Pipeline, flink: CloudFlink, registry: CloudRegistry, patience: Patience) -> None:
+        self._pipeline = pipeline
+        self._flink = flink
+        self._registry = registry
+        self._patience = patience
+        self._described = {one.name: one for one in pipeline.statements}
+        self._given = {topic.name for topic in pipeline.topics if topic.given}
+        self._tables: Mapping[str, Table] = {}
+        self.live: Mapping[str, cloud_statement.Statement] = {}
+        """By name; what is being deleted counts as gone."""
+        self._noted: Mapping[Id, str] = {}
+
+    def look(self, noted: Mapping[Id, str]) -> None:
+        """All statements, in pages of 100: ours are found by label, and what is in their way by name."""
+        self._noted = noted
+        # lists go on showing for a moment what is gone
+        self.live = {one.name: one for one in self._flink.statements() if one.phase != cloud_statement.DELETING}
+
+    def look_at_tables(self) -> None:
+        """All tables, in one query."""
+        self._tables = self._flink.tables()
+
+    def found(self, id_: Id) -> Found | None:
+        statement, there = self._described[id_.name], self.live.get(id_.name)
+        if not statement.runs:
+            return self._found_table(id_, statement)
+        if there is None and statement.created_table in self._tables:
+            # made anew, it would find its table in its way
+            why = f"only its table {statement.created_table} is left"
+            return Found(id_, id_ in self._noted, self._noted.get(id_), "failed", "deleted", why, resumes=False)
+        return self._found_running(id_, there)
+
+    def orphans(self) -> dict[Id, Found]:
+        """Statements with our label that no file describes."""
+        return {
+            (id_ := Id("statement", name)): Found(id_, True, one.labels.get(_DIGEST), "ready", one.phase, one.detail)
+            for name, one in self.live.items()
+            if LABEL in one.labels and name not in self._described
+        }
+
+    def check(self, name: str) -> None:
+        """A dry run, if its tables exist; what others will make cannot be tried yet."""
+        statement = self._described[name]
+        if statement.kind != "insert" or any(one not in self._tables for one in tables_used(self._pipeline, statement)):
+            return
+        answer = self._flink.dry_run(statement.text, statement.properties)
+        if answer.is_append_only is False:
+            raise DeployError(
+                f"The statement {name} would change rows that it has written.",
+                "Its table is read as append-only. See how it groups or joins.",
+            )
+
+    def clear(self, id_: Id) -> None:
+        """What a removal left behind that somebody killed; before the ledger calls the thing whole again."""
+        statement = self._described[id_.name]
+        if self._noted.get(id_) == BEING_REMOVED and statement.created_table:
+            self._delete_subjects(statement.created_table)
+
+    def make(self, step: Step, wanted: Wanted) -> None:
+        name = step.id.name
+        if step.action is Action.RESUME:
+            self._flink.resume(name)
+            return
+        statement = self._described[name]
+        if self._flink.statement(name) is not None:
+            # finished or failed, it keeps its name
+            self._delete(name)
+        labels = {LABEL: "true", _DIGEST: wanted.digest}
+        self._flink.create(name, statement.text, statement.properties, labels)
+
+    def wait_ready(self, name: str, waits_for: Callable[[str], None]) -> None:
+        """COMPLETED for what makes or alters a table, RUNNING for a moment for what goes on."""
+        wanted, looks = ("RUNNING", _STABLE_LOOKS) if self._described[name].runs else ("COMPLETED", 1)
+        seen = 0
+
+        def ready() -> bool:
+            nonlocal seen
+            statement = self._flink.statement(name)
+            if statement is None:
+                raise DeployError(f"The statement {name} was deleted meanwhile.", "Plan and apply again.")
+            if statement.phase in cloud_statement.FAILED:
+                newest = next(iter(self._flink.exceptions(name)), "")
+                raise DeployError(f"The statement {name} failed: {statement.detail or newest or 'no reason is given'}.")
+            seen = seen + 1 if statement.phase == wanted else 0
+            waits_for(f"{name}: {statement.phase} {statement.detail}".strip())
+            return seen >= looks
+
+        self._patience.until(ready, f"The statement {name} is not {wanted}")
+
+    def remove(self, name: str, *, data: bool) -> bool:
+        """Whether nothing is left; without `data` the table is, which then is no longer whole."""
+        self._delete(name)
+        statement = self._described.get(name)
+        if statement is None:
+            return True
+        if statement.created_table is not None:
+            if not data:
+                return False
+            self._undo(f"drop-{name}", f"DROP TABLE IF EXISTS `{statement.created_table}`")
+            # they outlive the table, and one of another shape would keep it from being made again
+            self._delete_subjects(statement.created_table)
+        elif (table := self._altered(statement)) in self._given and table in self._flink.tables():
+            # the table of others stays, with the watermark that it had by default
+            self._undo(f"restore-{name}", f"ALTER TABLE `{table}` DROP WATERMARK")
+        return True
+
+    def offsets(self, name: str) -> dict[str, dict[int, int]]:
+        """What a statement had read at the last look, by topic and partition."""
+        there = self.live.get(name)
+        return cloud_statement.read_offsets(there) if there else {}
+
+    def delete_helpers(self) -> None:
+        """Those that are left because somebody was killed while they ran."""
+        for one in self._flink.statements(f"{_HELPER}=true"):
+            self._flink.delete(one.name)
+
+    def _found_running(self, id_: Id, there: cloud_statement.Statement | None) -> Found | None:
+        if there is None:
+            return None
+        warnings = [
+            f"{one.severity} {one.reason}: {one.message}" for one in there.warnings if one.severity == "CRITICAL"
+        ]
+        if there.scaling_state == "POOL_EXHAUSTED":
+            warnings.append("the compute pool is exhausted")
+        noted = self._noted.get(id_)
+        digest = noted if noted == BEING_REMOVED else there.labels.get(_DIGEST)
+        state = _STATES.get(there.phase, "changing")
+        facts = {"warning": "; ".join(warnings)} if warnings and state == "ready" else {}
+        ours = LABEL in there.labels
+        found = Found(id_, ours, digest, state, there.phase, there.detail, facts=facts, since=there.created_at)
+        # a failed one cannot be resumed: it is made anew, without what it knew
+        return replace(found, resumes=False) if state == "failed" else found
+
+    def _found_table(self, id_: Id, statement: Statement) -> Found | None:
+        """A table that a statement made or altered, whether the service still lists that statement or not."""
+        if not self._is_done(statement):
+            return None
+        digest = self._noted.get(id_)
+        # an alteration of a table of ours is ours; one of others' table may be theirs
+        ours = digest is not None or (statement.created_table is None and self._altered(statement) not in self._given)
+        return Found(id_, ours, digest, "ready", "COMPLETED")
+
+    def _is_done(self, statement: Statement) -> bool:
+        if statement.created_table:
+            return statement.created_table in self._tables
+        if match := _WATERMARK.match(statement.text):
+            table = self._tables.get(match["table"])
+            same = table is not None and _plain(table.watermark or "") == _plain(match["expression"])
+            return same and table is not None and table.watermark_column == match["column"]
+        if match := _OPTION.match(statement.text):
+            table = self._tables.get(match["table"])
+            return table is not None and table.options.get(match["key"]) == match["value"]
+        raise DeployError(
+            f"The statement {statement.name} alters a table in a way that cannot be seen in INFORMATION_SCHEMA.",
+            "Put it into the CREATE TABLE, or use MODIFY WATERMARK or SET with one option.",
+        )
+
+    def _altered(self, statement: Statement) -> str | None:
+        """The table whose watermark it sets."""
+        match = _WATERMARK.match(statement.text)
+        return match["table"] if match else None
+
+    def _delete(self, name: str) -> None:
+        self._flink.delete(name)
+        self._flink.wait_deleted(name, STATEMENT_SECONDS)
+
+    def _undo(self, what: str, text: str) -> None:
+        """Runs a statement that ends and may run twice, and takes it away; one that was left behind goes first."""
+        name = f"sales-trends-{what}"[:100].rstrip("-")
+        self._delete(name)
+        self._flink.create(name, text, {}, {_HELPER: "true"})
+
+        def ended() -> bool:
+            statement = self._flink.statement(name)
+            if statement is not None and statement.phase in cloud_statement.FAILED:
+                raise DeployError(f"The statement {name} failed: {statement.detail.rstrip('.')}.")
+            return statement is not None and statement.phase == "COMPLETED"
+
+        self._patience.until(ended, f"The statement {name} has not ended")
+        self._flink.delete(name)
+
+    def _delete_subjects(self, table: str) -> None:
+        for part in ("key", "value"):
+            self._registry.delete(f"{table}-{part}")
+
+
+def _plain(expression: str) -> str:
+    """Without what INFORMATION_SCHEMA adds to or takes from an expression's text."""
+    return re.sub(r"[`\s]", "", expression).lower()

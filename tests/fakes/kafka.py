@@ -1,0 +1,48 @@
+"""A Kafka cluster in memory: topics and what is appended to them, as much as a deployment asks of one."""
+
+from collections.abc import Callable, Iterable
+
+from dashboard.remotes.kafka import Kafka, Topic
+
+
+class FakeKafka(Kafka):
+    """`on_write` hears of every write before it is done, and may raise."""
+
+    def __init__(self) -> None:
+        super().__init__("nowhere:0")
+        self.topics: dict[str, int] = {}
+        self.appended: dict[str, list[bytes]] = {}
+        self.on_write: Callable[[], None] = lambda: None
+
+    def partitions(self, timeout_seconds: float = 0) -> dict[str, int]:
+        return dict(self.topics)
+
+    def create_topics(self, topics: Iterable[Topic]) -> list[str]:
+        new = [topic for topic in topics if topic.name not in self.topics]
+        if new:
+            self.on_write()
+        self.topics |= {topic.name: topic.partitions for topic in new}
+        return [topic.name for topic in new]
+
+    def delete_topics(self, names: Iterable[str], within_seconds: float = 0) -> None:
+        self.on_write()
+        self._forget(names)
+
+    def mirror(self, created: str | None, deleted: str | None) -> None:
+        """What Flink does to the topics of its tables."""
+        if created:
+            self.topics[created] = 6
+        if deleted:
+            self._forget([deleted])
+
+    def append(self, topic: str, records: Iterable[tuple[str | None, str]]) -> None:
+        self.on_write()
+        self.appended.setdefault(topic, []).extend(value.encode() for _, value in records)
+
+    def values(self, topic: str) -> list[bytes]:
+        return list(self.appended.get(topic, []))
+
+    def _forget(self, names: Iterable[str]) -> None:
+        for name in names:
+            self.topics.pop(name, None)
+            self.appended.pop(name, None)
