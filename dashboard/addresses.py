@@ -14,6 +14,13 @@ def on_this_machine(host: str) -> bool:
         return False
 
 
+def silence_hint(host: str) -> str:
+    """What to do when a system on this host does not answer."""
+    if on_this_machine(host):
+        return "`sales-trends status` shows what runs; `sales-trends up` starts it."
+    return "Check its address and the network, then run the command again."
+
+
 def address_fault(address: str, *, gets_key: bool) -> str:
     """What is wrong with the address of a service; empty when nothing is. The address itself is never repeated."""
     try:

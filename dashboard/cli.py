@@ -21,7 +21,7 @@ from dashboard.cli_options import json_option, setting_option, settings_for, tar
 from dashboard.crash import save_trace
 from dashboard.deploy.resource_status import ResourceStatus
 from dashboard.deploy.skipped import Place
-from dashboard.deployments import deployed
+from dashboard.deployments import Deployed, deployed
 from dashboard.errors import ExitCode, SalesTrendsError, StackError
 from dashboard.lifecycle import LocalStack
 from dashboard.local import log_file, services
@@ -29,6 +29,7 @@ from dashboard.local.doctor import Finding, examine
 from dashboard.local.service_status import ServiceStatus
 from dashboard.narration import Narrator, aligned
 from dashboard.settings import Settings, load_settings
+from dashboard.targets import LOCAL
 from dashboard.wording import length
 
 _EXIT_CODES = """\b
@@ -205,6 +206,9 @@ def down(narrator: Narrator, target: str, delete_data: bool, yes: bool) -> None:
 def status(narrator: Narrator, target: str, as_json: bool) -> None:
     """Show each program and each thing of the pipeline; exit 0 when all of it is as it should be, else 1."""
     settings = settings_for(target)
+    if target != LOCAL:
+        _remote_status(deployed(settings, narrator), as_json)
+        return
     found = LocalStack(settings, narrator).status()
     resources, unknown = _resources(settings, narrator) if found.platform_runs else ([], "")
     if as_json:
@@ -221,6 +225,17 @@ def status(narrator: Narrator, target: str, as_json: bool) -> None:
     if unknown:
         narrator.say(unknown)
     if not found.running:
+        raise click.exceptions.Exit(ExitCode.FAILED)
+
+
+def _remote_status(deployment: Deployed, as_json: bool) -> None:
+    """Of a target whose programs are somebody else's."""
+    resources = deployment.resources()
+    if as_json:
+        click.echo(json.dumps({"resources": [one.as_dict() for one in resources]}, indent=2))
+    for line in () if as_json else resource_lines(resources):
+        click.echo(line)
+    if any(one.state != "ready" for one in resources):
         raise click.exceptions.Exit(ExitCode.FAILED)
 
 

@@ -1,18 +1,33 @@
 """The deployment that a target's name stands for: what commands and pages plan, apply, destroy and look at."""
 
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
+from functools import partial
 from typing import Protocol
 
+from dashboard import cloud_deployment
+from dashboard.cloud_deployment import CloudDeployment
 from dashboard.deploy.audit import AuditLog
 from dashboard.deploy.lake_access import LakeAddress
+from dashboard.deploy.open_source import Addresses
+from dashboard.deploy.pipeline import Pipeline, load_pipeline
 from dashboard.deploy.plan import Plan
 from dashboard.deploy.resource_status import ResourceStatus
-from dashboard.errors import StackError
+from dashboard.errors import DeployError, StackError
 from dashboard.lifecycle import LocalStack
 from dashboard.local import services
 from dashboard.local.broker import CLUSTER_ID
 from dashboard.narration import Narrator
+from dashboard.open_source_deployment import Clusters, OpenSourceDeployment
+from dashboard.remotes.flink import Flink
+from dashboard.remotes.kafka import Kafka
+from dashboard.remotes.kafka_access import KafkaAccess
+from dashboard.remotes.registry import Registry
 from dashboard.settings import Settings
+from dashboard.target_fields import ConfluentTargetSettings, OpenSourceTargetSettings
+from dashboard.targets import LOCAL, load_target
+
+_POLL_SECONDS = 0.5
 
 
 class Deployed(Protocol):
@@ -62,18 +77,81 @@ def deployed(settings: Settings, narrator: Narrator) -> Deployed:
 
     Raises SettingsError, StackError; nothing is asked yet of a target elsewhere.
     """
-    return LocalDeployed(LocalStack(settings, narrator))
+    if settings.target == LOCAL:
+        return LocalDeployed(LocalStack(settings, narrator))
+    target = load_target(settings.target, settings)
+    if isinstance(target, ConfluentTargetSettings):
+        return CloudDeployment(target, settings.pipeline, lambda: narrator)
+    notes = settings.local.home.parent / "targets" / target.name
+    wait_until = partial(_wait_until, narrator)
+    return OpenSourceDeployment(target.name, settings.pipeline, _clusters(target), lambda: narrator, wait_until, notes)
 
 
 def lake_address(settings: Settings) -> LakeAddress:
     """How other engines reach the target's Iceberg tables."""
-    deployment = LocalStack(settings, Narrator()).deployment
+    pipeline = load_pipeline(settings.pipeline)
+    if settings.target == LOCAL:
+        catalog = LocalStack(settings, Narrator()).deployment.catalog
+        return _without_credentials(catalog, CLUSTER_ID, pipeline, region=None)
+    target = load_target(settings.target, settings)
+    if isinstance(target, ConfluentTargetSettings):
+        return cloud_deployment.lake_address(target, pipeline)
+    in_s3 = target.state.startswith("s3")
+    return _without_credentials(
+        target.iceberg_catalog, target.iceberg_namespace, pipeline, region="" if in_s3 else None
+    )
+
+
+def _without_credentials(catalog: str, namespace: str, pipeline: Pipeline, region: str | None) -> LakeAddress:
     return LakeAddress(
-        catalog_uri=deployment.catalog,
+        catalog_uri=catalog,
         token_uri=None,
-        namespace=CLUSTER_ID,
-        topics=deployment.pipeline.tableflow_topics,
-        region=None,
+        namespace=namespace,
+        topics=pipeline.tableflow_topics,
+        region=region,
         managed_storage=False,
         needs_credentials=False,
     )
+
+
+def _clusters(target: OpenSourceTargetSettings) -> Clusters:
+    access = KafkaAccess(
+        target.kafka_bootstrap,
+        target.kafka_security_protocol,
+        target.kafka_sasl_mechanism,
+        target.kafka_username.get_secret_value(),
+        target.kafka_password,
+        target.kafka_ca_file,
+        f"{target.prefix}KAFKA_USERNAME",
+    )
+    user = target.schema_registry_username.get_secret_value()
+    password = target.schema_registry_password
+    return Clusters(
+        Kafka(access),
+        Registry(target.schema_registry_url, user, password),
+        Flink(target.flink_endpoint, target.sql_gateway_endpoint),
+        Addresses(
+            bootstrap=target.kafka_bootstrap,
+            registry=target.schema_registry_url,
+            catalog=target.iceberg_catalog,
+            namespace=target.iceberg_namespace,
+            state=target.state.rstrip("/"),
+            kafka_options=access.java_config(),
+            registry_options={
+                "basic-auth.credentials-source": "USER_INFO",
+                "basic-auth.user-info": f"{user}:{password.get_secret_value()}",
+            }
+            if user
+            else {},
+        ),
+    )
+
+
+def _wait_until(narrator: Narrator, title: str, waits_for: Callable[[], str], within_seconds: float) -> None:
+    deadline = time.monotonic() + within_seconds
+    with narrator.step(title) as step:
+        while text := waits_for():
+            if time.monotonic() > deadline:
+                raise DeployError(f"{title}: not reached within {within_seconds:.0f} s, still waiting for {text}.")
+            step.waits_for(text)
+            time.sleep(_POLL_SECONDS)

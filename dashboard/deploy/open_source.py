@@ -11,7 +11,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
@@ -47,6 +47,10 @@ class Addresses:
     """The Kafka cluster's id: the namespace of its Iceberg tables, as with Tableflow."""
     state: str
     """Folder of checkpoints and savepoints, as a URI that Flink can write."""
+    kafka_options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """More of Kafka's client, such as how to log in; holds a password, which Flink's own messages leave out."""
+    registry_options: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """More of the format avro-confluent, without its prefix; as secret."""
 
 
 def session_properties(statement_name: str, more: Mapping[str, str], addresses: Addresses) -> dict[str, str]:
@@ -132,6 +136,7 @@ def _kafka_options(topic: str, user: str, addresses: Addresses) -> dict[str, str
         "connector": "kafka",
         "topic": topic,
         "properties.bootstrap.servers": addresses.bootstrap,
+        **{f"properties.{key}": value for key, value in addresses.kafka_options.items()},
         "properties.group.id": user,
         "properties.isolation.level": "read_committed",
         # small fetches, so that while it catches up no partition runs hours of event time ahead of another
@@ -139,6 +144,7 @@ def _kafka_options(topic: str, user: str, addresses: Addresses) -> dict[str, str
         "scan.startup.mode": "earliest-offset",
         "value.format": "avro-confluent",
         "value.avro-confluent.url": addresses.registry,
+        **{f"value.avro-confluent.{key}": value for key, value in addresses.registry_options.items()},
         "sink.delivery-guarantee": "exactly-once",
         "sink.transactional-id-prefix": user,
         # the default makes a new id at each checkpoint, each of which the broker remembers for days

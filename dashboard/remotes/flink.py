@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from dashboard.addresses import silence_hint
 from dashboard.errors import DeployError, UnreachableError
 
 _TIMEOUT_SECONDS = 30
@@ -194,7 +195,7 @@ def _call(client: httpx.Client, method: str, path: str, **request: Any) -> Any:
     except httpx.HTTPError as error:
         raise UnreachableError(
             f"Flink at {client.base_url} did not answer: {type(error).__name__}.",
-            "`sales-trends status` shows what runs; `sales-trends up` starts it.",
+            silence_hint(client.base_url.host),
         ) from error
     if response.is_success:
         return response.json() if response.content else {}

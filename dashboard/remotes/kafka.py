@@ -159,7 +159,7 @@ class Kafka:
                 if time.monotonic() - heard > _TIMEOUT_SECONDS:
                     raise UnreachableError(
                         f"Kafka at {self.bootstrap} gave no more records of {topic}.",
-                        "`sales-trends status` shows what runs; `sales-trends up` starts it.",
+                        self.access.silence_hint,
                     )
                 for message in messages:
                     partition, error = message.partition(), message.error()

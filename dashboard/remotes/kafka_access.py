@@ -6,6 +6,7 @@ from typing import Any
 from confluent_kafka import KafkaError
 from pydantic import SecretStr
 
+from dashboard.addresses import bootstrap_hosts, silence_hint
 from dashboard.errors import SalesTrendsError, SettingsError, UnreachableError
 
 _REFUSED = (
@@ -60,6 +61,29 @@ class KafkaAccess:
             options["ssl.ca.location"] = self.ca_file
         return options
 
+    @property
+    def silence_hint(self) -> str:
+        """What to do when it does not answer."""
+        return silence_hint(bootstrap_hosts(self.bootstrap)[0])
+
+    def java_config(self) -> dict[str, str]:
+        """The same for Kafka's client inside Flink's connector, whose classes are renamed there; as secret.
+
+        Certificates are those that Flink's own machines trust: a file of this one is none of theirs.
+        """
+        options: dict[str, str] = {}
+        if self.security_protocol != "PLAINTEXT":
+            options["security.protocol"] = self.security_protocol
+        if self.security_protocol.startswith("SASL_"):
+            login = "scram.ScramLoginModule" if self.mechanism.startswith("SCRAM") else "plain.PlainLoginModule"
+            user, password = (_quoted(text) for text in (self.username, self.password.get_secret_value()))
+            options["sasl.mechanism"] = self.mechanism
+            options["sasl.jaas.config"] = (
+                f"org.apache.flink.kafka.shaded.org.apache.kafka.common.security.{login} required "
+                f"username={user} password={password};"
+            )
+        return options
+
     def fault(self, refusal: Refusal, reason: str) -> SalesTrendsError:
         """The error for a call that failed, by what was heard beside it."""
         if refusal.authentication:
@@ -73,10 +97,12 @@ class KafkaAccess:
                 "not speak TLS.",
                 "Check its address, its security protocol and the file of certificates.",
             )
-        return UnreachableError(
-            f"Kafka at {self.bootstrap} did not answer: {reason}.",
-            "`sales-trends status` shows what runs; `sales-trends up` starts it.",
-        )
+        return UnreachableError(f"Kafka at {self.bootstrap} did not answer: {reason}.", self.silence_hint)
+
+
+def _quoted(text: str) -> str:
+    """As a value of a JAAS configuration."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def kafka_access(access: KafkaAccess | str) -> KafkaAccess:

@@ -2,12 +2,14 @@
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from pydantic import SecretStr
 
+from dashboard.addresses import silence_hint
 from dashboard.errors import ContractError, SalesTrendsError, SettingsError, UnreachableError
 
 _NOT_FOUND = 404
@@ -111,5 +113,5 @@ class Registry:
             )
         return UnreachableError(
             f"The schema registry at {self.url} did not answer: {type(error).__name__}.",
-            "`sales-trends status` shows what runs; `sales-trends up` starts it.",
+            silence_hint(urlsplit(self.url).hostname or ""),
         )

@@ -2,75 +2,24 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from io import StringIO
 
 import pytest
 from pydantic import SecretStr
-from rich.console import Console
 
 from dashboard.deploy.audit import AuditLog
 from dashboard.errors import SettingsError
-from dashboard.local import services
-from dashboard.local.jars import fetch_jars
-from dashboard.local.processes import ProcessTable
-from dashboard.narration import Narrator, Step
 from dashboard.remotes.kafka import Kafka, Topic
 from dashboard.remotes.kafka_access import KafkaAccess
 from dashboard.remotes.kafka_membership import Membership
-from tests.conftest import free_ports, stack_settings
+from tests.guarded_broker import RIGHT, Guarded, guarded_broker
 
-RIGHT = "right-password"
 WRONG = "wrong-password"
-_LISTENERS = """
-listeners=PLAINTEXT://127.0.0.1:{port},GUARDED://127.0.0.1:{guarded},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},GUARDED://127.0.0.1:{guarded}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,GUARDED:SASL_PLAINTEXT
-listener.name.guarded.sasl.enabled.mechanisms=PLAIN
-listener.name.guarded.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
-user_shop="{password}";
-"""
-
-
-@dataclass(frozen=True)
-class Guarded:
-    plain: str
-    """Where no password is asked for."""
-    bootstrap: str
-
-    def by(self, password: str, protocol: str = "SASL_PLAINTEXT") -> KafkaAccess:
-        return KafkaAccess(self.bootstrap, protocol, "PLAIN", "shop", SecretStr(password), setting="SALES_X__KEY")
 
 
 @pytest.fixture(scope="module")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
-    """A real broker with a second listener that asks for a user and password."""
-    settings = stack_settings(tmp_path_factory.mktemp("guarded") / "home")
-    settings.local.home.mkdir()
-    [port] = free_ports(1)
-    console = Console(file=StringIO())
-    kafka = services.all_services(settings, fetch_jars(settings.local.cache, Narrator(console)))["kafka"]
-
-    def prepare() -> None:
-        kafka.prepare()
-        with (settings.local.home / "kafka" / "server.properties").open("a") as properties:
-            properties.write(
-                _LISTENERS.format(
-                    port=settings.local.kafka_port,
-                    controller=settings.local.kafka_controller_port,
-                    guarded=port,
-                    password=RIGHT,
-                )
-            )
-
-    processes = ProcessTable(settings.local.home)
-    guarded_kafka = replace(kafka, prepare=prepare)
-    try:
-        processes.launch(guarded_kafka)
-        processes.wait_ready(guarded_kafka, Step("Kafka", console, None))
-        yield Guarded(kafka.address, f"127.0.0.1:{port}")
-    finally:
-        processes.stop("kafka", 20)
+    with guarded_broker(tmp_path_factory.mktemp("guarded") / "home") as guarded:
+        yield guarded
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,141 @@
+"""The pipeline on Confluent Cloud: from a target's settings to what commands and pages plan, apply and look at."""
+
+from collections.abc import Callable, Collection
+
+from dashboard.addresses import bootstrap_hosts, on_this_machine
+from dashboard.deploy.confluent_contracts import KmsKey
+from dashboard.deploy.confluent_target import ConfluentTarget
+from dashboard.deploy.confluent_wanted import CloudPlace, Glue, PaymentApp
+from dashboard.deploy.deployment import TargetDeployment
+from dashboard.deploy.lake_access import LakeAddress
+from dashboard.deploy.pipeline import Pipeline, load_pipeline
+from dashboard.deploy.plan import Plan
+from dashboard.errors import SettingsError
+from dashboard.narration import Narrator
+from dashboard.remotes.cloud_api import REAL_TIME, Pace
+from dashboard.remotes.cloud_flink import CloudFlink
+from dashboard.remotes.cloud_registry import CloudRegistry
+from dashboard.remotes.cloud_tableflow import MANAGED, CloudTableflow, own_bucket
+from dashboard.remotes.kafka import Kafka
+from dashboard.remotes.kafka_access import KafkaAccess
+from dashboard.settings import PipelineSettings
+from dashboard.target_fields import ConfluentTargetSettings
+
+
+class CloudDeployment(TargetDeployment):
+    """One environment, Kafka cluster and compute pool; nothing is asked before the first call."""
+
+    target: ConfluentTarget
+
+    def __init__(
+        self,
+        settings: ConfluentTargetSettings,
+        pipeline: PipelineSettings,
+        narrator: Callable[[], Narrator],
+        *,
+        pace: Pace = REAL_TIME,
+        poll_seconds: float = 5,
+    ) -> None:
+        """Raises SettingsError when a key or a part of a place is missing."""
+        described = load_pipeline(pipeline)
+        kafka = Kafka(_kafka(settings))
+        target = ConfluentTarget(
+            settings.name,
+            described,
+            kafka,
+            CloudFlink(
+                settings.flink_endpoint,
+                *settings.key_for("flink"),
+                organization=settings.organization,
+                environment=settings.environment,
+                compute_pool=settings.compute_pool,
+                principal=settings.principal,
+                catalog=settings.environment,
+                database=settings.kafka_cluster_name,
+                key_setting=settings.key_setting("flink"),
+                pace=pace,
+            ),
+            CloudRegistry(
+                settings.schema_registry_url,
+                *settings.key_for("schema_registry"),
+                key_setting=settings.key_setting("schema_registry"),
+                pace=pace,
+            ),
+            CloudTableflow(
+                settings.control_plane_endpoint,
+                *settings.key_for("tableflow"),
+                environment=settings.environment,
+                cluster=settings.kafka_cluster,
+                key_setting=settings.key_setting("tableflow"),
+                pace=pace,
+            ),
+            _place(settings),
+            poll_seconds=poll_seconds,
+        )
+        super().__init__(target, kafka, narrator)
+
+    def apply(
+        self,
+        planned: str | None = None,
+        *,
+        lose: Collection[str] = (),
+        adopt: Collection[str] = (),
+        prune: Collection[str] = (),
+    ) -> Plan:
+        done = super().apply(planned, lose=lose, adopt=adopt, prune=prune)
+        if told := self.target.restart_app(done.steps):
+            self._narrator().say(told)
+        return done
+
+
+def lake_address(settings: ConfluentTargetSettings, pipeline: Pipeline) -> LakeAddress:
+    """How other engines reach the tables; raises SettingsError where the catalog's address cannot be told."""
+    catalog = settings.tableflow_catalog
+    if not catalog:
+        if not settings.region:
+            raise SettingsError(
+                f"The address of {settings.name}'s Iceberg catalog is not known.",
+                f"Set {settings.prefix}REGION, or {settings.prefix}TABLEFLOW_CATALOG to the address itself.",
+            )
+        catalog = (
+            f"https://tableflow.{settings.region}.{settings.cloud_provider}.confluent.cloud/iceberg/catalog"
+            f"/organizations/{settings.organization}/environments/{settings.environment}"
+        )
+    return LakeAddress(
+        catalog_uri=catalog,
+        token_uri=f"{catalog}/v1/oauth/tokens",
+        namespace=settings.kafka_cluster,
+        topics=pipeline.tableflow_topics,
+        region=settings.region or None,
+        managed_storage=not settings.bucket,
+        needs_credentials=True,
+    )
+
+
+def _kafka(settings: ConfluentTargetSettings) -> KafkaAccess:
+    # Confluent Cloud always encrypts; on this machine stands what takes its place in a test
+    local = all(map(on_this_machine, bootstrap_hosts(settings.kafka_bootstrap)))
+    key, secret = settings.key_for("kafka")
+    return KafkaAccess(
+        settings.kafka_bootstrap,
+        "SASL_PLAINTEXT" if local else "SASL_SSL",
+        "PLAIN",
+        key.get_secret_value(),
+        secret,
+        setting=settings.key_setting("kafka"),
+    )
+
+
+def _place(settings: ConfluentTargetSettings) -> CloudPlace:
+    glue = settings.glue_provider_integration
+    app = settings.ecs_cluster
+    if app and not (settings.ecs_region or settings.region):
+        raise SettingsError(
+            f"The target {settings.name} has an ECS cluster without a region.", f"Set {settings.prefix}ECS_REGION."
+        )
+    return CloudPlace(
+        storage=own_bucket(settings.bucket, settings.provider_integration) if settings.bucket else MANAGED,
+        kms_key=KmsKey(settings.kms_key_id, settings.kms_type) if settings.kms_key_id else None,
+        glue=Glue(glue, settings.glue_database) if glue else None,
+        app=PaymentApp(app, settings.ecs_service, settings.ecs_region or settings.region) if app else None,
+    )

@@ -1,0 +1,197 @@
+"""The commands on a target on Confluent Cloud: the fake of its interfaces, and a real Kafka that asks for a key."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from rich.console import Console
+
+from dashboard import deployments
+from dashboard.cli import commands
+from dashboard.cloud_deployment import CloudDeployment
+from dashboard.errors import SettingsError
+from dashboard.narration import Narrator
+from dashboard.remotes.kafka import Kafka, Topic
+from dashboard.settings import PREFIX, Settings
+from tests.deploy.cloud import HASTE, KMS_KEY, with_orders
+from tests.fakes.confluent_cloud import FakeConfluentCloud
+from tests.guarded_broker import RIGHT, USER, Guarded, guarded_broker
+
+pytestmark = pytest.mark.stack
+
+DATA = (
+    "payments",
+    "error-payments",
+    "unique_payments",
+    "completed_orders",
+    "revenue_summary",
+    "shiftleft.public.orders",
+)
+
+Command = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    with guarded_broker(tmp_path_factory.mktemp("guarded") / "home") as guarded:
+        yield guarded
+
+
+@pytest.fixture
+def cloud(guarded: Guarded) -> Iterator[FakeConfluentCloud]:
+    kafka = Kafka(guarded.plain)
+
+    def mirror(created: str | None, deleted: str | None) -> None:
+        if created:
+            kafka.create_topics([Topic(created, 1)])
+        if deleted:
+            kafka.delete_topics([deleted])
+
+    def topics() -> list[str]:
+        return [name for name in kafka.topic_names() if not name.startswith(("__", "sales-trends-"))]
+
+    with FakeConfluentCloud(on_topic=mirror, topics=topics) as cloud:
+        with_orders(cloud, kafka)
+        yield cloud
+        kafka.delete_topics(name for name in kafka.topic_names() if not name.startswith("__"))
+
+
+@pytest.fixture
+def variables(cloud: FakeConfluentCloud, guarded: Guarded) -> dict[str, str]:
+    """What a user would set, without any file."""
+    fields = {
+        "ORGANIZATION": cloud.organization,
+        "ENVIRONMENT": cloud.environment,
+        "COMPUTE_POOL": cloud.compute_pool,
+        "KAFKA_CLUSTER": cloud.cluster_id,
+        "KAFKA_CLUSTER_NAME": cloud.cluster_name,
+        "KAFKA_BOOTSTRAP": guarded.bootstrap,
+        "FLINK_ENDPOINT": cloud.flink_url,
+        "SCHEMA_REGISTRY_URL": cloud.registry_url,
+        "CONTROL_PLANE_ENDPOINT": cloud.control_plane_url,
+        "KMS_KEY_ID": KMS_KEY.id,
+        "REGION": "us-east-1",
+        "KAFKA_API_KEY": USER,
+        "KAFKA_API_SECRET": RIGHT,
+    }
+    for service, key in (
+        ("FLINK", cloud.flink_key),
+        ("SCHEMA_REGISTRY", cloud.registry_key),
+        ("TABLEFLOW", cloud.tableflow_key),
+    ):
+        fields |= {f"{service}_API_KEY": key[0], f"{service}_API_SECRET": key[1]}
+    return {f"SALES_CONFLUENT__{name}": value for name, value in fields.items()}
+
+
+@pytest.fixture
+def command(
+    variables: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cloud: FakeConfluentCloud
+) -> Command:
+    """Runs the command in this process, fifty times faster than on the service; no secret is in what it prints."""
+    for name in list(os.environ):
+        if name.startswith(PREFIX):
+            monkeypatch.delenv(name)
+    monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
+    monkeypatch.setattr(deployments, "CloudDeployment", partial(CloudDeployment, pace=HASTE, poll_seconds=0.05))
+    secrets = [RIGHT, cloud.flink_key[1], cloud.registry_key[1], cloud.tableflow_key[1]]
+
+    def run(*words: str, **more: str) -> Result:
+        for name, value in (variables | {f"SALES_{key}": value for key, value in more.items()}).items():
+            monkeypatch.setenv(name, value)
+        narration = StringIO()
+        narrator = Narrator(Console(file=narration, width=200))
+        result = CliRunner().invoke(commands, [*words, "--target", "confluent"], obj=narrator)
+        told = result.output + narration.getvalue() + str(result.exception)
+        assert not [secret for secret in secrets if secret in told]
+        return result
+
+    return run
+
+
+def test_the_pipeline_is_planned_applied_looked_at_drifts_and_is_destroyed(
+    command: Command, cloud: FakeConfluentCloud
+) -> None:
+    planned = command("plan", "--json")
+    assert planned.exit_code == 2, planned.output
+    assert {step["action"] for step in json.loads(planned.stdout)["steps"]} == {"create"}
+    applied = command("apply", "--yes")
+    assert applied.exit_code == 0, applied.output + str(applied.exception)
+    assert command("plan").exit_code == 0
+
+    status = command("status", "--json")
+    assert status.exit_code == 0, status.output
+    rows = {(one["kind"], one["name"]): one for one in json.loads(status.stdout)["resources"]}
+    assert rows["statement", "revenue-summary-materializer"]["phase"] == "RUNNING"
+    assert rows["key", "CSFLE_Key"]["state"] == "ready"
+    assert rows["contract", "payments-value"]["state"] == "ready"
+
+    cloud.stop_as("revenue-summary-materializer", "u-999")
+    drift = command("drift")
+    assert drift.exit_code == 2
+    assert "revenue-summary-materializer" in drift.stdout
+    assert command("status").exit_code == 1
+    assert command("apply", "--yes").exit_code == 0
+    assert command("drift").exit_code == 0
+
+    audit = command("audit", "--json")
+    acts = json.loads(audit.stdout)
+    assert {act["target"] for act in acts} == {"confluent"}
+    assert acts[-1]["what"] == "apply ended"
+
+    names = [word for name in (*DATA, "CSFLE_Key") for word in ("--delete-data", name)]
+    destroyed = command("destroy", "--yes", *names)
+    assert destroyed.exit_code == 0, destroyed.output + str(destroyed.exception)
+    assert not [name for name, one in cloud.statements.items() if one.phase != "DELETING"]
+    assert not cloud.tableflow_topics
+
+
+def test_another_window_size_is_refused_without_the_flag_and_a_saved_plan_is_applied_with_it(
+    command: Command, cloud: FakeConfluentCloud, tmp_path: Path
+) -> None:
+    assert command("apply", "--yes").exit_code == 0
+    saved = tmp_path / "plan.json"
+    assert command("plan", "--window", "1m", "--out", str(saved)).exit_code == 2
+    refused = command("apply", "--window", "1m", str(saved))
+    assert "--lose revenue_summary" in str(refused.exception)
+    applied = command("apply", "--window", "1m", "--lose", "revenue_summary", str(saved))
+    assert applied.exit_code == 0, applied.output + str(applied.exception)
+    assert "INTERVAL '1' MINUTE" in cloud.statements["revenue-summary-materializer"].text
+    again = command("apply", "--window", "1m", "--lose", "revenue_summary", str(saved))
+    assert "not as it was when that plan was made" in str(again.exception)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("CONFLUENT__FLINK_API_SECRET", "wrong", "SALES_CONFLUENT__FLINK_API_KEY"),
+        ("CONFLUENT__SCHEMA_REGISTRY_API_SECRET", "wrong", "SALES_CONFLUENT__SCHEMA_REGISTRY_API_KEY"),
+        ("CONFLUENT__TABLEFLOW_API_SECRET", "wrong", "SALES_CONFLUENT__TABLEFLOW_API_KEY"),
+        ("CONFLUENT__KAFKA_API_SECRET", "wrong", "SALES_CONFLUENT__KAFKA_API_KEY"),
+        ("CONFLUENT__COMPUTE_POOL", "", "COMPUTE_POOL"),
+        ("CONFLUENT__KMS_KEY_ID", "", "kms_key_id"),
+    ],
+)
+def test_a_wrong_key_or_a_missing_part_is_said_with_its_setting(
+    command: Command, variable: str, value: str, said: str
+) -> None:
+    result = command("plan", **{variable: value})
+    assert result.exit_code != 0
+    assert said in str(result.exception)
+    assert isinstance(result.exception, Exception)
+
+
+def test_the_access_to_the_tables_is_of_this_environment(command: Command, cloud: FakeConfluentCloud) -> None:
+    printed = command("tableflow", "--engine", "pyiceberg")
+    assert printed.exit_code == 0, str(printed.exception)
+    assert "https://tableflow.us-east-1.aws.confluent.cloud/iceberg/catalog/organizations/" in printed.stdout
+    assert cloud.cluster_id in printed.stdout
+
+
+def test_commands_of_the_local_stack_are_refused_for_it(command: Command) -> None:
+    result = command("up")
+    assert isinstance(result.exception, SettingsError)
