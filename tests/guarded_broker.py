@@ -14,6 +14,7 @@ from dashboard.local.jars import fetch_jars
 from dashboard.local.processes import ProcessTable
 from dashboard.narration import Narrator, Step
 from dashboard.remotes.kafka_access import KafkaAccess
+from dashboard.settings import Settings
 from tests.conftest import free_ports, stack_settings
 
 USER = "shop"
@@ -33,6 +34,8 @@ class Guarded:
     plain: str
     """Where no password is asked for."""
     bootstrap: str
+    settings: Settings
+    """Of the stack whose broker it is."""
 
     def by(self, password: str, protocol: str = "SASL_PLAINTEXT") -> KafkaAccess:
         return KafkaAccess(self.bootstrap, protocol, "PLAIN", USER, SecretStr(password), setting="SALES_X__KEY")
@@ -64,6 +67,6 @@ def guarded_broker(home: Path) -> Iterator[Guarded]:
     try:
         processes.launch(guarded_kafka)
         processes.wait_ready(guarded_kafka, Step("Kafka", console, None))
-        yield Guarded(kafka.address, f"127.0.0.1:{port}")
+        yield Guarded(kafka.address, f"127.0.0.1:{port}", settings)
     finally:
         processes.stop("kafka", 20)
