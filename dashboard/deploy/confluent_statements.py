@@ -89,9 +89,10 @@ class Statements:
 
     def clear(self, id_: Id) -> None:
         """What a removal left behind that somebody killed; before the ledger calls the thing whole again."""
-        statement = self._described[id_.name]
-        if self._noted.get(id_) == BEING_REMOVED and statement.created_table:
-            self._delete_subjects(statement.created_table)
+        statement = self._described.get(id_.name)
+        table = statement.created_table if statement else None
+        if table and table not in self._tables and self._noted.get(id_) == BEING_REMOVED:
+            self._delete_subjects(table)
 
     def make(self, step: Step, wanted: Wanted) -> None:
         name = step.id.name

@@ -152,7 +152,9 @@ class ConfluentTarget:
         noted, found = self._ledger.entries(), self.found()
         # a removal that was killed may have left what no listing shows: subjects of a table, keys in the bin
         for id_ in sorted(noted.keys() - found.keys()):
-            if noted[id_] == BEING_REMOVED:
+            if noted[id_] == BEING_REMOVED and id_.kind == "statement":
+                self._statements.clear(id_)
+            elif noted[id_] == BEING_REMOVED and id_.kind in ("contract", "key"):
                 self.remove(id_, data=True)
         if not noted.keys() & found.keys():
             self._ledger.drop()
