@@ -34,6 +34,7 @@ _PROBE_SECONDS = 10.0
 HUNG_SECONDS = 45.0
 """A program that runs and does not answer for this long is ended and started anew."""
 _LONGEST_PAUSE_SECONDS = 60.0
+_HALF_DEPLOYED = "does not run and is not deployed as described; `sales-trends plan` shows what it takes."
 
 
 class Faults:
@@ -198,13 +199,25 @@ class Supervisor:
             if not _gone(deduplication):
                 self._hold_payments_back()
         faults = Faults()
-        for name in deployment.statement_names:
-            if name != DEDUPLICATION and _gone(jobs.get(name)) and not self._stop.is_set():
+        gone = self._to_bring_back([name for name in deployment.statement_names if _gone(jobs.get(name))])
+        for name in gone:
+            if name != DEDUPLICATION and not self._stop.is_set():
                 with faults.kept(), _timed(f"Statement {name}"):
                     self._stack.deployment.start(name)
-        if join is not None and join.running and (_gone(deduplication) or deployment.hold.exists()):
+        if join is not None and join.running and (DEDUPLICATION in gone or deployment.hold.exists()):
             self._let_payments_follow()
         faults.raise_first()
+
+    def _to_bring_back(self, gone: list[str]) -> list[str]:
+        """Those that were deployed as they are described: what a deployment has left half done is for the next one."""
+        if not gone:
+            return []
+        whole = self._stack.deployment.target.whole()
+        for name in gone:
+            if name not in whole and self._told.get(name) != _HALF_DEPLOYED:
+                self._told[name] = _HALF_DEPLOYED
+                log.warning("The statement %s %s", name, _HALF_DEPLOYED)
+        return [name for name in gone if name in whole]
 
     def _hold_payments_back(self) -> None:
         log.info("Payments are held back until the join has read the orders.")

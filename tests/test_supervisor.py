@@ -203,6 +203,7 @@ class Jobs:
     silent: bool = False
     doubled: list[Doubled] = field(default_factory=list)
     statement_names = (DEDUPLICATION, JOIN)
+    whole: set[str] = field(default_factory=lambda: {DEDUPLICATION, JOIN})
 
     def end_doubles(self) -> list[Doubled]:
         if self.silent:
@@ -237,6 +238,7 @@ def jobs(stack: LocalStack, programs: Programs, monkeypatch: pytest.MonkeyPatch)
         stack.processes.launch(programs[name])
     monkeypatch.setattr(stack.deployment, "statements", jobs)
     monkeypatch.setattr(stack.deployment, "start", jobs.start)
+    monkeypatch.setattr(stack.deployment.target, "whole", lambda: set(jobs.whole))
     monkeypatch.setattr(stack.deployment, "orders_to_read", lambda _ends: jobs.orders_unread)
     monkeypatch.setattr(stack.deployment, "lost_transactions", lambda: dict.fromkeys(jobs.jobs(), 0))
     monkeypatch.setattr(stack.kafka, "end_offsets", lambda _topic: {0: 1})
@@ -374,3 +376,15 @@ def test_a_statement_with_two_jobs_is_ended_said_and_started_once(
     assert word in said.text
     supervisor.look()
     assert jobs.started.count(JOIN) == 1
+
+
+@pytest.mark.parametrize("left", [JOIN, DEDUPLICATION])
+def test_what_a_deployment_left_half_done_is_said_once_and_not_started(
+    stack: LocalStack, jobs: Jobs, said: pytest.LogCaptureFixture, left: str
+) -> None:
+    jobs.whole.remove(left)
+    supervisor = Supervisor(stack, Event())
+    for _ in range(3):
+        supervisor.look()
+    assert left not in jobs.started
+    assert said.text.count("is not deployed as described") == 1

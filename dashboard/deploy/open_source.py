@@ -22,6 +22,15 @@ from dashboard.errors import DeployError
 _ROWTIME = re.compile(r"(?<!`)\$rowtime\b")
 _LTZ = re.compile(r"TIMESTAMP_LTZ\(3\)")
 _AVRO_TYPES = {"int": "INT", "long": "BIGINT", "double": "DOUBLE", "string": "STRING", "boolean": "BOOLEAN"}
+_DURATION = re.compile(r"\s*(?P<count>\d+)\s*(?P<unit>[A-Za-z]*)\s*")
+# as in Flink's TimeUtils; a number without a unit is in milliseconds there
+_UNITS = {
+    "days": ("d", "day", "days"),
+    "hours": ("h", "hour", "hours"),
+    "minutes": ("m", "min", "minute", "minutes"),
+    "seconds": ("s", "sec", "second", "seconds"),
+    "milliseconds": ("", "ms", "milli", "millis", "millisecond", "milliseconds"),
+}
 _PROPERTIES = {"sql.state-ttl": "table.exec.state.ttl"}
 
 _SYSTEM_COLUMNS = [
@@ -151,6 +160,15 @@ def _kafka_options(topic: str, user: str, addresses: Addresses) -> dict[str, str
         "sink.transaction-naming-strategy": "POOLING",
         "properties.transaction.timeout.ms": str(milliseconds),
     }
+
+
+def flink_duration(text: str) -> timedelta:
+    """What Flink reads in `1 h`, `90 min` or `3600 s`; raises DeployError for what it would not read."""
+    match = _DURATION.fullmatch(text)
+    unit = next((unit for unit, names in _UNITS.items() if match and match["unit"].lower() in names), None)
+    if match is None or unit is None:
+        raise DeployError(f"{text!r} is not a duration of Flink.", "Write it such as '1 h', '90 min' or '3600 s'.")
+    return timedelta(**{unit: int(match["count"])})
 
 
 def options(values: Mapping[str, str]) -> str:

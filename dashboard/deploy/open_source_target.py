@@ -58,6 +58,13 @@ class OpenSourceTarget:
         """Nothing was deployed here by plan and apply, as far as `found` saw."""
         return not self._noted
 
+    def whole(self) -> set[str]:
+        """Names of the statements that were deployed as the files describe them now; where nothing is noted, all."""
+        noted = self._ledger.entries()
+        ids = {self._statement_id(name): name for name in self._deployment.statement_names}
+        whole = {one.id for one in self.wanted() if not noted or noted.get(one.id) == one.digest}
+        return {name for id_, name in ids.items() if id_ in whole}
+
     def wanted(self) -> list[Wanted]:
         pipeline = self._pipeline
         contracts = {

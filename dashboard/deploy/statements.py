@@ -9,11 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import durationpy
-
 from dashboard.deploy import one_job, open_source, tableflow
 from dashboard.deploy.one_job import Doubled
-from dashboard.deploy.open_source import Addresses
+from dashboard.deploy.open_source import Addresses, flink_duration
 from dashboard.deploy.pipeline import Pipeline, Statement
 from dashboard.deploy.skipped import SkipList, held_while
 from dashboard.deploy.snapshots import Snapshots
@@ -303,8 +301,8 @@ def _type(type_: str, nullable: object) -> str:
 
 
 def _longer(duration: str, by: timedelta) -> str:
-    """A duration as Flink writes them, such as `1 h`, made longer."""
-    return _milliseconds(durationpy.from_str(duration.replace(" ", "")) + by)
+    """A duration as Flink writes them, such as `1 h` or `1 hour`, made longer."""
+    return _milliseconds(flink_duration(duration) + by)
 
 
 def _milliseconds(duration: timedelta) -> str:

@@ -1,7 +1,7 @@
 import pytest
 
 from dashboard.deploy import open_source, tableflow
-from dashboard.deploy.open_source import Addresses
+from dashboard.deploy.open_source import Addresses, flink_duration
 from dashboard.deploy.pipeline import InputTopic, Pipeline, Statement, load_pipeline
 from dashboard.errors import DeployError
 from dashboard.settings import PipelineSettings
@@ -96,3 +96,17 @@ def test_the_copy_to_iceberg_keeps_instants_as_instants_and_adds_partition_and_o
 
 def test_a_tableflow_statement_has_a_name_that_confluent_cloud_would_take() -> None:
     assert tableflow.statement_name("shiftleft.public.orders") == "tableflow-shiftleft-public-orders"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1 h", 3600), ("1 hour", 3600), ("3600 s", 3600), ("1 DAYS", 86_400), ("90min", 5_400), ("500", 0.5)],
+)
+def test_a_duration_reads_as_flink_reads_it(text: str, seconds: float) -> None:
+    assert flink_duration(text).total_seconds() == seconds
+
+
+@pytest.mark.parametrize("text", ["", "h", "1 fortnight", "-1 h", "1.5 h"])
+def test_what_flink_would_not_read_is_refused(text: str) -> None:
+    with pytest.raises(DeployError, match="not a duration of Flink"):
+        flink_duration(text)

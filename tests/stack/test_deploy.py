@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dashboard import open_source_deployment
 from dashboard.deploy.plan import Action
 from dashboard.deploy.resources import Id
 from dashboard.errors import DeployError
@@ -77,6 +79,26 @@ def test_a_changed_window_size_is_refused_until_its_losses_are_named_and_then_ve
     assert verified_until(changed, datetime.now(UTC)).ok
     with pytest.raises(DeployError, match="not as it was"):
         changed.apply(plan.digest, lose=["revenue_summary"])
+
+
+def test_a_statement_that_would_change_what_it_wrote_is_refused_by_flink_before_anything_is_touched(
+    stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its table is read as append-only: by the next statement, and by the copy in Iceberg."""
+    pipeline = stack.deployment.pipeline
+    updating = (
+        "INSERT INTO revenue_summary\n"
+        "SELECT ts, ts, SUM(CAST(amount AS DECIMAL(18, 2))) FROM completed_orders GROUP BY ts"
+    )
+    statements = [replace(one, text=updating) if one.name == REVENUE else one for one in pipeline.statements]
+    monkeypatch.setattr(
+        open_source_deployment, "load_pipeline", lambda _settings: replace(pipeline, statements=statements)
+    )
+    changed = with_windows(stack, stack.settings.pipeline.window_size)
+    before = {name: job.id for name, job in stack.deployment.statements.jobs().items()}
+    with pytest.raises(DeployError, match="doesn't support consuming update"):
+        changed.deployment.plan()
+    assert {name: job.id for name, job in stack.deployment.statements.jobs().items()} == before
 
 
 def test_an_apply_that_is_killed_in_the_middle_is_finished_by_the_next(stack: LocalStack) -> None:
