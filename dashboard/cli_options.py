@@ -18,12 +18,19 @@ def _known_target(_context: click.Context, _parameter: click.Parameter, name: st
     if name != LOCAL:
         known = target_names(load_settings())
         if name not in known:
-            raise click.BadParameter(f"{name!r} is not one of {', '.join(known)}.")
+            raise click.BadParameter(
+                f"{name!r} is not one of {', '.join(known)}; docs/targets.example.toml shows how to describe one."
+            )
     return name
 
 
 target_option = click.option(
-    "--target", metavar="NAME", default=LOCAL, show_default=True, callback=_known_target, help="The system to work on."
+    "--target",
+    metavar="NAME",
+    default=lambda: load_settings().target,
+    show_default="SALES_TARGET, else local",
+    callback=_known_target,
+    help="The system to work on.",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print facts as JSON on stdout.")
 

@@ -4,15 +4,18 @@ import os
 import traceback
 from collections.abc import Callable
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from dashboard.cli import commands
 from dashboard.cli_options import settings_for, target_option, window_option
 from dashboard.errors import ExitCode, SettingsError
+from dashboard.narration import Narrator
 from dashboard.settings import PREFIX, Settings, load_settings
 from dashboard.target_fields import ConfluentTargetSettings, OpenSourceTargetSettings
 from dashboard.targets import TargetSettings, load_target, target_names
@@ -425,10 +428,20 @@ def test_the_command_names_the_known_targets_when_it_is_given_another(monkeypatc
     assert "'moon' is not one of local, own-clusters, staging" in ended.output
 
 
-def test_a_known_target_never_reaches_the_local_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("command", [["up"], ["down"], ["verify"], ["doctor"], ["logs", "kafka"]])
+def test_a_known_target_never_reaches_the_local_stack(monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
     monkeypatch.setenv("SALES_TARGETS_FILE", str(EXAMPLE))
 
-    ended = CliRunner().invoke(commands, ["status", "--target", "staging"])
+    ended = CliRunner().invoke(commands, [*command, "--target", "staging"], obj=Narrator(Console(file=StringIO())))
 
     assert ended.exit_code != 0
     assert "local stack alone" in ended.output + repr(ended.exception)
+
+
+def test_without_the_option_the_target_is_the_settings_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALES_TARGETS_FILE", str(EXAMPLE))
+    monkeypatch.setenv("SALES_TARGET", "staging")
+
+    ended = CliRunner().invoke(commands, ["plan"], obj=Narrator(Console(file=StringIO())))
+
+    assert "SALES_STAGING__KAFKA_API_KEY" in repr(ended.exception)
