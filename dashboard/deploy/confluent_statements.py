@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from dashboard.deploy.confluent_wait import STATEMENT_SECONDS, Patience
-from dashboard.deploy.confluent_wanted import tables_used
 from dashboard.deploy.ledger import BEING_REMOVED
 from dashboard.deploy.pipeline import Pipeline, Statement
 from dashboard.deploy.plan import Action, Step
@@ -22,7 +21,7 @@ from dashboard.remotes.cloud_registry import CloudRegistry
 from dashboard.remotes.cloud_statement import Table
 
 LABEL = "user.confluent.io/sales-trends"
-_DIGEST = "user.confluent.io/sales-trends-digest"
+DIGEST_LABEL = "user.confluent.io/sales-trends-digest"
 _HELPER = "user.confluent.io/sales-trends-helper"
 """Of a statement that only undoes what another one did: nothing of the pipeline, and so never an orphan."""
 _STATES: Mapping[str, State] = {"RUNNING": "ready", "STOPPED": "stopped", "FAILED": "failed"}
@@ -70,7 +69,9 @@ class Statements:
     def orphans(self) -> dict[Id, Found]:
         """Statements with our label that no file describes."""
         return {
-            (id_ := Id("statement", name)): Found(id_, True, one.labels.get(_DIGEST), "ready", one.phase, one.detail)
+            (id_ := Id("statement", name)): Found(
+                id_, True, one.labels.get(DIGEST_LABEL), "ready", one.phase, one.detail
+            )
             for name, one in self.live.items()
             if LABEL in one.labels and name not in self._described
         }
@@ -78,7 +79,7 @@ class Statements:
     def check(self, name: str) -> None:
         """A dry run, if its tables exist; what others will make cannot be tried yet."""
         statement = self._described[name]
-        if statement.kind != "insert" or any(one not in self._tables for one in tables_used(self._pipeline, statement)):
+        if statement.kind != "insert" or any(one not in self._tables for one in self._pipeline.used(statement)):
             return
         answer = self._flink.dry_run(statement.text, statement.properties)
         if answer.is_append_only is False:
@@ -103,7 +104,7 @@ class Statements:
         if self._flink.statement(name) is not None:
             # finished or failed, it keeps its name
             self._delete(name)
-        labels = {LABEL: "true", _DIGEST: wanted.digest}
+        labels = {LABEL: "true", DIGEST_LABEL: wanted.digest}
         self._flink.create(name, statement.text, statement.properties, labels)
 
     def wait_ready(self, name: str, waits_for: Callable[[str], None]) -> None:
@@ -161,7 +162,7 @@ class Statements:
         if there.scaling_state == "POOL_EXHAUSTED":
             warnings.append("the compute pool is exhausted")
         noted = self._noted.get(id_)
-        digest = noted if noted == BEING_REMOVED else there.labels.get(_DIGEST)
+        digest = noted if noted == BEING_REMOVED else there.labels.get(DIGEST_LABEL)
         state = _STATES.get(there.phase, "changing")
         facts = {"warning": "; ".join(warnings)} if warnings and state == "ready" else {}
         ours = LABEL in there.labels

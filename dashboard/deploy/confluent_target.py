@@ -8,6 +8,7 @@ statements, and the ledger on the Kafka cluster of everything else.
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cached_property
 
 from dashboard.deploy.confluent_contracts import Contracts
 from dashboard.deploy.confluent_statements import LABEL, Statements
@@ -57,6 +58,10 @@ class ConfluentTarget:
         self._lake = Lake(tableflow, place.storage, place.glue, patience)
 
     def wanted(self) -> list[Wanted]:
+        return self._wanted
+
+    @cached_property
+    def _wanted(self) -> list[Wanted]:
         return wanted_on_confluent(self._pipeline, self._place)
 
     def found(self) -> dict[Id, Found]:

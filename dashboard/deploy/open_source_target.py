@@ -197,17 +197,14 @@ class OpenSourceTarget:
 
     def _wanted_table(self, table: str, created_by: Statement) -> Wanted:
         """The topic of a table that statements fill."""
-        filled_by = {
-            Id("statement", one.name) for one in self._pipeline.statements if self._pipeline.writes(one, table)
-        }
+        filled_by = {Id("statement", one.name) for one in self._pipeline.writers([table])}
         definition = created_by.text.partition("\nAS\n")[0]
         return Wanted(
             Id("topic", table), digest_of(definition), comes_from=frozenset(filled_by), holds=f"topic {table}"
         )
 
     def _wanted_statement(self, statement: Statement, contracts: Collection[Id]) -> Wanted:
-        topics = [*(topic.name for topic in self._pipeline.topics), *self._pipeline.created_tables]
-        uses = [name for name in topics if self._pipeline.uses(statement, name)]
+        uses = self._pipeline.used(statement)
         writes = {table for table in uses if self._pipeline.writes(statement, table)}
         tables = [one.text for one in self._pipeline.statements if not one.runs or one.created_table]
         about = [text for text in tables if any(name in text for name in uses)]

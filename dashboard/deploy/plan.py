@@ -6,6 +6,7 @@ One that keeps state loses it, and with it everything downstream has to be fille
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -249,12 +250,16 @@ def _rebuilt(wanted: Mapping[Id, Wanted], found: Mapping[Id, Found], steps: Mapp
         for source in sorted(wanted[id_].comes_from)
         if source in found and wanted[source].keeps_state
     ]
+    made_of_it: dict[Id, list[Id]] = {}
+    for id_, one in wanted.items():
+        for source in one.comes_from:
+            made_of_it.setdefault(source, []).append(id_)
     because = {root: root for root in roots}
-    queue = list(roots)
+    queue = deque(roots)
     while queue:
-        source = queue.pop(0)
-        for id_, one in wanted.items():
-            if source in one.comes_from and id_ not in because and (id_ not in found or found[id_].holds_data):
+        source = queue.popleft()
+        for id_ in made_of_it.get(source, ()):
+            if id_ not in because and (id_ not in found or found[id_].holds_data):
                 because[id_] = because[source]
                 queue.append(id_)
     return because
