@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from dashboard.deploy.confluent_modes import Modes
 from dashboard.deploy.confluent_wait import STATEMENT_SECONDS, Patience
 from dashboard.deploy.ledger import BEING_REMOVED
 from dashboard.deploy.pipeline import Pipeline, Statement
@@ -41,7 +42,8 @@ class Statements:
         self._patience = patience
         self._described = {one.name: one for one in pipeline.statements}
         self._given = {topic.name for topic in pipeline.topics if topic.given}
-        self._tables: Mapping[str, Table] = {}
+        self.tables: Mapping[str, Table] = {}
+        """By name."""
         self.live: Mapping[str, cloud_statement.Statement] = {}
         """By name; what is being deleted counts as gone."""
         self._noted: Mapping[Id, str] = {}
@@ -54,13 +56,13 @@ class Statements:
 
     def look_at_tables(self) -> None:
         """All tables, in one query."""
-        self._tables = self._flink.tables()
+        self.tables = self._flink.tables()
 
     def found(self, id_: Id) -> Found | None:
         statement, there = self._described[id_.name], self.live.get(id_.name)
         if not statement.runs:
             return self._found_table(id_, statement)
-        if there is None and statement.created_table in self._tables:
+        if there is None and statement.created_table in self.tables:
             # made anew, it would find its table in its way
             why = f"only its table {statement.created_table} is left"
             return Found(id_, id_ in self._noted, self._noted.get(id_), "failed", "deleted", why, resumes=False)
@@ -79,10 +81,11 @@ class Statements:
     def check(self, name: str) -> None:
         """A dry run, if its tables exist; what others will make cannot be tried yet."""
         statement = self._described[name]
-        if statement.kind != "insert" or any(one not in self._tables for one in self._pipeline.used(statement)):
+        if statement.kind != "insert" or any(one not in self.tables for one in self._pipeline.used(statement)):
             return
         answer = self._flink.dry_run(statement.text, statement.properties)
-        if answer.is_append_only is False:
+        upsert = Modes(self._pipeline, self._flink, self.tables).of(statement.filled_table or "") == "upsert"
+        if answer.is_append_only is False and not upsert:
             raise DeployError(
                 f"The statement {name} would change rows that it has written.",
                 "Its table is read as append-only. See how it groups or joins.",
@@ -92,7 +95,7 @@ class Statements:
         """What a removal left behind that somebody killed; before the ledger calls the thing whole again."""
         statement = self._described.get(id_.name)
         table = statement.created_table if statement else None
-        if table and table not in self._tables and self._noted.get(id_) == BEING_REMOVED:
+        if table and table not in self.tables and self._noted.get(id_) == BEING_REMOVED:
             self._delete_subjects(table)
 
     def make(self, step: Step, wanted: Wanted) -> None:
@@ -181,13 +184,13 @@ class Statements:
 
     def _is_done(self, statement: Statement) -> bool:
         if statement.created_table:
-            return statement.created_table in self._tables
+            return statement.created_table in self.tables
         if match := _WATERMARK.match(statement.text):
-            table = self._tables.get(match["table"])
+            table = self.tables.get(match["table"])
             same = table is not None and _plain(table.watermark or "") == _plain(match["expression"])
             return same and table is not None and table.watermark_column == match["column"]
         if match := _OPTION.match(statement.text):
-            table = self._tables.get(match["table"])
+            table = self.tables.get(match["table"])
             return table is not None and table.options.get(match["key"]) == match["value"]
         raise DeployError(
             f"The statement {statement.name} alters a table in a way that cannot be seen in INFORMATION_SCHEMA.",
