@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from dashboard.deploy.contract import Declaration, load_declarations
 from dashboard.deploy.script import CATALOG, DATABASE, split_script
+from dashboard.deploy.stateless import is_stateless
 from dashboard.errors import DeployError
 from dashboard.settings import PipelineSettings
 
@@ -77,6 +78,11 @@ class Statement:
         """The table that it writes for as long as it runs."""
         match = _INSERTS.match(self.text)
         return (match["table"] if match else self.created_table) if self.runs else None
+
+    @cached_property
+    def is_stateless(self) -> bool:
+        """It only projects and filters one table's rows, so the offsets that it has read are all it knows."""
+        return self.kind == "insert" and is_stateless(self.text)
 
     @cached_property
     def words(self) -> frozenset[str]:
