@@ -115,7 +115,7 @@ def target_of(cluster: Cluster, condition: str) -> OpenSourceTarget:
     target = OpenSourceTarget(
         "here", deployment, cluster, NoRegistry(nowhere), cluster.start, lambda _name: False, makes_given=True
     )
-    target._check_statement = lambda _name: None  # type: ignore[method-assign]
+    target._check_statement = lambda _name: None  # type: ignore[assignment, method-assign]
     return target
 
 
