@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from dashboard.deploy.confluent_modes import Modes
 from dashboard.deploy.confluent_wait import STATEMENT_SECONDS, Patience
-from dashboard.deploy.confluent_wanted import tables_used
 from dashboard.deploy.ledger import BEING_REMOVED
 from dashboard.deploy.pipeline import Pipeline, Statement
 from dashboard.deploy.plan import Action, Step
@@ -22,7 +22,7 @@ from dashboard.remotes.cloud_registry import CloudRegistry
 from dashboard.remotes.cloud_statement import Table
 
 LABEL = "user.confluent.io/sales-trends"
-_DIGEST = "user.confluent.io/sales-trends-digest"
+DIGEST_LABEL = "user.confluent.io/sales-trends-digest"
 _HELPER = "user.confluent.io/sales-trends-helper"
 """Of a statement that only undoes what another one did: nothing of the pipeline, and so never an orphan."""
 _STATES: Mapping[str, State] = {"RUNNING": "ready", "STOPPED": "stopped", "FAILED": "failed"}
@@ -42,7 +42,8 @@ class Statements:
         self._patience = patience
         self._described = {one.name: one for one in pipeline.statements}
         self._given = {topic.name for topic in pipeline.topics if topic.given}
-        self._tables: Mapping[str, Table] = {}
+        self.tables: Mapping[str, Table] = {}
+        """By name."""
         self.live: Mapping[str, cloud_statement.Statement] = {}
         """By name; what is being deleted counts as gone."""
         self._noted: Mapping[Id, str] = {}
@@ -55,13 +56,13 @@ class Statements:
 
     def look_at_tables(self) -> None:
         """All tables, in one query."""
-        self._tables = self._flink.tables()
+        self.tables = self._flink.tables()
 
     def found(self, id_: Id) -> Found | None:
         statement, there = self._described[id_.name], self.live.get(id_.name)
         if not statement.runs:
             return self._found_table(id_, statement)
-        if there is None and statement.created_table in self._tables:
+        if there is None and statement.created_table in self.tables:
             # made anew, it would find its table in its way
             why = f"only its table {statement.created_table} is left"
             return Found(id_, id_ in self._noted, self._noted.get(id_), "failed", "deleted", why, resumes=False)
@@ -70,7 +71,9 @@ class Statements:
     def orphans(self) -> dict[Id, Found]:
         """Statements with our label that no file describes."""
         return {
-            (id_ := Id("statement", name)): Found(id_, True, one.labels.get(_DIGEST), "ready", one.phase, one.detail)
+            (id_ := Id("statement", name)): Found(
+                id_, True, one.labels.get(DIGEST_LABEL), "ready", one.phase, one.detail
+            )
             for name, one in self.live.items()
             if LABEL in one.labels and name not in self._described
         }
@@ -78,10 +81,11 @@ class Statements:
     def check(self, name: str) -> None:
         """A dry run, if its tables exist; what others will make cannot be tried yet."""
         statement = self._described[name]
-        if statement.kind != "insert" or any(one not in self._tables for one in tables_used(self._pipeline, statement)):
+        if statement.kind != "insert" or any(one not in self.tables for one in self._pipeline.used(statement)):
             return
         answer = self._flink.dry_run(statement.text, statement.properties)
-        if answer.is_append_only is False:
+        upsert = Modes(self._pipeline, self._flink, self.tables).of(statement.filled_table or "") == "upsert"
+        if answer.is_append_only is False and not upsert:
             raise DeployError(
                 f"The statement {name} would change rows that it has written.",
                 "Its table is read as append-only. See how it groups or joins.",
@@ -91,7 +95,7 @@ class Statements:
         """What a removal left behind that somebody killed; before the ledger calls the thing whole again."""
         statement = self._described.get(id_.name)
         table = statement.created_table if statement else None
-        if table and table not in self._tables and self._noted.get(id_) == BEING_REMOVED:
+        if table and table not in self.tables and self._noted.get(id_) == BEING_REMOVED:
             self._delete_subjects(table)
 
     def make(self, step: Step, wanted: Wanted) -> None:
@@ -103,7 +107,7 @@ class Statements:
         if self._flink.statement(name) is not None:
             # finished or failed, it keeps its name
             self._delete(name)
-        labels = {LABEL: "true", _DIGEST: wanted.digest}
+        labels = {LABEL: "true", DIGEST_LABEL: wanted.digest}
         self._flink.create(name, statement.text, statement.properties, labels)
 
     def wait_ready(self, name: str, waits_for: Callable[[str], None]) -> None:
@@ -161,7 +165,7 @@ class Statements:
         if there.scaling_state == "POOL_EXHAUSTED":
             warnings.append("the compute pool is exhausted")
         noted = self._noted.get(id_)
-        digest = noted if noted == BEING_REMOVED else there.labels.get(_DIGEST)
+        digest = noted if noted == BEING_REMOVED else there.labels.get(DIGEST_LABEL)
         state = _STATES.get(there.phase, "changing")
         facts = {"warning": "; ".join(warnings)} if warnings and state == "ready" else {}
         ours = LABEL in there.labels
@@ -180,13 +184,13 @@ class Statements:
 
     def _is_done(self, statement: Statement) -> bool:
         if statement.created_table:
-            return statement.created_table in self._tables
+            return statement.created_table in self.tables
         if match := _WATERMARK.match(statement.text):
-            table = self._tables.get(match["table"])
+            table = self.tables.get(match["table"])
             same = table is not None and _plain(table.watermark or "") == _plain(match["expression"])
             return same and table is not None and table.watermark_column == match["column"]
         if match := _OPTION.match(statement.text):
-            table = self._tables.get(match["table"])
+            table = self.tables.get(match["table"])
             return table is not None and table.options.get(match["key"]) == match["value"]
         raise DeployError(
             f"The statement {statement.name} alters a table in a way that cannot be seen in INFORMATION_SCHEMA.",

@@ -8,8 +8,10 @@ statements, and the ledger on the Kafka cluster of everything else.
 from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cached_property
 
 from dashboard.deploy.confluent_contracts import Contracts
+from dashboard.deploy.confluent_modes import Modes
 from dashboard.deploy.confluent_statements import LABEL, Statements
 from dashboard.deploy.confluent_tableflow import Lake
 from dashboard.deploy.confluent_wait import Patience
@@ -49,6 +51,7 @@ class ConfluentTarget:
         self.name = name
         self._pipeline = pipeline
         self._kafka = kafka
+        self._flink = flink
         self._place = place
         self._ledger = Ledger(kafka)
         patience = Patience(poll_seconds)
@@ -57,6 +60,10 @@ class ConfluentTarget:
         self._lake = Lake(tableflow, place.storage, place.glue, patience)
 
     def wanted(self) -> list[Wanted]:
+        return self._wanted
+
+    @cached_property
+    def _wanted(self) -> list[Wanted]:
         return wanted_on_confluent(self._pipeline, self._place)
 
     def found(self) -> dict[Id, Found]:
@@ -88,6 +95,7 @@ class ConfluentTarget:
         """Asks Flink and the registry whether they would take what is new or changed."""
         self._contracts.check_keys()
         self._lake.check()
+        Modes(self._pipeline, self._flink, self._statements.tables).check(plan)
         for step in plan.acts:
             if step.action is Action.CHANGE_CONTRACT:
                 self._contracts.check(step.id.name)

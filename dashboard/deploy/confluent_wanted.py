@@ -70,16 +70,9 @@ def wanted_on_confluent(pipeline: Pipeline, place: CloudPlace) -> list[Wanted]:
     ]
 
 
-def tables_used(pipeline: Pipeline, statement: Statement) -> list[str]:
-    """Topics and tables that a statement names."""
-    every = [*(topic.name for topic in pipeline.topics), *pipeline.created_tables]
-    return [table for table in every if pipeline.uses(statement, table)]
-
-
 def _statement(pipeline: Pipeline, statement: Statement) -> Wanted:
-    used = tables_used(pipeline, statement)
-    makers = [one for one in pipeline.statements if one.created_table in used]
-    changers = [one for one in pipeline.statements if one.kind == "alter table" and _names_any(pipeline, one, used)]
+    used = pipeline.used(statement)
+    makers, changers = pipeline.makers(used), pipeline.changers(used)
     # a table is made before it is altered, and altered before others use it
     before = [*makers, *(changers if statement.kind == "insert" else ())]
     needs = {Id("topic", table) for table in used} | {Id("contract", f"{table}-value") for table in used}
@@ -100,8 +93,7 @@ def _sources(pipeline: Pipeline, statement: Statement, used: list[str], makers: 
     if statement.kind == "alter table":
         return makers
     tables = used if statement.runs else [table for table in used if table == statement.created_table]
-    read = [table for table in tables if not pipeline.writes(statement, table)]
-    return [one for one in pipeline.statements if any(pipeline.writes(one, table) for table in read)]
+    return pipeline.writers(table for table in tables if not pipeline.writes(statement, table))
 
 
 def _key(name: str, kms_key: KmsKey | None) -> Wanted:
@@ -130,19 +122,13 @@ def _catalog(glue: Glue, copies: list[Wanted]) -> Wanted:
 
 
 def _copy(pipeline: Pipeline, topic: str, storage: Storage) -> Wanted:
-    makers = [one for one in pipeline.statements if one.created_table == topic]
-    fillers = [one for one in pipeline.statements if pipeline.writes(one, topic)]
     return Wanted(
         Id("tableflow", topic),
         digest_of(storage.body()),
-        needs=frozenset(_ids(makers) | {Id("topic", topic)}),
-        comes_from=frozenset(_ids(fillers)),
+        needs=frozenset(_ids(pipeline.makers([topic])) | {Id("topic", topic)}),
+        comes_from=frozenset(_ids(pipeline.writers([topic]))),
         holds=f"Iceberg table {topic}",
     )
-
-
-def _names_any(pipeline: Pipeline, statement: Statement, tables: list[str]) -> bool:
-    return any(pipeline.uses(statement, table) for table in tables)
 
 
 def _ids(statements: Iterable[Statement]) -> set[Id]:

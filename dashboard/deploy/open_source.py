@@ -41,6 +41,9 @@ _SYSTEM_COLUMNS = [
 _DEFAULT_WATERMARK = "WATERMARK FOR `$rowtime` AS `$rowtime` - INTERVAL '5' SECOND"
 """Stands for the watermark that Confluent Cloud gives a table by itself."""
 
+AT_GROUP_OFFSETS = {"scan.startup.mode": "group-offsets", "properties.auto.offset.reset": "earliest"}
+"""For a statement without state: where there is no snapshot, what its group committed tells all that it knew."""
+
 TRANSACTION_TIMEOUT = timedelta(days=7)
 """A stack that sleeps longer loses what was prepared; the broker must allow as much."""
 

@@ -4,6 +4,7 @@ What is ours is said by a ledger on the cluster. Tables live as long as a sessio
 part of every statement that uses it, and the topic of a table is a thing of its own.
 """
 
+import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,6 +15,7 @@ from dashboard.deploy.ledger import BEING_REMOVED, Ledger
 from dashboard.deploy.pipeline import InputTopic, Statement
 from dashboard.deploy.plan import Action, Plan, Step
 from dashboard.deploy.resources import Found, Id, State, Wanted, digest_of
+from dashboard.deploy.savepoint_offsets import source_offsets
 from dashboard.deploy.statements import DEDUPLICATION, JOIN, Deployment
 from dashboard.deploy.topics import created_topic, input_topic
 from dashboard.errors import DeployError
@@ -22,6 +24,11 @@ from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.registry import Registry
 
 _PLANNED_AT_ONCE = 3
+_EXPLAINED = (Action.CREATE, Action.REPLACE_LOSING_STATE, Action.REPLACE_KEEPING_OFFSETS)
+_AT_ITS_OFFSETS = "at its offsets"
+"""Stands for the digest of a stateless statement whose offsets are safe and whose state is being forgotten."""
+_COMMIT_SECONDS = 15
+_POLL_SECONDS = 0.2
 
 
 class OpenSourceTarget:
@@ -122,7 +129,7 @@ class OpenSourceTarget:
                 f"Kafka at {self._kafka.bootstrap} has no topic {', '.join(missing)}.",
                 "Others make it on this target, such as the connector of the orders' database; start that first.",
             )
-        new = [step for step in plan.acts if step.action in (Action.CREATE, Action.REPLACE_LOSING_STATE)]
+        new = [step for step in plan.acts if step.action in _EXPLAINED]
         statements = [step.id.name for step in new if step.id.kind == "statement"]
         with ThreadPoolExecutor(max_workers=_PLANNED_AT_ONCE) as pool:
             for _ in pool.map(self._check_statement, statements):
@@ -137,6 +144,8 @@ class OpenSourceTarget:
 
     def make(self, step: Step, wanted: Wanted) -> None:
         id_ = step.id
+        if step.action is Action.REPLACE_KEEPING_OFFSETS:
+            self._keep_offsets(wanted)
         # before it is made: when this process is killed in between, the next one makes it
         self._note({id_: wanted.digest})
         match id_.kind:
@@ -177,7 +186,9 @@ class OpenSourceTarget:
         self._note({id_: None})
 
     def offsets(self, id_: Id) -> dict[str, dict[int, int]]:
-        reads = next((one.comes_from for one in self.wanted() if one.id == id_ and one.keeps_state), frozenset())
+        reads = next(
+            (one.comes_from for one in self.wanted() if one.id == id_ and (one.keeps_state or one.flow)), frozenset()
+        )
         group = tableflow.statement_name(id_.name) if id_.kind == "tableflow" else id_.name
         topics = [read.name for read in sorted(reads) if read.kind == "topic" and read.name in self._topics]
         return {topic: self._kafka.committed_offsets(group, topic) for topic in topics}
@@ -186,6 +197,29 @@ class OpenSourceTarget:
         if not self._ledger.entries().keys() & self.found().keys():
             self._ledger.drop()
             self._noted = {}
+
+    def _keep_offsets(self, wanted: Wanted) -> None:
+        """Stops it, and forgets its state once Kafka knows how far it has read; killed anywhere, it can run again."""
+        id_, mark = wanted.id, f"{wanted.flow}: {_AT_ITS_OFFSETS}"
+        if self._noted.get(id_) != mark:
+            savepoint = self._deployment.stop_at_offsets(id_.name)
+            for topic in sorted(read.name for read in wanted.comes_from):
+                if savepoint is not None:
+                    self._wait_committed(id_.name, topic, source_offsets(savepoint, topic))
+            self._note({id_: mark})
+        self._deployment.remove(id_.name)
+
+    def _wait_committed(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
+        read = {partition: offset for partition, offset in offsets.items() if offset > 0}
+        deadline = time.monotonic() + _COMMIT_SECONDS
+        while not offsets or not read.items() <= self._kafka.committed_offsets(group, topic).items():
+            if not offsets or time.monotonic() > deadline:
+                why = "Kafka was not told" if offsets else "its savepoint does not tell"
+                raise DeployError(
+                    f"The statement {group} was stopped, but {why} how far it had read {topic}.",
+                    "Nothing is lost: applied as it was before, it goes on from its savepoint.",
+                )
+            time.sleep(_POLL_SECONDS)
 
     def _forget(self, statement: str) -> None:
         """Its job, its state, and how far it had read, which would be taken for how far the next one has."""
@@ -204,17 +238,14 @@ class OpenSourceTarget:
 
     def _wanted_table(self, table: str, created_by: Statement) -> Wanted:
         """The topic of a table that statements fill."""
-        filled_by = {
-            Id("statement", one.name) for one in self._pipeline.statements if self._pipeline.writes(one, table)
-        }
+        filled_by = {Id("statement", one.name) for one in self._pipeline.writers([table])}
         definition = created_by.text.partition("\nAS\n")[0]
         return Wanted(
             Id("topic", table), digest_of(definition), comes_from=frozenset(filled_by), holds=f"topic {table}"
         )
 
     def _wanted_statement(self, statement: Statement, contracts: Collection[Id]) -> Wanted:
-        topics = [*(topic.name for topic in self._pipeline.topics), *self._pipeline.created_tables]
-        uses = [name for name in topics if self._pipeline.uses(statement, name)]
+        uses = self._pipeline.used(statement)
         writes = {table for table in uses if self._pipeline.writes(statement, table)}
         tables = [one.text for one in self._pipeline.statements if not one.runs or one.created_table]
         about = [text for text in tables if any(name in text for name in uses)]
@@ -223,12 +254,16 @@ class OpenSourceTarget:
         if statement.name == DEDUPLICATION:
             # payments follow when the orders are read: docs/decisions/0006
             needs.add(Id("statement", JOIN))
+        reads = [name for name in uses if name not in writes]
+        flow = f"{reads[0]} > {min(writes)}" if statement.is_stateless and len(reads) == len(writes) == 1 else ""
+        digest = digest_of([statement.text, dict(statement.properties), about])
         return Wanted(
             Id("statement", statement.name),
-            digest_of([statement.text, dict(statement.properties), about]),
+            f"{flow}: {digest}" if flow else digest,
             needs=frozenset(needs),
-            comes_from=frozenset(Id("topic", name) for name in uses if name not in writes),
-            keeps_state=True,
+            comes_from=frozenset(Id("topic", name) for name in reads),
+            keeps_state=not flow,
+            flow=flow,
         )
 
     def _wanted_copy(self, topic: str) -> Wanted:
@@ -250,7 +285,9 @@ class OpenSourceTarget:
         return Id("tableflow", topics[name]) if name in topics else Id("statement", name)
 
     def _found(self, id_: Id, state: State, phase: str = "", trouble: str = "") -> Found:
-        return Found(id_, id_ in self._noted, self._noted.get(id_), state, phase, trouble)
+        digest = self._noted.get(id_)
+        flow = digest.rpartition(": ")[0] if digest and id_.kind == "statement" else ""
+        return Found(id_, digest is not None, digest, state, phase, trouble, flow=flow)
 
     def _found_statement(self, id_: Id, job: Job | None) -> Found:
         if job is None:

@@ -3,8 +3,8 @@
 import json
 import re
 import tomllib
-from collections import Counter
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
@@ -13,12 +13,16 @@ from typing import Any, Literal
 
 from dashboard.deploy.contract import Declaration, load_declarations
 from dashboard.deploy.script import CATALOG, DATABASE, split_script
+from dashboard.deploy.stateless import is_stateless
 from dashboard.errors import DeployError
 from dashboard.settings import PipelineSettings
 
 _FOLDER = Path(__file__).parents[2] / "pipeline_sql"
 _WINDOW_SIZE = re.compile(r"/\* window_size \*/ INTERVAL '\d+' \w+")
 _CREATES = re.compile(r"CREATE TABLE (?P<table>\w+)")
+_INSERTS = re.compile(r"INSERT INTO `?(?P<table>[^`\s(]+)`?\s")
+_ONE_WORD = re.compile(r"[\w.]+")
+_WORDS = re.compile(r"(?<![\w.`])([\w.]++)(?!`)|`(?=([\w.]++)`)")
 
 Kind = Literal["create table", "create table as", "insert", "alter table"]
 
@@ -64,10 +68,32 @@ class Statement:
         """It goes on running, unlike one that only makes or alters a table."""
         return self.kind in ("create table as", "insert")
 
-    @property
+    @cached_property
     def created_table(self) -> str | None:
         match = _CREATES.match(self.text)
         return match["table"] if match else None
+
+    @cached_property
+    def filled_table(self) -> str | None:
+        """The table that it writes for as long as it runs."""
+        match = _INSERTS.match(self.text)
+        return (match["table"] if match else self.created_table) if self.runs else None
+
+    @cached_property
+    def is_stateless(self) -> bool:
+        """It only projects and filters one table's rows, so the offsets that it has read are all it knows."""
+        return self.kind == "insert" and is_stateless(self.text)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Whatever in it could be the name of a table that is one word."""
+        return frozenset(bare or quoted for bare, quoted in _WORDS.findall(self.text))
+
+    def names(self, table: str) -> bool:
+        """Whether it names this topic or table, to read or to write it."""
+        if _ONE_WORD.fullmatch(table):
+            return table in self.words
+        return re.search(rf"(?<![\w.`]){re.escape(table)}(?![\w.`])|`{re.escape(table)}`", self.text) is not None
 
 
 @dataclass(frozen=True)
@@ -78,19 +104,74 @@ class Pipeline:
     checks: dict[str, str]
     """SELECTs that prove the pipeline, by name."""
 
-    @property
+    @cached_property
     def created_tables(self) -> dict[str, Statement]:
         """Each table that a statement creates, with that statement."""
         return {table: statement for statement in self.statements if (table := statement.created_table) is not None}
 
+    def used(self, statement: Statement) -> list[str]:
+        """Topics and tables that a statement names, in the order of the files."""
+        words, others = self._tables
+        found = {table: words[table] for table in statement.words & words.keys()}
+        found |= {table: place for table, place in others.items() if statement.names(table)}
+        return sorted(found, key=found.__getitem__)
+
     def uses(self, statement: Statement, table: str) -> bool:
         """Whether a statement names this topic or table, to read or to write it."""
-        return re.search(rf"(?<![\w.`]){re.escape(table)}(?![\w.`])|`{re.escape(table)}`", statement.text) is not None
+        return statement.names(table)
 
     def writes(self, statement: Statement, table: str) -> bool:
         """Whether a running statement fills this table."""
-        inserts = re.match(rf"INSERT INTO `?{re.escape(table)}`?\s", statement.text) is not None
-        return statement.runs and (inserts or statement.created_table == table)
+        return statement.filled_table == table
+
+    def makers(self, tables: Iterable[str]) -> list[Statement]:
+        """The statements that create these."""
+        return _all_of(self._makers, tables)
+
+    def changers(self, tables: Iterable[str]) -> list[Statement]:
+        """The statements that alter one of these, or name it while they alter another."""
+        return _all_of(self._changers, tables)
+
+    def writers(self, tables: Iterable[str]) -> list[Statement]:
+        """The running statements that fill these."""
+        return _all_of(self._writers, tables)
+
+    # looked up, not searched: a plan of a thousand statements would else read a million texts
+    @cached_property
+    def _tables(self) -> tuple[dict[str, int], dict[str, int]]:
+        """Positions of the topics and tables whose name is one word, and of the others."""
+        every = dict.fromkeys([*(topic.name for topic in self.topics), *self.created_tables])
+        words: dict[str, int] = {}
+        others: dict[str, int] = {}
+        for place, table in enumerate(every):
+            (words if _ONE_WORD.fullmatch(table) else others)[table] = place
+        return words, others
+
+    @cached_property
+    def _makers(self) -> dict[str, list[Statement]]:
+        return _by_table((one.created_table, one) for one in self.statements)
+
+    @cached_property
+    def _changers(self) -> dict[str, list[Statement]]:
+        alter = [one for one in self.statements if one.kind == "alter table"]
+        return _by_table((table, one) for one in alter for table in self.used(one))
+
+    @cached_property
+    def _writers(self) -> dict[str, list[Statement]]:
+        return _by_table((one.filled_table, one) for one in self.statements)
+
+
+def _by_table(pairs: Iterable[tuple[str | None, Statement]]) -> dict[str, list[Statement]]:
+    found: defaultdict[str, list[Statement]] = defaultdict(list)
+    for table, statement in pairs:
+        if table is not None:
+            found[table].append(statement)
+    return dict(found)
+
+
+def _all_of(statements: Mapping[str, list[Statement]], tables: Iterable[str]) -> list[Statement]:
+    """Each once."""
+    return list({one.name: one for table in tables for one in statements.get(table, ())}.values())
 
 
 def load_pipeline(settings: PipelineSettings, folder: Path = _FOLDER) -> Pipeline:

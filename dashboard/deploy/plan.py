@@ -6,6 +6,7 @@ One that keeps state loses it, and with it everything downstream has to be fille
 
 import hashlib
 import json
+from collections import deque
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -210,7 +211,7 @@ def _step(wanted: Wanted, found: Found | None) -> Step:
         )
         if id_.kind == "contract":
             return Step(id_, Action.CHANGE_CONTRACT, what)
-        if wanted.keeps_state or wanted.holds:
+        if wanted.keeps_state or wanted.holds or wanted.flow != found.flow:
             return _losing(Action.REPLACE_LOSING_STATE, wanted, f"changed: {what}")
         return Step(id_, Action.REPLACE_KEEPING_OFFSETS, f"changed: {what}")
     if found.facts:
@@ -223,6 +224,9 @@ def _step(wanted: Wanted, found: Found | None) -> Step:
         case "failed" if not found.resumes and wanted.keeps_state:
             why = f"it is {found.phase}, which cannot be resumed: {found.trouble or 'no reason is given'}"
             return _losing(Action.REPLACE_LOSING_STATE, wanted, why)
+        case "failed" if not found.resumes and wanted.flow:
+            why = f"it is {found.phase}, which cannot be resumed: {found.trouble or 'no reason is given'}"
+            return Step(id_, Action.REPLACE_KEEPING_OFFSETS, why)
         case "failed":
             return Step(id_, Action.RESTART, f"it is {found.phase}: {found.trouble or 'no reason is given'}")
         case "changing":
@@ -249,12 +253,21 @@ def _rebuilt(wanted: Mapping[Id, Wanted], found: Mapping[Id, Found], steps: Mapp
         for source in sorted(wanted[id_].comes_from)
         if source in found and wanted[source].keeps_state
     ]
+    made_of_it: dict[Id, list[Id]] = {}
+    for id_, one in wanted.items():
+        for source in one.comes_from:
+            made_of_it.setdefault(source, []).append(id_)
     because = {root: root for root in roots}
-    queue = list(roots)
+    queue = deque(roots)
     while queue:
-        source = queue.pop(0)
-        for id_, one in wanted.items():
-            if source in one.comes_from and id_ not in because and (id_ not in found or found[id_].holds_data):
+        source = queue.popleft()
+        # what fills it at offsets would go on in the middle as well
+        for id_ in sorted(one for one in wanted[source].comes_from if one in found and wanted[one].flow):
+            if id_ not in because:
+                because[id_] = because[source]
+                queue.append(id_)
+        for id_ in made_of_it.get(source, ()):
+            if id_ not in because and (id_ not in found or found[id_].holds_data):
                 because[id_] = because[source]
                 queue.append(id_)
     return because

@@ -38,6 +38,8 @@ class Wanted:
     """The name by which somebody agrees to lose that data; its own name unless said otherwise."""
     keeps_state: bool = False
     """Windows, joins, deduplication: what it knows cannot be told from offsets alone."""
+    flow: str = ""
+    """From where to where a stateless statement takes records: offsets are all it knows. Empty for what keeps state."""
 
     @property
     def data_name(self) -> str:
@@ -63,6 +65,8 @@ class Found:
     """Why it is not ready, as the service says it."""
     resumes: bool = True
     """It can go on with what it knew; otherwise it is only made anew."""
+    flow: str = ""
+    """As it was when it was made: only the same flow can go on at the same offsets."""
     holds_data: bool = True
     """Something is in it that a change upstream makes wrong."""
     facts: Mapping[str, str] | None = None

@@ -165,6 +165,23 @@ def split_script(text: str) -> list[ScriptStatement]:
     return statements
 
 
+def words_of(text: str) -> list[str]:
+    """Its words, quoted texts and signs without blanks and comments; a path with dots is one word."""
+    words: list[str] = []
+    joins = False
+    for token in _tokens(text):
+        if token.kind in _BLANK:
+            joins = False
+            continue
+        name = token.text == "." or token.kind == "word" or token.text.startswith("`")
+        if words and joins and name and (token.text == "." or words[-1].endswith(".")):
+            words[-1] += token.text
+        else:
+            words.append(token.text)
+        joins = name
+    return words
+
+
 def _pieces(text: str) -> Iterator[list[_Token]]:
     """The tokens of each statement, without what only surrounds it; never an empty list."""
     piece: list[_Token] = []

@@ -47,6 +47,14 @@ class Snapshots:
     def has_any(self, statement: str) -> bool:
         return self.newest(statement) is not None
 
+    def savepoint(self, statement: str) -> bytes | None:
+        """What the newest snapshot tells of itself, if it is a savepoint."""
+        found = self._newest_folder(statement)
+        if found is None or not found.rpartition("/")[2].startswith("savepoint-"):
+            return None
+        with self._store() as (filesystem, root):
+            return bytes(filesystem.cat_file(f"{root}/{statement}/{found}/{_METADATA}"))
+
     def forget_old(self, statement: str) -> None:
         """Removes what earlier jobs of a statement left, but for the folder that holds the newest snapshot.
 

@@ -224,6 +224,26 @@ class Deployment:
             return False
         return True
 
+    def stop_at_offsets(self, name: str, within_seconds: float = 60) -> bytes | None:
+        """Stops one statement and returns what its savepoint tells; None for one that never had a snapshot.
+
+        Raises DeployError when there is no savepoint to be had; one that runs then goes on.
+        """
+        job = self.jobs().get(name)
+        if job is not None and not job.ended:
+            if not job.running:
+                raise DeployError(
+                    f"The statement {name} is {job.state}, so where it stands cannot be told.", "Wait until it runs."
+                )
+            self.flink.stop_with_savepoint(job.id, f"{self.addresses.state}/{name}", within_seconds)
+        savepoint = self.snapshots.savepoint(name)
+        if savepoint is None and self.has_state(name):
+            raise DeployError(
+                f"The statement {name} does not run and has no savepoint, so what it has written cannot be told.",
+                "Apply it once more as it was before: it goes on from its newest checkpoint and can then be changed.",
+            )
+        return savepoint
+
     def cancel(self, name: str, within_seconds: float = 30) -> None:
         """Ends every job of a statement without a savepoint, if one lives, and waits until they have ended."""
         deadline = time.monotonic() + within_seconds
@@ -256,17 +276,19 @@ class Deployment:
 
     def _create_tables(self, session: Session, user: str, *, bounded: bool = False) -> None:
         """Every table of the pipeline, as tables of this session; bounded ones end with the newest record."""
+        stateless = any(one.name == user and one.is_stateless for one in self.pipeline.statements)
+        begins = open_source.AT_GROUP_OFFSETS if stateless and not bounded else {}
         for topic in self.pipeline.topics:
             if topic.value is not None:
                 columns = open_source.input_columns(topic)
-                skips = self.skipped.table_options(topic.name)
+                skips = {**self.skipped.table_options(topic.name), **begins}
                 session.execute(
                     open_source.kafka_table(columns, topic.name, user, self.addresses, bounded=bounded, more=skips)
                 )
         for table, statement in self.pipeline.created_tables.items():
             columns = open_source.created_columns(statement)
             held = user == JOIN and statement.name == DEDUPLICATION and self.hold.exists()
-            more = held_while(self.hold) if held else {}
+            more = held_while(self.hold) if held else begins
             session.execute(open_source.kafka_table(columns, table, user, self.addresses, bounded=bounded, more=more))
         for statement in self.pipeline.statements:
             if statement.kind == "alter table" and (text := open_source.altering_statement(statement)):

@@ -50,6 +50,8 @@ class Statement:
     """Such as CREATE_TABLE_AS; empty while the service does not know."""
     is_append_only: bool | None
     """None while the service does not know."""
+    upsert_columns: tuple[int, ...]
+    """Positions of the columns by which later rows replace earlier ones; none where nothing tells them apart."""
     columns: tuple[Column, ...]
     """Of its answer; none while the service does not know, and where there is no answer."""
     warnings: tuple[ServiceWarning, ...]
@@ -102,6 +104,7 @@ def parsed(answer: Mapping[str, Any]) -> Statement:
         stopped=bool(spec.get("stopped")),
         sql_kind=_text(traits, "sql_kind"),
         is_append_only=traits.get("is_append_only"),
+        upsert_columns=tuple(traits.get("upsert_columns") or ()),
         columns=tuple(
             Column(_text(column, "name"), _type(column.get("type") or {}), _nullable(column))
             for column in schema.get("columns") or []

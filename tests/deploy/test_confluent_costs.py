@@ -7,6 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from dashboard.deploy.apply import plan_for
+from dashboard.deploy.confluent_statements import DIGEST_LABEL, LABEL
+from dashboard.deploy.ledger import Ledger
+from dashboard.deploy.pipeline import Pipeline, Statement
 from tests.deploy.cloud import applied, cloud_on, target_on
 from tests.fakes.confluent_cloud import FakeConfluentCloud
 from tests.fakes.kafka import FakeKafka
@@ -26,10 +29,12 @@ def cloud(kafka: FakeKafka) -> Iterator[FakeConfluentCloud]:
         yield cloud
 
 
-def asked_by_a_plan(cloud: FakeConfluentCloud, kafka: FakeKafka) -> tuple[Counter[str], float]:
+def asked_by_a_plan(
+    cloud: FakeConfluentCloud, kafka: FakeKafka, pipeline: Pipeline | None = None
+) -> tuple[Counter[str], float]:
     """Requests by what they ask, and seconds."""
     before, began = len(cloud.requests), time.monotonic()
-    assert plan_for(target_on(cloud, kafka)).changes == []
+    assert plan_for(target_on(cloud, kafka, pipeline)).changes == []
     seconds = time.monotonic() - began
     paths = [(one.method, one.path.removesuffix("/")) for one in cloud.requests[before:]]
     return Counter(_kind(method, path) for method, path in paths), seconds
@@ -71,3 +76,43 @@ def test_requests_grow_with_pages_and_a_plan_takes_no_longer_than_they_do(
     # the best of some, since other programs take the machine's time
     seconds = min(seconds, *(asked_by_a_plan(cloud, kafka)[1] for _ in range(4)))
     assert seconds - least_seconds <= 1.1 * 10 * ROUND_TRIP_SECONDS
+
+
+def one_table(inserts: int) -> Pipeline:
+    """A made-up pipeline: so many statements fill one table."""
+    table = Statement("many", "CREATE TABLE many (\n    order_id INT\n)", {})
+    texts = [
+        f"INSERT INTO many\nSELECT orderid\nFROM `shiftleft.public.orders`\nWHERE orderid = {n}" for n in range(inserts)
+    ]
+    return Pipeline([], [table, *(Statement(f"many-{n}", text, {}) for n, text in enumerate(texts))], [], {})
+
+
+def deploy_inserts(cloud: FakeConfluentCloud, kafka: FakeKafka, pipeline: Pipeline) -> None:
+    """As an apply leaves them; made without the network, which would take longer than the test."""
+    texts = {one.name: one.text for one in pipeline.statements}
+    wanted = target_on(cloud, kafka, pipeline).wanted()
+    there = set(cloud.statements)
+    place = {"sql.current-catalog": cloud.environment, "sql.current-database": cloud.cluster_name}
+    for one in wanted:
+        if one.id.name not in there:
+            labels = {LABEL: "true", DIGEST_LABEL: one.digest}
+            cloud._statements.create({"statement": texts[one.id.name], "properties": place}, one.id.name, labels)
+    Ledger(kafka).note({one.id: one.digest for one in wanted})
+    while any(one.phase == "PENDING" for one in cloud.statements.values()):
+        time.sleep(ROUND_TRIP_SECONDS)
+
+
+def test_a_thousand_unchanged_statements_of_ours_cost_no_more_than_their_pages() -> None:
+    kafka = FakeKafka()
+    with cloud_on(kafka) as cloud:
+        applied(target_on(cloud, kafka, one_table(0)))
+        cloud.faults.delay_seconds = ROUND_TRIP_SECONDS
+        few = [asked_by_a_plan(cloud, kafka, one_table(0)) for _ in range(3)]
+        pipeline = one_table(1_000)
+        deploy_inserts(cloud, kafka, pipeline)
+        many = [asked_by_a_plan(cloud, kafka, pipeline) for _ in range(5)]
+    assert {asked["statement pages"] for asked, _ in few} == {1}
+    assert {asked["statement pages"] for asked, _ in many} == {11}
+    # the best of some, since other programs take the machine's time
+    seconds = min(seconds for _, seconds in many) - min(seconds for _, seconds in few)
+    assert seconds <= 1.1 * 10 * ROUND_TRIP_SECONDS

@@ -1,6 +1,7 @@
 """Plans of a small made-up pipeline: raw → [first] → middle → [second] → last → copy."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -89,9 +90,51 @@ def test_a_changed_last_statement_leaves_what_is_upstream_alone() -> None:
     assert made.losses == ["last"]
 
 
+def stateless(digest: str) -> list[Wanted]:
+    """The second statement only filters."""
+    made = replace(PIPELINE[2], digest=digest, keeps_state=False, flow="middle > last")
+    return [made if one.id == SECOND else one for one in PIPELINE]
+
+
+def with_flow(**changes: Any) -> dict[Id, Found]:
+    found = all_ready()
+    return found | {SECOND: replace(found[SECOND], flow="middle > last", **changes)}
+
+
 def test_a_changed_statement_without_state_keeps_its_offsets_and_touches_nothing_else() -> None:
-    stateless = [replace(one, keeps_state=False) if one.id == SECOND else one for one in changed(SECOND)]
-    assert actions(plan(all_ready(), stateless)) == {SECOND: Action.REPLACE_KEEPING_OFFSETS}
+    assert actions(plan(with_flow(), stateless("2"))) == {SECOND: Action.REPLACE_KEEPING_OFFSETS}
+
+
+def test_one_without_state_that_kept_some_before_or_went_elsewhere_is_filled_anew() -> None:
+    made = plan(all_ready(), stateless("2"))
+    assert actions(made) == dict.fromkeys([SECOND, LAST, COPY_LAST], Action.REPLACE_LOSING_STATE)
+    assert actions(plan(with_flow() | {SECOND: replace(with_flow()[SECOND], flow="raw > last")}, stateless("2"))) == (
+        actions(made)
+    )
+
+
+def test_a_missing_one_without_state_does_not_write_all_of_it_again() -> None:
+    found = all_ready()
+    del found[SECOND]
+    assert actions(plan(found, stateless("1"))) == {
+        SECOND: Action.CREATE,
+        LAST: Action.REPLACE_LOSING_STATE,
+        COPY_LAST: Action.REPLACE_LOSING_STATE,
+    }
+
+
+@pytest.mark.parametrize("digest", ["1", "2"])
+def test_one_without_state_reads_all_again_when_its_topic_is_gone_or_made_anew(digest: str) -> None:
+    gone = with_flow()
+    del gone[LAST]
+    assert actions(plan(gone, stateless(digest)))[SECOND] is Action.REPLACE_LOSING_STATE
+    other = [replace(one, digest="2") if one.id == LAST else one for one in stateless(digest)]
+    assert actions(plan(with_flow(), other))[SECOND] is Action.REPLACE_LOSING_STATE
+
+
+def test_a_failed_one_without_state_that_cannot_be_resumed_goes_on_at_its_offsets() -> None:
+    found = with_flow(state="failed", phase="FAILED", resumes=False)
+    assert actions(plan(found, stateless("1"))) == {SECOND: Action.REPLACE_KEEPING_OFFSETS}
 
 
 def test_a_changed_contract_is_a_new_version_and_rebuilds_nothing() -> None:

@@ -240,6 +240,11 @@ class FakeConfluentCloud:
         with self._lock:
             self._engine.script_refusal(pattern, detail)
 
+    def changes_rows(self, pattern: str, upsert_columns: list[int] | None = None) -> None:
+        """The traits of a statement that matches say that it is not append-only."""
+        with self._lock:
+            self._engine.script_changing(pattern, upsert_columns)
+
     def fail_tableflow(self, topic: str, message: str) -> None:
         """FAILED now, or once Tableflow is enabled for the topic."""
         with self._lock:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.fakes import information_schema
@@ -45,14 +45,16 @@ class Outcome:
     """What the traits claim, which for CREATE TABLE … AS is wrong."""
     columns: list[Column] = field(default_factory=list)
     rows: Rows = field(default_factory=list)
+    append_only: bool = True
+    upsert_columns: list[int] | None = None
 
     def traits(self) -> dict[str, Any]:
         schema = {"columns": [column.described() for column in self.columns]} if self.columns else {}
         return {
             "sql_kind": self.kind,
             "is_bounded": self.bounded,
-            "is_append_only": True,
-            "upsert_columns": None,
+            "is_append_only": self.append_only,
+            "upsert_columns": self.upsert_columns,
             "schema": schema,
             "connection_refs": [],
         }
@@ -76,11 +78,20 @@ class Engine:
         self.rows: list[Script] = []
         self.plans: list[Script] = []
         self.refusals: list[Script] = []
+        self.changing: list[tuple[re.Pattern[str], list[int] | None]] = []
+        """What changes rows that it has written, each with its upsert columns."""
 
     def run(self, text: str, properties: Mapping[str, str], *, dry: bool = False) -> Outcome:
         """Raises SqlRefused; a dry run changes nothing, and can be scripted to be refused."""
         if dry and (refusal := _matching(self.refusals, text)):
             raise SqlRefused(refusal.text)
+        outcome = self._run(text, properties, dry=dry)
+        for pattern, columns in self.changing:
+            if pattern.search(canonical(text)):
+                return replace(outcome, append_only=False, upsert_columns=columns)
+        return outcome
+
+    def _run(self, text: str, properties: Mapping[str, str], *, dry: bool) -> Outcome:
         command = parse(text)
         if isinstance(command, CreateTable):
             return self._create(command, properties, dry=dry)
@@ -143,6 +154,9 @@ class Engine:
 
     def script_plan(self, pattern: str, plan: str) -> None:
         self.plans.insert(0, Script(re.compile(pattern), text=plan))
+
+    def script_changing(self, pattern: str, upsert_columns: list[int] | None) -> None:
+        self.changing.insert(0, (re.compile(pattern), upsert_columns))
 
     def script_refusal(self, pattern: str, detail: str) -> None:
         self.refusals.insert(0, Script(re.compile(pattern), text=detail))
