@@ -165,7 +165,8 @@ class Statements:
         if there.scaling_state == "POOL_EXHAUSTED":
             warnings.append("the compute pool is exhausted")
         noted = self._noted.get(id_)
-        digest = noted if noted == BEING_REMOVED else there.labels.get(DIGEST_LABEL)
+        # without our label nothing tells what it was made of: taken over, it is made anew
+        digest = noted if noted == BEING_REMOVED else there.labels.get(DIGEST_LABEL, "")
         state = _STATES.get(there.phase, "changing")
         facts = {"warning": "; ".join(warnings)} if warnings and state == "ready" else {}
         ours = LABEL in there.labels

@@ -95,7 +95,7 @@ class TargetDeployment:
                         f"{self.target.name} is not as it was when that plan was made, so nothing was changed.",
                         "`sales-trends plan` shows what it takes now.",
                     )
-                step.result = f"{len(plan.acts)} of {len(plan.steps)} to change" if plan.acts else "no change"
+                step.result = f"{len(plan.acts)} of {len(plan.steps)} to do" if plan.acts else "no change"
             report = AuditedReport(self.audit, writer, plan)
             change = Change(plan, Application(plan, self.target, report, lose=agreed), report)
             self.audit.write(plan.digest, f"{what} begins")

@@ -4,7 +4,6 @@ What is ours is said by a ledger on the cluster. Tables live as long as a sessio
 part of every statement that uses it, and the topic of a table is a thing of its own.
 """
 
-import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -27,8 +26,6 @@ _PLANNED_AT_ONCE = 3
 _EXPLAINED = (Action.CREATE, Action.REPLACE_LOSING_STATE, Action.REPLACE_KEEPING_OFFSETS)
 _AT_ITS_OFFSETS = "at its offsets"
 """Stands for the digest of a stateless statement whose offsets are safe and whose state is being forgotten."""
-_COMMIT_SECONDS = 15
-_POLL_SECONDS = 0.2
 
 
 class OpenSourceTarget:
@@ -199,27 +196,27 @@ class OpenSourceTarget:
             self._noted = {}
 
     def _keep_offsets(self, wanted: Wanted) -> None:
-        """Stops it, and forgets its state once Kafka knows how far it has read; killed anywhere, it can run again."""
+        """Stops it, tells Kafka how far it has read, and forgets its state; killed anywhere, it can run again.
+
+        Flink itself tells Kafka after each checkpoint, but not always after the savepoint that it ends with.
+        """
         id_, mark = wanted.id, f"{wanted.flow}: {_AT_ITS_OFFSETS}"
         if self._noted.get(id_) != mark:
             savepoint = self._deployment.stop_at_offsets(id_.name)
-            for topic in sorted(read.name for read in wanted.comes_from):
-                if savepoint is not None:
-                    self._wait_committed(id_.name, topic, source_offsets(savepoint, topic))
+            topics = sorted(source.name for source in wanted.comes_from)
+            # without a savepoint it never ran, and has read nothing
+            for topic, metadata in ((topic, savepoint) for topic in topics if savepoint is not None):
+                offsets = source_offsets(metadata, topic)
+                if not offsets:
+                    raise DeployError(
+                        f"The statement {id_.name} was stopped, but its savepoint does not tell how far it had read "
+                        f"{topic}.",
+                        "Nothing is lost: applied as it was before, it goes on from its savepoint.",
+                    )
+                read = {partition: offset for partition, offset in offsets.items() if offset > 0}
+                self._kafka.commit_offsets(id_.name, topic, read)
             self._note({id_: mark})
         self._deployment.remove(id_.name)
-
-    def _wait_committed(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
-        read = {partition: offset for partition, offset in offsets.items() if offset > 0}
-        deadline = time.monotonic() + _COMMIT_SECONDS
-        while not offsets or not read.items() <= self._kafka.committed_offsets(group, topic).items():
-            if not offsets or time.monotonic() > deadline:
-                why = "Kafka was not told" if offsets else "its savepoint does not tell"
-                raise DeployError(
-                    f"The statement {group} was stopped, but {why} how far it had read {topic}.",
-                    "Nothing is lost: applied as it was before, it goes on from its savepoint.",
-                )
-            time.sleep(_POLL_SECONDS)
 
     def _forget(self, statement: str) -> None:
         """Its job, its state, and how far it had read, which would be taken for how far the next one has."""

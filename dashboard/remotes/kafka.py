@@ -111,22 +111,30 @@ class Kafka:
         # Asked as a member of the group that never joins: the admin client's way can abort the whole process when the
         # connection breaks at the wrong moment (librdkafka pull request 5397, not in 2.16.0).
         consumer = self._reader(group)
-        # a broker that has just started is still reading what groups have committed, and says so
-        loading = Retrying(
-            retry=retry_if_exception(_is_loading),
-            stop=stop_after_delay(_TIMEOUT_SECONDS),
-            wait=wait_fixed(_RETRY_SECONDS),
-            reraise=True,
-        )
         try:
             partitions = consumer.list_topics(topic, timeout=_TIMEOUT_SECONDS).topics[topic].partitions
             places = [TopicPartition(topic, partition) for partition in partitions]
-            committed = loading(lambda: consumer.committed(places, timeout=_TIMEOUT_SECONDS))
+            committed = _loading()(lambda: consumer.committed(places, timeout=_TIMEOUT_SECONDS))
         except KafkaException as error:
             raise self._unreachable(error.args[0].str(), consumer) from error
         finally:
             consumer.close()
         return {at.partition: at.offset for at in committed if at.offset >= 0}
+
+    def commit_offsets(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
+        """Says how far a group without members has read: of each partition the offset of its next record."""
+        if not offsets:
+            return
+        consumer = self._reader(group)
+        places = [TopicPartition(topic, partition, offset) for partition, offset in offsets.items()]
+        try:
+            for at in _loading()(lambda: consumer.commit(offsets=places, asynchronous=False)):
+                if at.error is not None:
+                    raise KafkaException(at.error)
+        except KafkaException as error:
+            raise self._unreachable(error.args[0].str(), consumer) from error
+        finally:
+            consumer.close()
 
     def oldest_unread(self, group: str, topic: str) -> datetime | None:
         """The timestamp (UTC) of the oldest record that a group has not committed; None when it has read them all."""
@@ -268,6 +276,16 @@ class Kafka:
     def _unreachable(self, reason: str, client: AdminClient | Consumer | Producer) -> SalesTrendsError:
         client.poll(0)  # only now does the library tell what it heard beside the call
         return self.access.fault(self._refusal, reason)
+
+
+def _loading() -> Retrying:
+    """A broker that has just started is still reading what groups have committed, and says so."""
+    return Retrying(
+        retry=retry_if_exception(_is_loading),
+        stop=stop_after_delay(_TIMEOUT_SECONDS),
+        wait=wait_fixed(_RETRY_SECONDS),
+        reraise=True,
+    )
 
 
 def _is_loading(error: BaseException) -> bool:

@@ -219,6 +219,26 @@ def test_a_topic_that_others_made_is_asked_about_and_taken_over_with_a_yes(
     assert plan_for(target_on(cloud, broker)).changes == []
 
 
+def test_a_statement_of_our_name_that_others_made_is_made_anew_when_it_is_taken_over(
+    cloud: FakeConfluentCloud, broker: Kafka, target: ConfluentTarget
+) -> None:
+    """Whatever it has written, nothing tells by which text."""
+    applied(target)
+    statement = cloud.statements[REVENUE]
+    flink = flink_of(cloud)
+    flink.delete(REVENUE)
+    flink.wait_deleted(REVENUE, 60)
+    flink.create(REVENUE, statement.text, {}, {})
+    again = target_on(cloud, broker)
+    with pytest.raises(DeployError, match=f"Not known to be ours: statement {REVENUE}"):
+        applied(again)
+    plan = plan_for(again, adopt=lambda id_: id_.name == REVENUE)
+    assert plan.losses == ["revenue_summary"]
+    Application(plan, again, Silent(), lose=plan.losses).run()
+    assert LABEL in cloud.statements[REVENUE].labels
+    assert plan_for(target_on(cloud, broker)).changes == []
+
+
 def test_a_statement_of_ours_that_no_file_describes_is_an_orphan_and_one_of_others_is_nothing(
     cloud: FakeConfluentCloud, broker: Kafka, target: ConfluentTarget
 ) -> None:

@@ -50,7 +50,7 @@ class Cluster(Flink, FakeKafka):
         self.listed: list[Job] = []
         self.committed: dict[str, dict[int, int]] = {}
         self.began_at: list[dict[int, int]] = []
-        self.commits = True
+        self.readable = True
         self.left = 1_000
         self.on_write = self.step
 
@@ -69,15 +69,15 @@ class Cluster(Flink, FakeKafka):
         self.step()
         folder = self.state / NAME / f"savepoint-{job_id}"
         folder.mkdir(parents=True)
-        (folder / "_metadata").write_bytes(metadata(READ))
+        (folder / "_metadata").write_bytes(metadata(READ) if self.readable else b"of another Flink")
         self.listed = [replace(one, state="FINISHED") for one in self.listed]
-        if self.commits:
-            self.committed[NAME] = dict(READ)
         self.step()
         return folder.as_uri()
 
-    def committed_offsets(self, group: str, _topic: str) -> dict[int, int]:
-        return self.committed.get(group, {})
+    def commit_offsets(self, group: str, _topic: str, offsets: Mapping[int, int]) -> None:
+        self.step()
+        self.committed[group] = dict(offsets)
+        self.step()
 
     def delete_group(self, group: str) -> None:
         self.committed.pop(group, None)
@@ -161,10 +161,9 @@ def test_one_that_takes_no_savepoint_is_refused_and_nothing_is_forgotten(cluster
     assert apply(cluster, "id > 1") == [Action.RESTART]
 
 
-def test_what_kafka_was_not_told_is_not_taken_for_read(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dashboard.deploy.open_source_target._COMMIT_SECONDS", 0.1)
+def test_a_savepoint_that_cannot_be_read_is_refused_and_nothing_is_forgotten(cluster: Cluster) -> None:
     apply(cluster, "id > 1")
-    cluster.commits = False
-    with pytest.raises(DeployError, match="Kafka was not told how far it had read raw"):
+    cluster.readable = False
+    with pytest.raises(DeployError, match="its savepoint does not tell how far it had read raw"):
         apply(cluster, "id > 2")
     assert apply(cluster, "id > 1") == [Action.RESUME]

@@ -8,16 +8,21 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import Any
 
 import pytest
+from fastavro import parse_schema, schemaless_reader
 
 from dashboard import open_source_deployment
+from dashboard.deploy.pipeline import Pipeline, Statement, load_pipeline
 from dashboard.deploy.plan import Action
 from dashboard.deploy.resources import Id
 from dashboard.errors import DeployError
 from dashboard.lifecycle import LocalStack
 from dashboard.local.services import SUPERVISOR
 from dashboard.narration import Narrator
+from dashboard.settings import PipelineSettings
 from tests.conftest import eventually, running_stack, stack_settings
 from tests.stack.waiting import verified_until
 
@@ -139,6 +144,73 @@ def test_drift_names_a_statement_that_somebody_stopped_and_apply_resumes_it(stac
     assert "resume: tableflow payments" in out
     assert ended(command(same, "drift"))[0] == 0
     assert verified_until(same, datetime.now(UTC)).ok
+
+
+def orders(stack: LocalStack, topic: str, up_to: int | None = None) -> list[dict[str, Any]]:
+    """The records of a topic with one partition, from its first offset."""
+    ends = {0: up_to} if up_to is not None else stack.kafka.end_offsets(topic)
+    schemas: dict[bytes, Any] = {}
+    found = []
+    for record in stack.kafka.records(topic, {0: 0}, ends):
+        assert record.value is not None
+        header, body = record.value[1:5], record.value[5:]
+        if header not in schemas:
+            schemas[header] = parse_schema(json.loads(stack.deployment.registry.schema(int.from_bytes(header)) or ""))
+        order = schemaless_reader(BytesIO(body), schemas[header], None)
+        assert isinstance(order, dict)
+        found.append(order)
+    return found
+
+
+def test_a_changed_statement_without_state_goes_on_where_the_old_one_stopped(
+    stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A filter with another text: no record twice, none left out, and nothing else is touched."""
+    load = load_pipeline
+
+    def with_filter(least: int) -> LocalStack:
+        table = Statement("large-orders", "CREATE TABLE large_orders (\n    order_id INT,\n    amount DOUBLE\n)", {})
+        query = f"SELECT order_id, amount FROM completed_orders WHERE amount >= {least}"  # noqa: S608
+        filled = Statement("large-orders-filter", f"INSERT INTO large_orders {query}", {})
+
+        def more(settings: PipelineSettings) -> Pipeline:
+            pipeline = load(settings)
+            return replace(pipeline, statements=[*pipeline.statements, table, filled])
+
+        monkeypatch.setattr(open_source_deployment, "load_pipeline", more)
+        return with_windows(stack, timedelta(seconds=15))
+
+    def large() -> list[int]:
+        return [order["order_id"] for order in orders(stack, "large_orders")]
+
+    first = with_filter(0)
+    # named, for the windows of a stack on which no test above has run
+    first.deployment.apply(lose=["revenue_summary"])
+    eventually(lambda: len(large()) > 20, 60)
+    second = with_filter(1)
+    plan = second.deployment.plan()
+    assert {step.id.name: step.action for step in plan.changes} == {
+        "large-orders-filter": Action.REPLACE_KEEPING_OFFSETS
+    }
+    untouched = {name: job.id for name, job in stack.deployment.statements.jobs().items()}
+    second.deployment.apply()
+    assert second.deployment.plan().changes == []
+    assert {name: job.id for name, job in stack.deployment.statements.jobs().items()} == untouched
+    before = len(large())
+    eventually(lambda: len(large()) > before + 10, 60)
+    found = large()
+    assert len(found) == len(set(found)), "no order twice"
+    second.deployment.statements.stop_one("large-orders-filter")
+    read = stack.kafka.committed_offsets("large-orders-filter", "completed_orders")[0]
+    must_be = {order["order_id"] for order in orders(stack, "completed_orders", read) if order["amount"] >= 1}
+    assert must_be <= set(large()), "none left out"
+    monkeypatch.setattr(open_source_deployment, "load_pipeline", load)
+    same = with_windows(stack, timedelta(seconds=15))
+    orphans = [step.id.name for step in same.deployment.plan().changes if step.action is Action.ORPHAN]
+    assert set(orphans) == {"large_orders", "large-orders-filter"}
+    same.deployment.apply(prune=orphans, lose=["large_orders"])
+    assert same.deployment.plan().changes == []
+    assert "large_orders" not in stack.kafka.topic_names()
 
 
 def test_what_is_destroyed_stays_away_leaves_data_that_nobody_named_and_comes_back_right(stack: LocalStack) -> None:
