@@ -18,7 +18,7 @@ from dashboard import __version__
 from dashboard import verify as verification
 from dashboard.checkup import examine_stack
 from dashboard.cli_deploy import apply, audit, destroy, drift, plan, resource_lines, tableflow
-from dashboard.cli_options import json_option, setting_option, settings_for, target_option, window_option
+from dashboard.cli_options import json_option, lose_option, setting_option, settings_for, target_option, window_option
 from dashboard.crash import save_trace
 from dashboard.deploy.resource_status import ResourceStatus
 from dashboard.deploy.skipped import Place
@@ -122,14 +122,15 @@ def commands() -> None:
 @commands.command()
 @target_option
 @_shop_options
+@lose_option
 @click.pass_obj
-def demo(narrator: Narrator, target: str) -> None:
+def demo(narrator: Narrator, target: str, lose: tuple[str, ...]) -> None:
     """Start everything, fill it, show it; Ctrl-C stops all of it again."""
     settings = settings_for(target)
     stack = LocalStack(settings, narrator)
     started = time.monotonic()
     narrator.say("Sales Trends on your machine: Kafka, Flink, Iceberg and the dashboard. Ctrl-C stops all of it.\n")
-    stack.up()
+    stack.up(lose=lose)
     code = ExitCode.INTERRUPTED
     try:
         stack.wait_until("The shop's past is sent", stack.history_waits_for, 600)
@@ -175,10 +176,11 @@ def _watch(stack: LocalStack) -> NoReturn:
 @_shop_options
 @click.option("--shop/--no-shop", default=True, show_default=True, help="Start the made-up shop too.")
 @click.option("--page/--no-page", default=True, show_default=True, help="Start the dashboard too.")
+@lose_option
 @click.pass_obj
-def up(narrator: Narrator, target: str, shop: bool, page: bool) -> None:
+def up(narrator: Narrator, target: str, shop: bool, page: bool, lose: tuple[str, ...]) -> None:
     """Start whatever does not run, and leave it running."""
-    LocalStack(settings_for(target), narrator).up(shop=shop, page=page)
+    LocalStack(settings_for(target), narrator).up(shop=shop, page=page, lose=lose)
 
 
 @commands.command()

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from dashboard.cli_options import json_option, settings_for, target_option, window_option
+from dashboard.cli_options import json_option, lose_option, settings_for, target_option, window_option
 from dashboard.deploy.lake_access import access
 from dashboard.deploy.plan import FORMAT_VERSION, Action, Plan
 from dashboard.deploy.resource_status import ResourceStatus
@@ -70,7 +70,7 @@ def plan(
 @target_option
 @window_option
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--lose", multiple=True, metavar="NAME", help="What may be dropped.")
+@lose_option
 @_adopt_option
 @_prune_option
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -32,6 +32,7 @@ target_option = click.option(
     callback=_known_target,
     help="The system to work on.",
 )
+lose_option = click.option("--lose", multiple=True, metavar="NAME", help="Data that may be dropped; `plan` names it.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print facts as JSON on stdout.")
 
 

@@ -95,8 +95,11 @@ class LocalStack:
 
         return Lake(self.deployment.catalog, CLUSTER_ID)
 
-    def up(self, *, shop: bool = True, page: bool = True) -> None:
-        """Starts whatever does not run; what runs is left alone. Raises StackError, DeployError, UnreachableError."""
+    def up(self, *, shop: bool = True, page: bool = True, lose: Collection[str] = ()) -> None:
+        """Starts whatever does not run; what runs is left alone. Raises StackError, DeployError, UnreachableError.
+
+        `lose` names data that may be dropped where the pipeline is not as it was described when it last ran.
+        """
         with self._without_supervisor(), self._only_one(), self._all_or_nothing():
             check_before_start(self.settings, page=page)
             self._check_kind()
@@ -112,7 +115,7 @@ class LocalStack:
             self._wait_ready(flink)
             feed = [every[services.ORDER_FEED]] if shop else []
             self.deployment.apply(
-                when_topics_exist=lambda: self._launch(feed), before_payments=lambda: self._wait_ready(feed)
+                lose=lose, when_topics_exist=lambda: self._launch(feed), before_payments=lambda: self._wait_ready(feed)
             )
             # after the statements, whose planning needs both cores
             rest = [every[services.PAYMENT_APP]] if shop else []
@@ -192,9 +195,11 @@ class LocalStack:
 
         `delete_data` also removes topics, tables, state, journals and logs; the downloaded jars stay.
         """
-        with self._without_supervisor(), self._only_one():
+        with self._without_supervisor() as supervised, self._only_one():
             if delete_data:
                 self._check_is_ours()
+            if not supervised and not any(map(self.processes.find, services.NAMES)):
+                self.narrator.say("Nothing was running.")
             self._stop("Stop the shop and the dashboard", (services.DASHBOARD, *services.SHOP))
             try:
                 if self.processes.find("jobmanager") and self.processes.find("taskmanager"):

@@ -231,7 +231,12 @@ def test_what_is_destroyed_stays_away_leaves_data_that_nobody_named_and_comes_ba
     assert states["tableflow", "payments"] == "stopped"
     losses = same.deployment.plan().losses
     assert losses == ["completed_orders", "unique_payments"]
-    code, _, err = ended(command(same, "apply", "--yes", *(word for name in losses for word in ("--lose", name))))
+    assert ended(command(same, "down"))[0] == 0
+    refused = ended(command(same, "up", "--no-page"))
+    assert refused[0] == 1
+    assert "`--lose completed_orders --lose unique_payments`" in refused[2]
+    words = [word for name in losses for word in ("--lose", name)]
+    code, _, err = ended(command(same, "up", "--no-page", *words))
     assert code == 0, err
     assert same.processes.find(SUPERVISOR)
     assert verified_until(same, datetime.now(UTC)).ok
