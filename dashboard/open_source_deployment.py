@@ -23,6 +23,7 @@ from dashboard.deploy.resources import Id
 from dashboard.deploy.skipped import SkipList
 from dashboard.deploy.statement_status import StatementStatus, statement_status
 from dashboard.deploy.statements import DEDUPLICATION, JOIN, ORDERS_TOPIC, PAYMENTS_TOPIC, Deployment
+from dashboard.errors import DeployError
 from dashboard.narration import Narrator
 from dashboard.remotes.flink import Flink, Job
 from dashboard.remotes.kafka import Kafka
@@ -129,7 +130,16 @@ class OpenSourceDeployment(TargetDeployment):
         return [told(row) for row in super().resources()]
 
     def start(self, name: str) -> None:
-        """Submits one statement unless it lives; the deduplication remembers for as long as it is behind."""
+        """Submits one statement unless it lives; the deduplication remembers for as long as it is behind.
+
+        Raises DeployError when what it knew is gone, so that it would write everything again.
+        """
+        job = self.statements.jobs().get(name)
+        if (job is None or job.ended) and self.target.lost_state(name):
+            raise DeployError(
+                f"The state of the statement {name} is gone, and it had written already.",
+                "`sales-trends plan` shows what it takes to make it and all that comes from it anew.",
+            )
         unread = self.kafka.oldest_unread(name, PAYMENTS_TOPIC) if name == DEDUPLICATION else None
         self.statements.start(name, datetime.now(UTC) - unread if unread else timedelta(0))
 

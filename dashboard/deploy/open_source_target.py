@@ -108,7 +108,7 @@ class OpenSourceTarget:
             job = jobs.get(name)
             lives = job is not None and not job.ended
             if lives or id_ in self._noted or self._deployment.has_state(name):
-                found[id_] = self._found_statement(id_, job)
+                found[id_] = self._found_statement(id_, name, job)
         for one in self.wanted():
             if one.id in found and one.id.kind == "topic" and one.comes_from - found.keys():
                 # what fills it is missing: only what it holds can be wrong then
@@ -187,7 +187,8 @@ class OpenSourceTarget:
             (one.comes_from for one in self.wanted() if one.id == id_ and (one.keeps_state or one.flow)), frozenset()
         )
         group = tableflow.statement_name(id_.name) if id_.kind == "tableflow" else id_.name
-        topics = [read.name for read in sorted(reads) if read.kind == "topic" and read.name in self._topics]
+        there = self._topics or self._kafka.topic_names()
+        topics = [read.name for read in sorted(reads) if read.kind == "topic" and read.name in there]
         return {topic: self._kafka.committed_offsets(group, topic) for topic in topics}
 
     def forget(self) -> None:
@@ -286,7 +287,18 @@ class OpenSourceTarget:
         flow = digest.rpartition(": ")[0] if digest and id_.kind == "statement" else ""
         return Found(id_, digest is not None, digest, state, phase, trouble, flow=flow)
 
-    def _found_statement(self, id_: Id, job: Job | None) -> Found:
+    def lost_state(self, name: str) -> bool:
+        """It wrote by what it knew, and that is gone: begun anew, it would write all of it a second time."""
+        id_ = self._statement_id(name)
+        stateless = any(one.id == id_ and not one.keeps_state for one in self.wanted())
+        if stateless or self._deployment.has_state(name):
+            return False
+        return any(offset > 0 for offsets in self.offsets(id_).values() for offset in offsets.values())
+
+    def _found_statement(self, id_: Id, name: str, job: Job | None) -> Found:
+        if (job is None or job.ended) and self.lost_state(name):
+            why = "its state is gone, and it had written already"
+            return replace(self._found(id_, "failed", job.state if job else "absent", why), resumes=False)
         if job is None:
             return self._found(id_, "stopped")
         if job.state in ("CANCELED", "FINISHED"):

@@ -79,6 +79,9 @@ class Cluster(Flink, FakeKafka):
         self.committed[group] = dict(offsets)
         self.step()
 
+    def committed_offsets(self, group: str, _topic: str) -> dict[int, int]:
+        return self.committed.get(group, {})
+
     def delete_group(self, group: str) -> None:
         self.committed.pop(group, None)
 
@@ -167,3 +170,14 @@ def test_a_savepoint_that_cannot_be_read_is_refused_and_nothing_is_forgotten(clu
     with pytest.raises(DeployError, match="its savepoint does not tell how far it had read raw"):
         apply(cluster, "id > 2")
     assert apply(cluster, "id > 1") == [Action.RESUME]
+
+
+def test_a_statement_whose_state_somebody_deleted_is_made_anew_with_all_that_comes_from_it(cluster: Cluster) -> None:
+    """Started again from the first record, it would write everything a second time."""
+    distinct = "id > 1\nGROUP BY id"
+    apply(cluster, distinct)
+    cluster.committed[NAME] = dict(READ)
+    cluster.listed = [replace(one, state="CANCELED") for one in cluster.listed]
+    plan = plan_for(target_of(cluster, distinct))
+    assert plan.losses == ["few"]
+    assert "its state is gone" in next(step.why for step in plan.acts if step.id.name == NAME)
