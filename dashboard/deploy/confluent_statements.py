@@ -9,7 +9,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from dashboard.deploy import confluent_versions
 from dashboard.deploy.confluent_modes import Modes
+from dashboard.deploy.confluent_versions import CARRY_OVER, NAME_LABEL
 from dashboard.deploy.confluent_wait import STATEMENT_SECONDS, Patience
 from dashboard.deploy.ledger import BEING_REMOVED
 from dashboard.deploy.pipeline import Pipeline, Statement
@@ -44,22 +46,23 @@ class Statements:
         self._given = {topic.name for topic in pipeline.topics if topic.given}
         self.tables: Mapping[str, Table] = {}
         """By name."""
-        self.live: Mapping[str, cloud_statement.Statement] = {}
-        """By name; what is being deleted counts as gone."""
+        self.versions: dict[str, list[cloud_statement.Statement]] = {}
+        """By name in the files, the oldest first; what is being deleted counts as gone."""
         self._noted: Mapping[Id, str] = {}
 
     def look(self, noted: Mapping[Id, str]) -> None:
         """All statements, in pages of 100: ours are found by label, and what is in their way by name."""
         self._noted = noted
         # lists go on showing for a moment what is gone
-        self.live = {one.name: one for one in self._flink.statements() if one.phase != cloud_statement.DELETING}
+        live = (one for one in self._flink.statements() if one.phase != cloud_statement.DELETING)
+        self.versions = confluent_versions.by_name(live)
 
     def look_at_tables(self) -> None:
         """All tables, in one query."""
         self.tables = self._flink.tables()
 
     def found(self, id_: Id) -> Found | None:
-        statement, there = self._described[id_.name], self.live.get(id_.name)
+        statement, there = self._described[id_.name], self._newest(id_.name)
         if not statement.runs:
             return self._found_table(id_, statement)
         if there is None and statement.created_table in self.tables:
@@ -72,10 +75,10 @@ class Statements:
         """Statements with our label that no file describes."""
         return {
             (id_ := Id("statement", name)): Found(
-                id_, True, one.labels.get(DIGEST_LABEL), "ready", one.phase, one.detail
+                id_, True, found[-1].labels.get(DIGEST_LABEL), "ready", found[-1].phase, found[-1].detail
             )
-            for name, one in self.live.items()
-            if LABEL in one.labels and name not in self._described
+            for name, found in self.versions.items()
+            if LABEL in found[-1].labels and name not in self._described
         }
 
     def check(self, name: str) -> None:
@@ -99,39 +102,47 @@ class Statements:
             self._delete_subjects(table)
 
     def make(self, step: Step, wanted: Wanted) -> None:
-        name = step.id.name
+        name, statement = step.id.name, self._described[step.id.name]
+        labels = {LABEL: "true", DIGEST_LABEL: wanted.digest, NAME_LABEL: name}
         if step.action is Action.RESUME:
-            self._flink.resume(name)
-            return
-        statement = self._described[name]
-        if self._flink.statement(name) is not None:
+            self._flink.resume(self._live_name(name))
+        elif step.action is Action.REPLACE_KEEPING_OFFSETS and statement.runs:
+            old = self._settled(name)
+            new = confluent_versions.next_version(name, old)
+            properties = {**statement.properties, CARRY_OVER: old}
+            self.versions[name].append(self._flink.create(new, statement.text, properties, labels))
+            self._flink.stop(old)
+        elif step.action is Action.RESTART:
+            # a replacement that somebody killed: the newest one waits for those before it
+            self._stop_older(name)
+        else:
             # finished or failed, it keeps its name
-            self._delete(name)
-        labels = {LABEL: "true", DIGEST_LABEL: wanted.digest}
-        self._flink.create(name, statement.text, statement.properties, labels)
+            self._delete_all(name)
+            self.versions[name] = [self._flink.create(name, statement.text, statement.properties, labels)]
 
     def wait_ready(self, name: str, waits_for: Callable[[str], None]) -> None:
         """COMPLETED for what makes or alters a table, RUNNING for a moment for what goes on."""
         wanted, looks = ("RUNNING", _STABLE_LOOKS) if self._described[name].runs else ("COMPLETED", 1)
-        seen = 0
+        seen, live = 0, self._live_name(name)
 
         def ready() -> bool:
             nonlocal seen
-            statement = self._flink.statement(name)
+            statement = self._flink.statement(live)
             if statement is None:
                 raise DeployError(f"The statement {name} was deleted meanwhile.", "Plan and apply again.")
             if statement.phase in cloud_statement.FAILED:
-                newest = next(iter(self._flink.exceptions(name)), "")
+                newest = next(iter(self._flink.exceptions(live)), "")
                 raise DeployError(f"The statement {name} failed: {statement.detail or newest or 'no reason is given'}.")
             seen = seen + 1 if statement.phase == wanted else 0
             waits_for(f"{name}: {statement.phase} {statement.detail}".strip())
             return seen >= looks
 
         self._patience.until(ready, f"The statement {name} is not {wanted}")
+        self._delete_older(name)
 
     def remove(self, name: str, *, data: bool) -> bool:
         """Whether nothing is left; without `data` the table is, which then is no longer whole."""
-        self._delete(name)
+        self._delete_all(name)
         statement = self._described.get(name)
         if statement is None:
             return True
@@ -148,7 +159,7 @@ class Statements:
 
     def offsets(self, name: str) -> dict[str, dict[int, int]]:
         """What a statement had read at the last look, by topic and partition."""
-        there = self.live.get(name)
+        there = self._newest(name)
         return cloud_statement.read_offsets(there) if there else {}
 
     def delete_helpers(self) -> None:
@@ -170,9 +181,54 @@ class Statements:
         state = _STATES.get(there.phase, "changing")
         facts = {"warning": "; ".join(warnings)} if warnings and state == "ready" else {}
         ours = LABEL in there.labels
-        found = Found(id_, ours, digest, state, there.phase, there.detail, facts=facts, since=there.created_at)
-        # a failed one cannot be resumed: it is made anew, without what it knew
-        return replace(found, resumes=False) if state == "failed" else found
+        flow = digest.partition("-")[0] if "-" in digest else ""
+        found = Found(
+            id_, ours, digest, state, there.phase, there.detail, facts=facts, since=there.created_at, flow=flow
+        )
+        if state == "failed":
+            # it cannot be resumed: it is made anew, without what it knew
+            return replace(found, resumes=False)
+        if len(self.versions[id_.name]) > 1:
+            return replace(found, state="failed", trouble="it has not taken over from the version before it yet")
+        return found
+
+    def _newest(self, name: str) -> cloud_statement.Statement | None:
+        return self.versions[name][-1] if name in self.versions else None
+
+    def _live_name(self, name: str) -> str:
+        there = self._newest(name)
+        return there.name if there else name
+
+    def _settled(self, name: str) -> str:
+        """The live name of the one version that is left when an earlier replacement has been ended or undone."""
+        while len(self.versions[name]) > 1:
+            newest = self._flink.statement(self._live_name(name))
+            if newest is None or newest.phase in cloud_statement.FAILED:
+                # the one before it has stopped at the latest, and knows how far it came
+                self._delete(self.versions[name].pop().name)
+            else:
+                self._stop_older(name)
+                self._patience.until(lambda: self._runs(name), f"The statement {name} is not RUNNING")
+                self._delete_older(name)
+        return self._live_name(name)
+
+    def _runs(self, name: str) -> bool:
+        there = self._flink.statement(self._live_name(name))
+        return there is not None and there.phase == "RUNNING"
+
+    def _stop_older(self, name: str) -> None:
+        for one in self.versions[name][:-1]:
+            self._flink.stop(one.name)
+
+    def _delete_older(self, name: str) -> None:
+        while len(found := self.versions.get(name, [])) > 1:
+            self._delete(found[0].name)
+            del found[0]
+
+    def _delete_all(self, name: str) -> None:
+        for one in sorted({name, *(one.name for one in self.versions.pop(name, []))}):
+            if self._flink.statement(one) is not None:
+                self._delete(one)
 
     def _found_table(self, id_: Id, statement: Statement) -> Found | None:
         """A table that a statement made or altered, whether the service still lists that statement or not."""

@@ -28,7 +28,7 @@ from dashboard.remotes.cloud_tableflow import CloudTableflow
 from dashboard.remotes.kafka import Kafka
 
 __all__ = ["LABEL", "ConfluentTarget"]
-_TRIED = (Action.CREATE, Action.REPLACE_LOSING_STATE)
+_TRIED = (Action.CREATE, Action.REPLACE_LOSING_STATE, Action.REPLACE_KEEPING_OFFSETS)
 
 
 class ConfluentTarget:
@@ -82,7 +82,7 @@ class ConfluentTarget:
             "topic": partitions,
             "key": self._contracts.keys,
             "contract": self._contracts.subjects,
-            "statement": self._statements.live,
+            "statement": self._statements.versions,
             "tableflow": self._lake.copies,
             "catalog": self._lake.catalogs,
         }

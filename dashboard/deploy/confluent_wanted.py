@@ -77,14 +77,20 @@ def _statement(pipeline: Pipeline, statement: Statement) -> Wanted:
     before = [*makers, *(changers if statement.kind == "insert" else ())]
     needs = {Id("topic", table) for table in used} | {Id("contract", f"{table}-value") for table in used}
     itself = Id("statement", statement.name)
+    reads = [table for table in used if not pipeline.writes(statement, table)]
+    writes = [table for table in used if pipeline.writes(statement, table)]
+    # opaque, because a label holds it
+    flow = digest_of([*reads, *writes])[:8] if statement.is_stateless and len(reads) == len(writes) == 1 else ""
+    digest = digest_of([statement.text, dict(statement.properties), sorted(one.text for one in (*makers, *changers))])
     return Wanted(
         itself,
-        digest_of([statement.text, dict(statement.properties), sorted(one.text for one in (*makers, *changers))]),
+        f"{flow}-{digest}" if flow else digest,
         needs=frozenset(needs | _ids(before)) - {itself},
         comes_from=frozenset(_ids(_sources(pipeline, statement, used, makers))) - {itself},
         holds=f"table {statement.created_table}, its topic and its contract" if statement.created_table else "",
         data=statement.created_table or "",
-        keeps_state=statement.runs,
+        keeps_state=statement.runs and not flow,
+        flow=flow,
     )
 
 

@@ -243,7 +243,7 @@ def _rebuilt(wanted: Mapping[Id, Wanted], found: Mapping[Id, Found], steps: Mapp
         id_
         for id_, step in steps.items()
         if step.action is Action.REPLACE_LOSING_STATE
-        or (step.action is Action.CREATE and (wanted[id_].keeps_state or wanted[id_].comes_from))
+        or (step.action is Action.CREATE and (wanted[id_].keeps_state or wanted[id_].comes_from or wanted[id_].flow))
     ]
     # what filled a topic that is gone would go on in the middle
     roots += [
