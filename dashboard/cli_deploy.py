@@ -32,7 +32,6 @@ _SIGNS = {
     Action.REMOVE: "-",
     Action.KEEP: "=",
 }
-_FOUND_BY_DRIFT = frozenset({Action.RESUME, Action.RESTART, Action.DRIFTED, Action.ORPHAN, Action.ADOPT})
 
 _adopt_option = click.option("--adopt", multiple=True, metavar="NAME", help="What exists and shall count as ours.")
 _prune_option = click.option("--prune", multiple=True, metavar="NAME", help="What no file describes and shall go.")
@@ -126,15 +125,20 @@ def destroy(
     made = _planned(narrator, partial(deployment.destroy_plan, delete=delete))
     if only_plan or not as_json:
         _print(made, as_json, named=delete)
-    if only_plan or not made.acts:
+    if only_plan:
         return
-    if not yes and click.prompt(f"\nTo destroy this, type the target's name, {target}", err=True) != target:
+    if (
+        made.acts
+        and not yes
+        and click.prompt(f"\nTo destroy this, type the target's name, {target}", err=True) != target
+    ):
         narrator.say("Nothing was changed.")
         raise click.exceptions.Exit(ExitCode.FAILED)
+    # also without acts: what an earlier one that was killed has left behind goes then
     done = deployment.destroy(made.digest, delete=delete)
     if as_json:
         _print(done, as_json)
-    narrator.say(f"Destroyed: {_summary(done)}.")
+    narrator.say(f"Destroyed: {_summary(done)}." if done.acts else "Nothing of ours runs here.")
 
 
 @click.command()
@@ -142,12 +146,12 @@ def destroy(
 @json_option
 @click.pass_obj
 def drift(narrator: Narrator, target: str, as_json: bool) -> None:
-    """Say what somebody or something changed since the last apply; for a scheduler.
+    """Say what is not as the files describe it, whoever changed it; for a scheduler.
 
-    Exit 0 when all is as it was deployed, 2 when something is not, 1 when it could not be found out.
+    Exit 0 when all is as described, 2 when something is not, 1 when it could not be found out.
     """
     made = _planned(narrator, deployed(settings_for(target), narrator).plan)
-    drifted = [step for step in made.steps if step.action in _FOUND_BY_DRIFT]
+    drifted = made.changes
     if as_json:
         told = made.as_dict()
         names = {str(step.id) for step in drifted}

@@ -1,15 +1,16 @@
 """The pipeline on Confluent Cloud: from a target's settings to what commands and pages plan, apply and look at."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 from dashboard.addresses import bootstrap_hosts, on_this_machine
+from dashboard.deploy.apply import ApplyError
 from dashboard.deploy.confluent_contracts import KmsKey
 from dashboard.deploy.confluent_target import ConfluentTarget
 from dashboard.deploy.confluent_wanted import CloudPlace, Glue, PaymentApp
 from dashboard.deploy.deployment import TargetDeployment
 from dashboard.deploy.lake_access import LakeAddress
 from dashboard.deploy.pipeline import Pipeline, load_pipeline
-from dashboard.deploy.plan import Plan
+from dashboard.deploy.plan import Plan, Step
 from dashboard.errors import SettingsError
 from dashboard.narration import Narrator
 from dashboard.remotes.cloud_api import REAL_TIME, Pace
@@ -82,10 +83,18 @@ class CloudDeployment(TargetDeployment):
         adopt: Collection[str] = (),
         prune: Collection[str] = (),
     ) -> Plan:
-        done = super().apply(planned, lose=lose, adopt=adopt, prune=prune)
-        if told := self.target.restart_app(done.steps):
-            self._narrator().say(told)
+        try:
+            done = super().apply(planned, lose=lose, adopt=adopt, prune=prune)
+        except ApplyError as error:
+            # the next apply finds the contract as described, and would say nothing
+            self._restart_app(error.outcome.done)
+            raise
+        self._restart_app(done.steps)
         return done
+
+    def _restart_app(self, done: Iterable[Step]) -> None:
+        if told := self.target.restart_app(done):
+            self._narrator().say(told)
 
 
 def lake_address(settings: ConfluentTargetSettings, pipeline: Pipeline) -> LakeAddress:

@@ -157,8 +157,10 @@ class LocalStack:
             return self.deployment.destroy(planned, delete=delete)
 
     def supervise(self) -> None:
-        """Starts the supervisor, which from now on brings back what dies."""
-        self.processes.launch(services.supervisor_service(self.settings))
+        """Starts the supervisor, which from now on brings back what dies: as it is, whatever a command asked for."""
+        window = recorded_window(self.settings.local.home) or self.settings.pipeline.window_size
+        pipeline = self.settings.pipeline.model_copy(update={"window_size": window})
+        self.processes.launch(services.supervisor_service(self.settings.model_copy(update={"pipeline": pipeline})))
 
     def bring_back_supervisor(self) -> None:
         """Starts the supervisor if it was killed and no command is at work, which would have stopped it on purpose."""

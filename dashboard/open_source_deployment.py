@@ -31,6 +31,7 @@ from dashboard.remotes.registry import Registry
 from dashboard.settings import PipelineSettings
 
 SKIPPED = "skipped.json"
+_JOIN = Id("statement", JOIN)
 _HELD_BACK = Id("statement", DEDUPLICATION)
 _CATCH_UP_SECONDS = 600
 
@@ -62,13 +63,14 @@ class OpenSourceDeployment(TargetDeployment):
         wait_until: WaitUntil,
         notes: Path,
         *,
-        makes_given: bool = False,
+        is_local: bool = False,
     ) -> None:
         """`notes` is the folder of what is remembered on this machine: bad records to skip, a join to hold back.
 
-        Both need our interceptors in Flink, which only the local stack has; elsewhere the folder need not exist.
-        `makes_given` also makes the topics that elsewhere a connector makes.
+        Both need our interceptors in Flink, which only the local stack has; elsewhere the folder need not exist. Only
+        there, too, are the topics made that elsewhere a connector makes.
         """
+        self._is_local = is_local
         self._wait_until = wait_until
         self.registry = clusters.registry
         self.catalog = clusters.addresses.catalog
@@ -83,7 +85,14 @@ class OpenSourceDeployment(TargetDeployment):
         )
         self.inputs = InputReader(self.statements, clusters.kafka, self.registry)
         target = OpenSourceTarget(
-            name, self.statements, clusters.kafka, self.registry, self.start, self.stuck, makes_given=makes_given
+            name,
+            self.statements,
+            clusters.kafka,
+            self.registry,
+            self.start,
+            self.stuck,
+            makes_given=is_local,
+            holds_back=is_local,
         )
         super().__init__(target, clusters.kafka, narrator)
 
@@ -108,6 +117,10 @@ class OpenSourceDeployment(TargetDeployment):
                 when_removed()
                 run.make(lambda id_: id_.kind in ("topic", "contract"))
             when_topics_exist()
+            if self._is_local and any(step.id == _JOIN for step in change.plan.acts):
+                # payments are there already when the deduplication has run before
+                self.statements.hold.parent.mkdir(parents=True, exist_ok=True)
+                self.statements.hold.touch()
             with narrator.step("Flink statements") as step:
                 report.tell = step.waits_for
                 run.make(lambda id_: id_ != _HELD_BACK)

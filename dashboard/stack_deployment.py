@@ -34,9 +34,7 @@ class StackDeployment(OpenSourceDeployment):
                 state=(local.home / "flink" / "state").as_uri(),
             ),
         )
-        super().__init__(
-            settings.target, settings.pipeline, clusters, narrator, wait_until, local.home, makes_given=True
-        )
+        super().__init__(settings.target, settings.pipeline, clusters, narrator, wait_until, local.home, is_local=True)
 
     def plan(self, *, adopt: Collection[str] = (), prune: Collection[str] = ()) -> Plan:
         if adopt or prune:

@@ -64,12 +64,18 @@ class Outcome:
     """How far an apply came."""
 
     done: list[Step] = field(default_factory=list)
+    removed: list[Step] = field(default_factory=list)
+    """Taken away so as to be made anew, whether that has happened or not."""
     started: list[Step] = field(default_factory=list)
     """Made and not yet seen to be ready."""
     failed: list[Step] = field(default_factory=list)
 
+    def not_made_again(self) -> list[Step]:
+        made = {step.id for step in self.done + self.started + self.failed}
+        return [step for step in self.removed if step.id not in made]
+
     def not_tried(self, plan: Plan) -> list[Step]:
-        tried = {step.id for step in self.done + self.started + self.failed}
+        tried = {step.id for step in self.done + self.removed + self.started + self.failed}
         return [step for step in plan.acts if step.id not in tried]
 
 
@@ -83,6 +89,7 @@ class ApplyError(DeployError):
                 ("Done", outcome.done),
                 ("Started", outcome.started),
                 ("Failed", outcome.failed),
+                ("Removed and not made again yet", outcome.not_made_again()),
                 ("Not tried", outcome.not_tried(plan)),
             )
             if steps
@@ -134,6 +141,14 @@ def agreed(plan: Plan, lose: Collection[str]) -> None:
             f"Not known to be ours: {', '.join(str(step.id) for step in unknown)}.",
             f"If they are, add `{names}`; if not, choose another target.",
         )
+    anew = [step for step in plan.acts if step.action in (Action.CREATE, Action.REPLACE_LOSING_STATE)]
+    if plan.still_writing and _statements_among(anew):
+        names = " ".join(f"--prune {id_.name}" for id_ in plan.still_writing)
+        raise DeployError(
+            f"No file describes {', '.join(map(str, plan.still_writing))} any more, and it goes on writing beside what "
+            "this makes.",
+            f"Add `{names}` to remove it first, or bring its file back.",
+        )
     if missing := [name for name in plan.losses if name not in lose]:
         again = ", ".join(step.loses for step in plan.steps if step.loses and step.action is not Action.REMOVE)
         for_good = ", ".join(step.loses for step in plan.steps if step.loses and step.action is Action.REMOVE)
@@ -142,6 +157,10 @@ def agreed(plan: Plan, lose: Collection[str]) -> None:
             " ".join(text for text, names in parts if names),
             f"If that is meant, add `{' '.join(f'--lose {name}' for name in missing)}`.",
         )
+
+
+def _statements_among(steps: list[Step]) -> bool:
+    return any(step.id.kind in ("statement", "tableflow") for step in steps)
 
 
 class Application:
@@ -172,6 +191,7 @@ class Application:
                 self.outcome.done.append(step)
         for step in reversed([step for step in self._plan.acts if step.action is Action.REPLACE_LOSING_STATE]):
             self._remove(step, data=True)
+            self.outcome.removed.append(step)
 
     def make(self, part: Callable[[Id], bool] = lambda _id: True) -> None:
         """Wave by wave what this part selects and is not made yet: all whose needs are ready, at once."""
@@ -179,7 +199,8 @@ class Application:
         acts = {step.id: step for step in self._plan.acts if part(step.id) and step.id not in done}
         waves = TopologicalSorter({id_: self._wanted[id_].needs & acts.keys() for id_ in acts})
         waves.prepare()
-        with ThreadPoolExecutor(max_workers=self._target.at_once) as pool:
+        pool = ThreadPoolExecutor(max_workers=self._target.at_once)
+        try:
             while waves.is_active():
                 ids = waves.get_ready()
                 tries = {
@@ -194,6 +215,9 @@ class Application:
                 for id_ in ids:
                     self._wait_for(acts[id_])
                 waves.done(*ids)
+        finally:
+            # what has not begun when somebody interrupts never does
+            pool.shutdown(cancel_futures=True)
 
     def _remove(self, step: Step, *, data: bool) -> None:
         self._raise_first({step: self._tried("remove", step, partial(self._target.remove, step.id, data=data))})

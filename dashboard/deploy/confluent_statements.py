@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from dashboard.deploy import confluent_versions
 from dashboard.deploy.confluent_modes import Modes
-from dashboard.deploy.confluent_versions import CARRY_OVER, NAME_LABEL
+from dashboard.deploy.confluent_versions import CARRY_OVER, LABEL, NAME_LABEL
 from dashboard.deploy.confluent_wait import STATEMENT_SECONDS, Patience
 from dashboard.deploy.ledger import BEING_REMOVED
 from dashboard.deploy.pipeline import Pipeline, Statement
@@ -23,7 +23,6 @@ from dashboard.remotes.cloud_flink import CloudFlink
 from dashboard.remotes.cloud_registry import CloudRegistry
 from dashboard.remotes.cloud_statement import Table
 
-LABEL = "user.confluent.io/sales-trends"
 DIGEST_LABEL = "user.confluent.io/sales-trends-digest"
 _HELPER = "user.confluent.io/sales-trends-helper"
 """Of a statement that only undoes what another one did: nothing of the pipeline, and so never an orphan."""
@@ -73,13 +72,14 @@ class Statements:
 
     def orphans(self) -> dict[Id, Found]:
         """Statements with our label that no file describes."""
-        return {
-            (id_ := Id("statement", name)): Found(
-                id_, True, found[-1].labels.get(DIGEST_LABEL), "ready", found[-1].phase, found[-1].detail
-            )
-            for name, found in self.versions.items()
-            if LABEL in found[-1].labels and name not in self._described
-        }
+        orphans = {}
+        for name, found in self.versions.items():
+            newest = found[-1]
+            if LABEL in newest.labels and name not in self._described:
+                id_, digest = Id("statement", name), newest.labels.get(DIGEST_LABEL)
+                ended = newest.phase in cloud_statement.ENDED
+                orphans[id_] = Found(id_, True, digest, "stopped" if ended else "ready", newest.phase, newest.detail)
+        return orphans
 
     def check(self, name: str) -> None:
         """A dry run, if its tables exist; what others will make cannot be tried yet."""
@@ -226,9 +226,8 @@ class Statements:
             del found[0]
 
     def _delete_all(self, name: str) -> None:
-        for one in sorted({name, *(one.name for one in self.versions.pop(name, []))}):
-            if self._flink.statement(one) is not None:
-                self._delete(one)
+        for one in self.versions.pop(name, []):
+            self._delete(one.name)
 
     def _found_table(self, id_: Id, statement: Statement) -> Found | None:
         """A table that a statement made or altered, whether the service still lists that statement or not."""

@@ -33,7 +33,9 @@ class Lake:
             return None
         trouble = "; ".join(copy.faults)
         state: State = "stopped" if copy.suspended else "failed" if copy.phase == "FAILED" else "ready"
-        return Found(id_, ours, digest, state, "SUSPENDED" if copy.suspended else copy.phase, trouble)
+        phase = "SUSPENDED" if copy.suspended else copy.phase
+        # one that failed is there to stay: only ended and made anew does it write again
+        return Found(id_, ours, digest, state, phase, trouble, resumes=state != "failed")
 
     def found_catalog(self, id_: Id, *, ours: bool) -> Found | None:
         """Compared by what it is; one that belongs to another integration is shown, not taken away from its readers."""

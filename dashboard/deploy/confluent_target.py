@@ -12,8 +12,9 @@ from functools import cached_property
 
 from dashboard.deploy.confluent_contracts import Contracts
 from dashboard.deploy.confluent_modes import Modes
-from dashboard.deploy.confluent_statements import LABEL, Statements
+from dashboard.deploy.confluent_statements import Statements
 from dashboard.deploy.confluent_tableflow import Lake
+from dashboard.deploy.confluent_versions import LABEL
 from dashboard.deploy.confluent_wait import Patience
 from dashboard.deploy.confluent_wanted import NOTHING_BESIDE, CloudPlace, declared_contracts, wanted_on_confluent
 from dashboard.deploy.ledger import BEING_REMOVED, Ledger
@@ -77,6 +78,11 @@ class ConfluentTarget:
             look.result()
         wanted = self.wanted()
         found = {one.id: there for one in wanted if (there := self._found(one, noted, partitions)) is not None}
+        found |= {
+            one.id: replace(found[one.id], holds_data=self._holds_data(one))
+            for one in wanted
+            if one.holds and one.id in found and one.comes_from - found.keys()
+        }
         found |= self._statements.orphans()
         exists: Mapping[Kind, Collection[str]] = {
             "topic": partitions,
@@ -90,6 +96,11 @@ class ConfluentTarget:
             if id_.name in exists[id_.kind]:
                 found[id_] = Found(id_, True, noted[id_], "ready")
         return found
+
+    def _holds_data(self, wanted: Wanted) -> bool:
+        """What fills it is missing: only what it holds can be wrong then."""
+        topic = wanted.data_name
+        return topic not in self._kafka.topic_names() or any(self._kafka.end_offsets(topic).values())
 
     def check(self, plan: Plan) -> None:
         """Asks Flink and the registry whether they would take what is new or changed."""

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from dashboard.remotes.cloud_statement import Statement
 
+LABEL = "user.confluent.io/sales-trends"
+"""Of every statement that is ours."""
 NAME_LABEL = "user.confluent.io/sales-trends-name"
 """The statement's name in the files."""
 CARRY_OVER = "sql.tables.initial-offset-from"
@@ -15,10 +17,19 @@ _LONGEST_NAME = 100
 
 
 def by_name(live: Iterable[Statement]) -> dict[str, list[Statement]]:
-    """The versions of each statement by its name in the files, the oldest first."""
+    """The versions of each statement by its name in the files, the oldest first.
+
+    One that others made stands for a name that none of ours goes by; beside ours it is left alone.
+    """
     versions: dict[str, list[Statement]] = {}
+    foreign = []
     for one in live:
-        versions.setdefault(one.labels.get(NAME_LABEL, one.name), []).append(one)
+        if LABEL in one.labels:
+            versions.setdefault(one.labels.get(NAME_LABEL, one.name), []).append(one)
+        else:
+            foreign.append(one)
+    for one in foreign:
+        versions.setdefault(one.name, [one])
     for name, found in versions.items():
         found.sort(key=lambda one: _number(name, one.name))
     return versions

@@ -86,12 +86,19 @@ def _statement(pipeline: Pipeline, statement: Statement) -> Wanted:
         itself,
         f"{flow}-{digest}" if flow else digest,
         needs=frozenset(needs | _ids(before)) - {itself},
-        comes_from=frozenset(_ids(_sources(pipeline, statement, used, makers))) - {itself},
+        comes_from=frozenset(_ids(_sources(pipeline, statement, used, makers)) | _inputs(pipeline, statement, reads))
+        - {itself},
         holds=f"table {statement.created_table}, its topic and its contract" if statement.created_table else "",
         data=statement.created_table or "",
         keeps_state=statement.runs and not flow,
         flow=flow,
     )
+
+
+def _inputs(pipeline: Pipeline, statement: Statement, reads: list[str]) -> set[Id]:
+    """Topics of ours that a running statement reads."""
+    ours = {topic.name for topic in pipeline.topics if not topic.given}
+    return {Id("topic", name) for name in reads if name in ours} if statement.runs else set()
 
 
 def _sources(pipeline: Pipeline, statement: Statement, used: list[str], makers: list[Statement]) -> Iterable[Statement]:

@@ -93,7 +93,7 @@ class TargetDeployment:
                 if planned is not None and planned != plan.digest:
                     raise DeployError(
                         f"{self.target.name} is not as it was when that plan was made, so nothing was changed.",
-                        "`sales-trends plan` shows what it takes now.",
+                        f"`sales-trends plan --target {self.target.name}` shows what it takes now.",
                     )
                 step.result = f"{len(plan.acts)} of {len(plan.steps)} to do" if plan.acts else "no change"
             report = AuditedReport(self.audit, writer, plan)
@@ -113,5 +113,5 @@ class TargetDeployment:
         if strangers := sorted(set(names) - set(known)):
             raise DeployError(
                 f"There is nothing to {what} on {self.target.name} that is called {', '.join(strangers)}.",
-                "`sales-trends plan` shows what waits for a decision.",
+                f"`sales-trends plan --target {self.target.name}` shows what waits for a decision.",
             )

@@ -43,6 +43,11 @@ class Ledger:
                 entries[id_] = digest
         return entries
 
+    @property
+    def exists(self) -> bool:
+        """Something was deployed here, and not all of it was forgotten."""
+        return LEDGER_TOPIC in self._kafka.topic_names()
+
     def drop(self) -> None:
         """Forgets everything; for a cluster on which nothing of ours is left."""
         self._kafka.delete_topics([LEDGER_TOPIC])

@@ -43,11 +43,16 @@ class OpenSourceTarget:
         stuck: Callable[[str], bool],
         *,
         makes_given: bool,
+        holds_back: bool,
     ) -> None:
-        """`makes_given`: also the topics and contracts that elsewhere a connector makes are made and are ours."""
+        """`makes_given`: also the topics and contracts that elsewhere a connector makes are made and are ours.
+
+        `holds_back`: a join that is made anew can be kept from payments until it has read the orders.
+        """
         self.name = name
         self._deployment = deployment
         self._pipeline = deployment.pipeline
+        self._holds_back = holds_back
         self._inputs = [one for one in self._pipeline.topics if makes_given or not one.given]
         self._kafka = kafka
         self._registry = registry
@@ -63,10 +68,10 @@ class OpenSourceTarget:
         return not self._noted
 
     def whole(self) -> set[str]:
-        """Names of the statements that were deployed as the files describe them now; where nothing is noted, all."""
-        noted = self._ledger.entries()
+        """Names of the statements that were deployed as the files describe them now; all, where there is no ledger."""
+        noted, noting = self._ledger.entries(), self._ledger.exists
         ids = {self._statement_id(name): name for name in self._deployment.statement_names}
-        whole = {one.id for one in self.wanted() if not noted or noted.get(one.id) == one.digest}
+        whole = {one.id for one in self.wanted() if not noting or noted.get(one.id) == one.digest}
         return {name for id_, name in ids.items() if id_ in whole}
 
     def wanted(self) -> list[Wanted]:
@@ -114,8 +119,10 @@ class OpenSourceTarget:
                 # what fills it is missing: only what it holds can be wrong then
                 holds_data = any(self._kafka.end_offsets(one.id.name).values())
                 found[one.id] = replace(found[one.id], holds_data=holds_data)
+        living = {job.name for job in self._deployment.flink.jobs() if not job.ended}
         for id_ in self._noted.keys() - found.keys() - {one.id for one in self.wanted()}:
-            found[id_] = self._found(id_, "ready")
+            name = tableflow.statement_name(id_.name) if id_.kind == "tableflow" else id_.name
+            found[id_] = self._found(id_, "ready" if name in living else "stopped")
         return found
 
     def check(self, plan: Plan) -> None:
@@ -171,7 +178,9 @@ class OpenSourceTarget:
         match id_.kind:
             case "topic":
                 self._kafka.delete_topics([id_.name])
-                for part in ("key", "value"):
+                # of a table Flink made them; those of other topics are contracts of their own
+                inputs = {topic.name for topic in self._pipeline.topics}
+                for part in ("key", "value") if id_.name not in inputs else ():
                     self._registry.delete(f"{id_.name}-{part}")
             case "contract":
                 self._registry.delete(id_.name)
@@ -253,13 +262,17 @@ class OpenSourceTarget:
             # payments follow when the orders are read: docs/decisions/0006
             needs.add(Id("statement", JOIN))
         reads = [name for name in uses if name not in writes]
+        comes_from = {Id("topic", name) for name in reads}
+        if statement.name == DEDUPLICATION and not self._holds_back:
+            # a join that is made anew must not find the payments there before it has read their orders
+            comes_from.add(Id("statement", JOIN))
         flow = f"{reads[0]} > {min(writes)}" if statement.is_stateless and len(reads) == len(writes) == 1 else ""
         digest = digest_of([statement.text, dict(statement.properties), about])
         return Wanted(
             Id("statement", statement.name),
             f"{flow}: {digest}" if flow else digest,
             needs=frozenset(needs),
-            comes_from=frozenset(Id("topic", name) for name in reads),
+            comes_from=frozenset(comes_from),
             keeps_state=not flow,
             flow=flow,
         )

@@ -79,6 +79,8 @@ class Plan:
 
     adopts: tuple[Id, ...] = ()
     """What is taken for ours because somebody said so."""
+    still_writing: tuple[Id, ...] = ()
+    """Ours, described by no file, and at work: it may write what this plan fills anew."""
 
     @property
     def prunes(self) -> list[Id]:
@@ -144,7 +146,11 @@ def make_plan(
         for id_ in _orphans(by_id, judged)
     ]
     adopts = tuple(id_ for id_ in steps if id_ in found and not found[id_].ours and judged[id_].ours)
-    return Plan(target, (*orphans, *steps.values()), _digest(by_id, judged), adopts)
+    writing = tuple(
+        step.id for step in orphans if step.action is Action.ORPHAN and judged[step.id].state in ("ready", "changing")
+    )
+    in_sequence = (*orphans, *steps.values())
+    return Plan(target, in_sequence, _digest(by_id, judged, in_sequence), adopts, _statements(writing))
 
 
 def make_destroy_plan(
@@ -159,7 +165,11 @@ def make_destroy_plan(
     for id_ in reversed(in_order(by_id)):
         if id_ in found and found[id_].ours:
             steps.append(_removed(by_id[id_], delete))
-    return Plan(target, tuple(steps), _digest(by_id, found))
+    return Plan(target, tuple(steps), _digest(by_id, found, steps))
+
+
+def _statements(ids: Iterable[Id]) -> tuple[Id, ...]:
+    return tuple(id_ for id_ in ids if id_.kind in ("statement", "tableflow"))
 
 
 def _removed(wanted: Wanted, delete: Collection[str]) -> Step:
@@ -221,7 +231,7 @@ def _step(wanted: Wanted, found: Found | None) -> Step:
             return Step(id_, Action.NONE, "as described")
         case "stopped":
             return Step(id_, Action.RESUME, f"it is {found.phase}" if found.phase else "it does not run")
-        case "failed" if not found.resumes and wanted.keeps_state:
+        case "failed" if not found.resumes and (wanted.keeps_state or wanted.holds):
             why = f"it is {found.phase}, which cannot be resumed: {found.trouble or 'no reason is given'}"
             return _losing(Action.REPLACE_LOSING_STATE, wanted, why)
         case "failed" if not found.resumes and wanted.flow:
@@ -245,11 +255,15 @@ def _rebuilt(wanted: Mapping[Id, Wanted], found: Mapping[Id, Found], steps: Mapp
         if step.action is Action.REPLACE_LOSING_STATE
         or (step.action is Action.CREATE and (wanted[id_].keeps_state or wanted[id_].comes_from or wanted[id_].flow))
     ]
+    # what reads a topic that is gone would go on at offsets of the old one
+    read = {source for id_, one in wanted.items() if id_ in found for source in one.comes_from}
+    roots += [id_ for id_, step in steps.items() if step.action is Action.CREATE and id_ in read and id_ not in roots]
     # what filled a topic that is gone would go on in the middle
+    filled = {id_ for id_, one in wanted.items() if _is_filled(one)}
     roots += [
         source
         for id_, step in steps.items()
-        if step.action is Action.CREATE
+        if step.action is Action.CREATE and id_ in filled
         for source in sorted(wanted[id_].comes_from)
         if source in found and wanted[source].keeps_state
     ]
@@ -262,7 +276,8 @@ def _rebuilt(wanted: Mapping[Id, Wanted], found: Mapping[Id, Found], steps: Mapp
     while queue:
         source = queue.popleft()
         # what fills it at offsets would go on in the middle as well
-        for id_ in sorted(one for one in wanted[source].comes_from if one in found and wanted[one].flow):
+        fills = wanted[source].comes_from if source in filled else ()
+        for id_ in sorted(one for one in fills if one in found and wanted[one].flow):
             if id_ not in because:
                 because[id_] = because[source]
                 queue.append(id_)
@@ -273,12 +288,18 @@ def _rebuilt(wanted: Mapping[Id, Wanted], found: Mapping[Id, Found], steps: Mapp
     return because
 
 
+def _is_filled(wanted: Wanted) -> bool:
+    """A topic, or a table made empty: what it comes from writes it. All else reads what it comes from."""
+    return wanted.id.kind in ("topic", "statement") and bool(wanted.holds) and not wanted.keeps_state
+
+
 def _why_rebuilt(id_: Id, root: Id) -> str:
     return "what it filled is gone" if id_ == root else f"{root} is made anew, and this comes from what it made"
 
 
-def _digest(wanted: Mapping[Id, Wanted], found: Mapping[Id, Found]) -> str:
+def _digest(wanted: Mapping[Id, Wanted], found: Mapping[Id, Found], steps: Iterable[Step]) -> str:
     facts = [
+        [[str(step.id), step.action, step.data, step.loses] for step in steps],
         sorted([str(id_), one.digest] for id_, one in wanted.items()),
         sorted(
             [str(id_), str(one.ours), str(one.digest), one.state, *map(str, sorted((one.facts or {}).items()))]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from dashboard.deploy.apply import Application, ApplyError, destroy_plan_for, plan_for
-from dashboard.deploy.plan import Action, Plan, make_plan
+from dashboard.deploy.plan import Action, Plan, Step, make_plan
 from dashboard.deploy.resources import Found, Id, Wanted
 from dashboard.errors import DeployError, UnreachableError
 from tests.deploy.mars import COPY, FIRST, OTHER, PIPELINE, SECOND, TOPIC, Mars, Told
@@ -180,3 +180,43 @@ def test_an_orphan_goes_only_when_it_is_named_and_its_data_only_with_a_second_ye
     Application(plan, mars, Told(), lose=["other"]).run()
     assert mars.did == ["remove tableflow other and its data", "remove statement second"]
     assert {step.id for step in plan_for(mars).changes} == {FIRST, OTHER}
+
+
+def test_a_renamed_statement_is_not_made_beside_the_old_one_that_goes_on_writing(mars: Mars) -> None:
+    apply(mars)
+    old = Id("statement", "old-first")
+    mars.things[old] = replace(mars.things.pop(FIRST), id=old)
+    plan = plan_for(mars)
+    with pytest.raises(DeployError, match="No file describes statement old-first any more") as refused:
+        Application(plan, mars, Told(), lose=plan.losses)
+    assert "--prune old-first" in refused.value.hint
+    pruned = plan_for(mars, prune=lambda id_: id_ == old)
+    Application(pruned, mars, Told(), lose=pruned.losses).run()
+    assert plan_for(mars).changes == []
+
+
+def test_what_was_removed_and_not_made_again_is_said_when_a_removal_fails(mars: Mars) -> None:
+    apply(mars)
+    mars.described = described_anew(FIRST)
+    mars.refuses[FIRST] = UnreachableError("Flink did not answer.")
+    with pytest.raises(ApplyError) as failed:
+        apply(mars, "other")
+    removed = {step.id for step in failed.value.outcome.removed}
+    assert removed == {SECOND, COPY}
+    told = failed.value.hint.partition("Removed and not made again yet: ")[2].partition(".")[0]
+    assert set(told.split(", ")) == {str(id_) for id_ in removed}
+    assert not set(map(str, removed)) & set(failed.value.hint.partition("Not tried: ")[2].split(", "))
+
+
+def test_an_interrupt_lets_nothing_more_begin(mars: Mars) -> None:
+    many = [Wanted(Id("topic", f"t{number}"), "1") for number in range(20)]
+    mars.described, mars.at_once = many, 1
+
+    def interrupted(step: Step, _wanted: Wanted) -> None:
+        mars.did.append(f"make {step.id}")
+        raise KeyboardInterrupt
+
+    mars.make = interrupted  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        apply(mars)
+    assert len(mars.did) < 5

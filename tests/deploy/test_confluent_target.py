@@ -183,6 +183,35 @@ def test_a_statement_that_fails_at_start_stops_the_apply_with_the_services_reaso
     assert plan_for(target_on(cloud, broker)).changes == []
 
 
+def test_a_first_apply_that_breaks_off_goes_on_without_any_loss(
+    cloud: FakeConfluentCloud, broker: Kafka, target: ConfluentTarget
+) -> None:
+    """What was made so far is empty, so nothing in it can be wrong."""
+    cloud.fail_statement("revenue-summary", "no rights")
+    with pytest.raises(ApplyError, match="no rights"):
+        applied(target)
+    again = target_on(cloud, broker)
+    plan = plan_for(again)
+    assert plan.losses == []
+    Application(plan, again, Silent()).run()
+    assert plan_for(target_on(cloud, broker)).changes == []
+
+
+def test_a_table_of_tableflow_that_failed_is_made_anew_when_its_loss_is_named(
+    cloud: FakeConfluentCloud, broker: Kafka, target: ConfluentTarget
+) -> None:
+    applied(target)
+    cloud.fail_tableflow("payments", "a null value")
+    again = target_on(cloud, broker)
+    plan = plan_for(again)
+    assert [(step.id.kind, step.id.name, step.action) for step in plan.changes] == [
+        ("tableflow", "payments", Action.REPLACE_LOSING_STATE)
+    ]
+    assert "a null value" in plan.changes[0].why
+    Application(plan, again, Silent(), lose=["payments"]).run()
+    assert plan_for(target_on(cloud, broker)).changes == []
+
+
 def test_a_dry_run_refuses_a_changed_statement_before_anything_is_touched(
     cloud: FakeConfluentCloud, broker: Kafka, target: ConfluentTarget
 ) -> None:
@@ -286,6 +315,8 @@ def test_destroying_without_naming_data_ends_what_runs_and_the_next_apply_fills_
     cloud: FakeConfluentCloud, broker: Kafka, target: ConfluentTarget
 ) -> None:
     applied(target)
+    for table in ("unique_payments", "completed_orders", "revenue_summary"):
+        broker.append(table, [(None, "a record")])
     topics = broker.topic_names()
     destroyed(target_on(cloud, broker))
     assert not [name for name, one in cloud.statements.items() if one.phase == "RUNNING"]

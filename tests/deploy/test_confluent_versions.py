@@ -9,7 +9,8 @@ from dashboard.deploy.apply import ApplyError, plan_for
 from dashboard.deploy.confluent_target import ConfluentTarget
 from dashboard.deploy.confluent_versions import CARRY_OVER, next_version
 from dashboard.deploy.pipeline import Pipeline, Statement, load_pipeline
-from dashboard.deploy.plan import Action
+from dashboard.deploy.plan import Action, make_plan
+from dashboard.deploy.resources import Found, Id, Wanted
 from dashboard.settings import PipelineSettings
 from tests.deploy.cloud import applied, carried_out, cloud_on, destroyed, flink_of, target_on
 from tests.deploy.test_confluent_killed import Doom, Killed
@@ -131,6 +132,9 @@ def test_a_missing_one_is_not_begun_anew_beside_what_it_wrote(cloud: FakeConflue
     flink.delete(NAME)
     flink.wait_deleted(NAME, 60)
     assert plan_for(target_on(cloud, kafka, filtering(1))).losses == ["large_payments"]
+    kafka.empty.add("large_payments")
+    plan = plan_for(target_on(cloud, kafka, filtering(1)))
+    assert {step.id.name: step.action for step in plan.changes} == {NAME: Action.CREATE}
 
 
 def test_one_that_reads_another_topic_keeps_no_offsets(cloud: FakeConfluentCloud, kafka: FakeKafka) -> None:
@@ -147,6 +151,39 @@ def test_destroying_takes_every_version(cloud: FakeConfluentCloud, kafka: FakeKa
     destroyed(target_on(cloud, kafka, filtering(2)), "large_payments")
     assert alive(cloud) == {}
     assert "large_payments" not in cloud.tables
+
+
+def test_a_statement_of_others_that_has_taken_the_first_name_is_left_alone(
+    cloud: FakeConfluentCloud, kafka: FakeKafka
+) -> None:
+    applied(target_on(cloud, kafka, filtering(1)))
+    applied(target_on(cloud, kafka, filtering(2)))
+    flink_of(cloud).create(NAME, "SELECT 1", {}, {})
+    assert plan_for(target_on(cloud, kafka, filtering(2))).changes == []
+    applied(target_on(cloud, kafka, filtering(3)))
+    assert set(alive(cloud)) == {NAME, f"{NAME}-v3"}
+    destroyed(target_on(cloud, kafka, filtering(3)), "large_payments")
+    assert set(alive(cloud)) == {NAME}
+
+
+def test_a_new_reader_costs_what_it_reads_nothing(cloud: FakeConfluentCloud, kafka: FakeKafka) -> None:
+    whole = load_pipeline(PipelineSettings())
+    applied(target_on(cloud, kafka, whole))
+    table = "CREATE TABLE sums (\n    order_id INT NOT NULL,\n    total DOUBLE NOT NULL\n)"
+    insert = "INSERT INTO sums\nSELECT order_id, SUM(amount)\nFROM completed_orders\nGROUP BY order_id"
+    more = [Statement("sums", table, {}), Statement("sums-filler", insert, {})]
+    plan = make_plan("confluent", *read(target_on(cloud, kafka, replace(whole, statements=[*whole.statements, *more]))))
+    assert {step.id.name: step.action for step in plan.changes} == dict.fromkeys(("sums", "sums-filler"), Action.CREATE)
+    fewer = target_on(cloud, kafka, whole)
+    wanted, found = read(fewer)
+    del found[Id("tableflow", "revenue_summary")]
+    assert {step.action for step in make_plan("confluent", wanted, found).changes} == {Action.CREATE}
+    del found[Id("statement", "revenue-summary-materializer")]
+    assert make_plan("confluent", wanted, found).losses == ["revenue_summary"]
+
+
+def read(target: ConfluentTarget) -> tuple[list[Wanted], dict[Id, Found]]:
+    return target.wanted(), target.found()
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,14 @@ def target_of(cluster: Cluster, condition: str) -> OpenSourceTarget:
     skipped = SkipList(cluster.state / "skipped.json")
     deployment = Deployment(cluster, pipeline, PipelineSettings(), addresses, skipped, cluster.state / "hold")
     target = OpenSourceTarget(
-        "here", deployment, cluster, NoRegistry(nowhere), cluster.start, lambda _name: False, makes_given=True
+        "here",
+        deployment,
+        cluster,
+        NoRegistry(nowhere),
+        cluster.start,
+        lambda _name: False,
+        makes_given=True,
+        holds_back=True,
     )
     target._check_statement = lambda _name: None  # type: ignore[assignment, method-assign]
     return target

@@ -213,3 +213,40 @@ def test_json_carries_its_format_version_and_each_step_with_what_it_costs() -> N
     (second,) = [step for step in told["steps"] if step["id"] == {"kind": "statement", "name": "second"}]
     assert second["action"] == "replace losing state"
     assert "dropped and filled again" in second["cost"]
+
+
+def test_an_input_topic_that_somebody_deleted_takes_with_it_all_that_was_read_from_it() -> None:
+    """A reader would go on at offsets of the old one."""
+    found = all_ready()
+    del found[RAW]
+    made = plan(found)
+    assert actions(made)[RAW] is Action.CREATE
+    assert {id_ for id_, action in actions(made).items() if action is Action.REPLACE_LOSING_STATE} == {
+        FIRST,
+        MIDDLE,
+        SECOND,
+        LAST,
+        COPY_LAST,
+        COPY_RAW,
+    }
+
+
+def test_a_copy_that_failed_for_good_is_made_anew_with_its_loss() -> None:
+    found = all_ready() | {COPY_LAST: Found(COPY_LAST, True, "1", "failed", "FAILED", "a null value", resumes=False)}
+    assert actions(plan(found)) == {COPY_LAST: Action.REPLACE_LOSING_STATE}
+    assert plan(found).losses == ["last"]
+
+
+def test_a_plan_with_other_steps_has_another_digest_though_the_things_are_the_same() -> None:
+    found = all_ready()
+    del found[SECOND]
+    empty = found | {LAST: Found(LAST, True, "1", "ready", holds_data=False)}
+    assert actions(plan(found)) != actions(plan(empty))
+    assert plan(found).digest != plan(empty).digest
+
+
+@pytest.mark.parametrize(("state", "writes"), [("ready", True), ("changing", True), ("stopped", False)])
+def test_an_orphan_at_work_is_known_to_write(state: str, writes: bool) -> None:
+    orphan = Id("statement", "renamed")
+    found = all_ready() | {orphan: Found(orphan, True, "1", state)}  # type: ignore[arg-type]
+    assert plan(found).still_writing == ((orphan,) if writes else ())

@@ -12,6 +12,8 @@ class FakeKafka(Kafka):
         super().__init__("nowhere:0")
         self.topics: dict[str, int] = {}
         self.appended: dict[str, list[bytes]] = {}
+        self.empty: set[str] = set()
+        """Topics without a record; every other one holds some."""
         self.on_write: Callable[[], None] = lambda: None
 
     def partitions(self, timeout_seconds: float = 0) -> dict[str, int]:
@@ -34,6 +36,9 @@ class FakeKafka(Kafka):
             self.topics[created] = 6
         if deleted:
             self._forget([deleted])
+
+    def end_offsets(self, topic: str) -> dict[int, int]:
+        return dict.fromkeys(range(self.topics[topic]), 0 if topic in self.empty else 1)
 
     def append(self, topic: str, records: Iterable[tuple[str | None, str]]) -> None:
         self.on_write()

@@ -18,6 +18,7 @@ from dashboard import open_source_deployment
 from dashboard.deploy.pipeline import Pipeline, Statement, load_pipeline
 from dashboard.deploy.plan import Action
 from dashboard.deploy.resources import Id
+from dashboard.deploy.statements import DEDUPLICATION, JOIN, Deployment
 from dashboard.errors import DeployError
 from dashboard.lifecycle import LocalStack
 from dashboard.local.services import SUPERVISOR
@@ -211,6 +212,40 @@ def test_a_changed_statement_without_state_goes_on_where_the_old_one_stopped(
     same.deployment.apply(prune=orphans, lose=["large_orders"])
     assert same.deployment.plan().changes == []
     assert "large_orders" not in stack.kafka.topic_names()
+
+
+def test_a_join_that_is_made_anew_gets_no_payment_before_it_has_read_the_orders(
+    stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deduplication ran before and runs on: every payment is there already."""
+    pipeline = load_pipeline(stack.settings.pipeline.model_copy(update={"window_size": timedelta(seconds=15)}))
+    statements = [
+        replace(one, text=one.text.replace("INTERVAL '96' HOUR", "INTERVAL '97' HOUR")) if one.name == JOIN else one
+        for one in pipeline.statements
+    ]
+    assert statements != pipeline.statements
+    changed_pipeline = replace(pipeline, statements=statements)
+    monkeypatch.setattr(open_source_deployment, "load_pipeline", lambda _settings: changed_pipeline)
+    changed = with_windows(stack, timedelta(seconds=15))
+    plan = changed.deployment.plan()
+    assert Id("statement", JOIN) in {step.id for step in plan.changes}
+    assert Id("statement", DEDUPLICATION) not in {step.id for step in plan.changes}
+    held: list[bool] = []
+    start = changed.deployment.statements.start
+
+    def spied(name: str, behind: timedelta) -> None:
+        held.extend([changed.deployment.statements.hold.exists()] if name == JOIN else [])
+        start(name, behind)
+
+    monkeypatch.setattr(Deployment, "start", lambda _self, name, behind=timedelta(0): spied(name, behind))
+    changed.apply(lose=plan.losses)
+    assert held == [True]
+    assert not changed.deployment.statements.hold.exists()
+    assert verified_until(changed, datetime.now(UTC)).ok
+    monkeypatch.undo()
+    same = with_windows(stack, timedelta(seconds=15))
+    same.apply(lose=plan.losses)
+    assert verified_until(same, datetime.now(UTC)).ok
 
 
 def test_what_is_destroyed_stays_away_leaves_data_that_nobody_named_and_comes_back_right(stack: LocalStack) -> None:
