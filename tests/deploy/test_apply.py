@@ -216,7 +216,7 @@ def test_an_interrupt_lets_nothing_more_begin(mars: Mars) -> None:
         mars.did.append(f"make {step.id}")
         raise KeyboardInterrupt
 
-    mars.make = interrupted  # type: ignore[method-assign]
+    mars.make = interrupted  # type: ignore[assignment, method-assign]
     with pytest.raises(KeyboardInterrupt):
         apply(mars)
     assert len(mars.did) < 5
