@@ -114,6 +114,11 @@ class OpenSourceTarget:
             lives = job is not None and not job.ended
             if lives or id_ in self._noted or self._deployment.has_state(name):
                 found[id_] = self._found_statement(id_, name, job)
+        missing = {Id("tableflow", topic) for topic in self._pipeline.tableflow_topics} - found.keys()
+        tables = self._deployment.copies() if missing else set()
+        for id_ in (one for one in missing if one.name in tables):
+            # whatever is in it is none of ours: taken over, it is dropped and filled anew
+            found[id_] = Found(id_, False, "", "stopped", "a table is there")
         for one in self.wanted():
             if one.id in found and one.id.kind == "topic" and one.comes_from - found.keys():
                 # what fills it is missing: only what it holds can be wrong then

@@ -268,6 +268,11 @@ class Deployment:
         self.cancel(name)
         self.snapshots.remove(name)
 
+    def copies(self) -> set[str]:
+        """Names of the Iceberg tables that there are, whoever made them."""
+        with self.flink.session({}) as session:
+            return tableflow.tables(session, self.addresses)
+
     def drop_copy(self, topic: str) -> None:
         """Drops the Iceberg table of a topic with its files; one that does not exist is no error."""
         with self.flink.session({}) as session:

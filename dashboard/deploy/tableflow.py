@@ -34,14 +34,26 @@ def statement_name(topic: str) -> str:
     return _PREFIX + topic.replace(".", "-").replace("_", "-")
 
 
+def tables(session: Session, addresses: Addresses) -> set[str]:
+    """Names of the tables in the namespace, whoever made them; none where there is no namespace."""
+    _make_catalog_known(session, addresses)
+    if [addresses.namespace] not in session.execute(f"SHOW DATABASES FROM {_CATALOG}").rows:
+        return set()
+    return {str(row[0]) for row in session.execute(f"SHOW TABLES FROM {_CATALOG}.`{addresses.namespace}`").rows}
+
+
 def use_catalog(session: Session, addresses: Addresses) -> None:
     """Makes the Iceberg catalog known to the session and its namespace exist."""
+    _make_catalog_known(session, addresses)
+    session.execute(f"CREATE DATABASE IF NOT EXISTS {_CATALOG}.`{addresses.namespace}`")
+
+
+def _make_catalog_known(session: Session, addresses: Addresses) -> None:
     session.execute(
         f"CREATE CATALOG {_CATALOG} WITH (\n"
         + options({"type": "iceberg", "catalog-type": "rest", "uri": addresses.catalog})
         + "\n)"
     )
-    session.execute(f"CREATE DATABASE IF NOT EXISTS {_CATALOG}.`{addresses.namespace}`")
 
 
 def create_table(session: Session, topic: str, columns: list[tuple[str, str]], addresses: Addresses) -> None:

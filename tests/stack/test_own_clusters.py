@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+from pyiceberg.catalog import Catalog, load_catalog
 from rich.console import Console
 
 from dashboard.deploy.pipeline import load_pipeline
@@ -45,6 +47,11 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
             yield guarded
         finally:
             processes.stop_all(tuple(name for name in services.STOP_ORDER if name != "kafka"), 20)
+
+
+def catalog_of(guarded: Guarded) -> Catalog:
+    port, warehouse = guarded.settings.local.registry_port, guarded.settings.local.home / "theirs"
+    return load_catalog("theirs", type="rest", uri=f"http://127.0.0.1:{port}/iceberg", warehouse=warehouse.as_uri())
 
 
 def programs(guarded: Guarded) -> tuple[ProcessTable, dict[str, Service]]:
@@ -100,6 +107,13 @@ def test_the_pipeline_is_deployed_by_address_and_every_window_is_right(run: Run,
     for part, schema in (("key", orders.key), ("value", orders.value)):
         assert schema is not None
         registry.register(f"{orders.name}-{part}", schema)
+    theirs = catalog_of(guarded)
+    theirs.create_namespace(NAMESPACE)
+    theirs.create_table((NAMESPACE, "payments"), pa.schema([("mine", pa.int32())]))
+    refused = run("apply", "--yes", code=1)
+    assert "Not known to be ours: tableflow payments" in refused.stderr
+    assert "mine" in theirs.load_table((NAMESPACE, "payments")).schema().column_names
+    theirs.drop_table((NAMESPACE, "payments"))
     run("apply", "--yes")
     assert "Nothing to do" in run("plan").stdout
     processes, others = programs(guarded)
