@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from dashboard.deploy import confluent_versions
+from dashboard.deploy.confluent_joins import check_interval_join
 from dashboard.deploy.confluent_modes import Modes
 from dashboard.deploy.confluent_versions import CARRY_OVER, LABEL, NAME_LABEL
 from dashboard.deploy.confluent_wait import STATEMENT_SECONDS, Patience
@@ -84,6 +85,7 @@ class Statements:
     def check(self, name: str) -> None:
         """A dry run, if its tables exist; what others will make cannot be tried yet."""
         statement = self._described[name]
+        check_interval_join(self._pipeline, statement, self.tables)
         if statement.kind != "insert" or any(one not in self.tables for one in self._pipeline.used(statement)):
             return
         answer = self._flink.dry_run(statement.text, statement.properties)

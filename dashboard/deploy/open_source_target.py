@@ -314,6 +314,9 @@ class OpenSourceTarget:
         return any(offset > 0 for offsets in self.offsets(id_).values() for offset in offsets.values())
 
     def _found_statement(self, id_: Id, name: str, job: Job | None) -> Found:
+        if id_ not in self._noted and not self._holds_back:
+            # on a cluster of others nothing tells what it was made of: taken over, it is made anew
+            return Found(id_, False, "", "ready" if job and job.running else "stopped", job.state if job else "")
         if (job is None or job.ended) and self.lost_state(name):
             why = "its state is gone, and it had written already"
             return replace(self._found(id_, "failed", job.state if job else "absent", why), resumes=False)

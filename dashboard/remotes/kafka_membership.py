@@ -103,6 +103,7 @@ class Membership:
             self._settled.set()
 
     def _taken(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        consumer.incremental_unassign(partitions)
+        # first, for the call below may fail
         if partitions and not self._end.is_set():
             self._lost.set()
+        consumer.incremental_unassign(partitions)
