@@ -275,12 +275,12 @@ def _service_cells(service: ServiceStatus) -> list[str]:
 @click.option("-n", "--lines", type=click.IntRange(min=0), default=50, show_default=True, help="How many lines.")
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on, until Ctrl-C.")
 @click.pass_obj
-def logs(_narrator: Narrator, target: str, service: str, lines: int, follow: bool) -> None:
+def logs(narrator: Narrator, target: str, service: str, lines: int, follow: bool) -> None:
     """Show the end of the log of one program.
 
     SERVICE is kafka, registry, jobmanager, taskmanager, gateway, order-feed, payment-app, dashboard or supervisor.
     """
-    path = load_settings(target=target).local.home / "logs" / f"{service}.log"
+    path = LocalStack(load_settings(target=target), narrator).processes.log_file(service)
     try:
         with log_file.opened(path) as log:
             for line in log.last_lines(lines):

@@ -96,6 +96,9 @@ def command(
     for name in list(os.environ):
         if name.startswith(PREFIX):
             monkeypatch.delenv(name)
+    # the option --window sets it in this process, and it must be gone after the test
+    monkeypatch.setenv("SALES_PIPELINE__WINDOW_SIZE", "5s")
+    monkeypatch.delenv("SALES_PIPELINE__WINDOW_SIZE")
     monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
     monkeypatch.setattr(deployments, "CloudDeployment", partial(CloudDeployment, pace=HASTE, poll_seconds=0.05))
     secrets = [RIGHT, cloud.flink_key[1], cloud.registry_key[1], cloud.tableflow_key[1]]
