@@ -22,7 +22,7 @@ demo: setup ## the whole pipeline on this machine, and the dashboard; Ctrl-C sto
 test: setup ## the tests, those on the real stack and in the browser included
 	.venv/bin/python -m pytest -m "not long" $(TESTS)
 
-test-long: setup ## the long tests: every process killed, long pauses, bad records; under fifteen minutes
+test-long: setup ## the long tests: every process killed, long pauses, bad records, deployments; half an hour
 	.venv/bin/python -m pytest -m long $(TESTS)
 
 check: check-format check-lint check-types check-sql check-layers ## format, lint, types, SQL and import order
