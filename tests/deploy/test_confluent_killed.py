@@ -121,7 +121,7 @@ def test_an_apply_that_is_killed_anywhere_is_put_right_by_the_next(
         else:
             doom.lift()
             break
-    assert steps > 20
+    assert steps > 15, "it was hardly ever killed"
     assert plan_for(target()).changes == []
 
 
