@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from dashboard.cli_options import json_option, lose_option, settings_for, target_option, window_option
+from dashboard.deploy.differences import differences
 from dashboard.deploy.lake_access import access
 from dashboard.deploy.plan import FORMAT_VERSION, Action, Plan
 from dashboard.deploy.resource_status import ResourceStatus
@@ -257,6 +258,9 @@ def _print(made: Plan, as_json: bool, named: Collection[str] = ()) -> None:
         click.echo(f"{_SIGNS[step.action]} {step.action.value}: {step.id}")
         click.echo(f"    why: {step.why}")
         click.echo(f"    costs: {step.cost}" + (f" ({step.loses})" if step.loses else ""))
+        # of what is new or goes there is nothing to compare
+        for line in differences(step.before, step.after) if step.before and step.after else ():
+            click.echo(f"      {line}")
     click.echo(f"\n{_summary(made)}." if made.changes else "Nothing to do: everything is as described.")
     if open_losses := [name for name in made.losses if name not in named]:
         click.echo("To agree to what is dropped: " + " ".join(f"--lose {name}" for name in open_losses))

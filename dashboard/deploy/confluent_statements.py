@@ -185,7 +185,16 @@ class Statements:
         ours = LABEL in there.labels
         flow = digest.partition("-")[0] if "-" in digest else ""
         found = Found(
-            id_, ours, digest, state, there.phase, there.detail, facts=facts, since=there.created_at, flow=flow
+            id_,
+            ours,
+            digest,
+            state,
+            there.phase,
+            there.detail,
+            facts=facts,
+            since=there.created_at,
+            flow=flow,
+            text=there.text,
         )
         if state == "failed":
             # it cannot be resumed: it is made anew, without what it knew

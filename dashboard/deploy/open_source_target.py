@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import Any
 
 from dashboard.deploy import tableflow
-from dashboard.deploy.ledger import BEING_REMOVED, Ledger
+from dashboard.deploy.ledger import BEING_REMOVED, NO_TEXTS, Ledger
 from dashboard.deploy.pipeline import InputTopic, Statement
 from dashboard.deploy.plan import Action, Plan, Step
-from dashboard.deploy.resources import Found, Id, State, Wanted, digest_of
+from dashboard.deploy.resources import Found, Id, State, Wanted, digest_of, readable
 from dashboard.deploy.savepoint_offsets import source_offsets
 from dashboard.deploy.statements import DEDUPLICATION, JOIN, Deployment
 from dashboard.deploy.topics import created_topic, input_topic
@@ -106,7 +106,7 @@ class OpenSourceTarget:
         for id_ in [one.id for one in self.wanted() if one.id.kind == "contract"]:
             schema = self._registry.latest(id_.name)
             if schema is not None:
-                found[id_] = Found(id_, id_ in self._noted, digest_of(schema), "ready")
+                found[id_] = Found(id_, id_ in self._noted, digest_of(schema), "ready", text=readable(schema))
         jobs = self._deployment.jobs()
         ids = {self._statement_id(name): name for name in self._deployment.statement_names}
         for id_, name in ids.items():
@@ -149,14 +149,14 @@ class OpenSourceTarget:
 
     def adopt(self, wanted: list[Wanted]) -> None:
         """Says that these are ours, made as the files describe them."""
-        self._note({one.id: one.digest for one in wanted})
+        self._note({one.id: one.digest for one in wanted}, {one.id: one.text for one in wanted})
 
     def make(self, step: Step, wanted: Wanted) -> None:
         id_ = step.id
         if step.action is Action.REPLACE_KEEPING_OFFSETS:
             self._keep_offsets(wanted)
         # before it is made: when this process is killed in between, the next one makes it
-        self._note({id_: wanted.digest})
+        self._note({id_: wanted.digest}, {id_: wanted.text})
         match id_.kind:
             case "topic":
                 topic = next((one for one in self._pipeline.topics if one.name == id_.name), None)
@@ -238,10 +238,10 @@ class OpenSourceTarget:
         self._deployment.remove(statement)
         self._kafka.delete_group(statement)
 
-    def _note(self, changes: Mapping[Id, str | None]) -> None:
+    def _note(self, changes: Mapping[Id, str | None], texts: Mapping[Id, str] = NO_TEXTS) -> None:
         news = {id_: digest for id_, digest in changes.items() if self._noted.get(id_) != digest}
         if news:
-            self._ledger.note(news)
+            self._ledger.note(news, texts)
         for id_, digest in news.items():
             if digest is None:
                 self._noted.pop(id_, None)
@@ -253,7 +253,11 @@ class OpenSourceTarget:
         filled_by = {Id("statement", one.name) for one in self._pipeline.writers([table])}
         definition = created_by.text.partition("\nAS\n")[0]
         return Wanted(
-            Id("topic", table), digest_of(definition), comes_from=frozenset(filled_by), holds=f"topic {table}"
+            Id("topic", table),
+            digest_of(definition),
+            comes_from=frozenset(filled_by),
+            holds=f"topic {table}",
+            text=f"{definition};",
         )
 
     def _wanted_statement(self, statement: Statement, contracts: Collection[Id]) -> Wanted:
@@ -280,6 +284,7 @@ class OpenSourceTarget:
             comes_from=frozenset(comes_from),
             keeps_state=not flow,
             flow=flow,
+            text="\n\n".join([*(f"{one};" for one in about if one.startswith("ALTER TABLE")), statement.script]),
         )
 
     def _wanted_copy(self, topic: str) -> Wanted:
@@ -294,6 +299,7 @@ class OpenSourceTarget:
             comes_from=read,
             holds=f"Iceberg table {topic}",
             keeps_state=True,
+            text=shape if isinstance(shape, str) else readable(shape),
         )
 
     def _statement_id(self, name: str) -> Id:
@@ -303,7 +309,8 @@ class OpenSourceTarget:
     def _found(self, id_: Id, state: State, phase: str = "", trouble: str = "") -> Found:
         digest = self._noted.get(id_)
         flow = digest.rpartition(": ")[0] if digest and id_.kind == "statement" else ""
-        return Found(id_, digest is not None, digest, state, phase, trouble, flow=flow)
+        text = self._ledger.texts.get(id_, "")
+        return Found(id_, digest is not None, digest, state, phase, trouble, flow=flow, text=text)
 
     def lost_state(self, name: str) -> bool:
         """It wrote by what it knew, and that is gone: begun anew, it would write all of it a second time."""
@@ -348,9 +355,13 @@ class OpenSourceTarget:
 
 
 def _wanted_input(topic: InputTopic) -> Wanted:
-    return Wanted(Id("topic", topic.name), digest_of(topic.partitions), holds=f"topic {topic.name}")
+    shape = {"partitions": topic.partitions}
+    return Wanted(
+        Id("topic", topic.name), digest_of(topic.partitions), holds=f"topic {topic.name}", text=readable(shape)
+    )
 
 
 def _wanted_contract(id_: Id, schema: Mapping[str, Any]) -> Wanted:
     topic = id_.name.rpartition("-")[0]
-    return Wanted(id_, digest_of(schema), holds=f"contract {id_.name}, by which {topic} is read", data=topic)
+    holds = f"contract {id_.name}, by which {topic} is read"
+    return Wanted(id_, digest_of(schema), holds=holds, data=topic, text=readable(schema))

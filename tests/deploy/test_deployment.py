@@ -7,7 +7,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from dashboard.deploy.audit import AUDIT_TOPIC
+from dashboard.deploy.audit import AUDIT_TOPIC, Act, AuditReader
 from dashboard.deploy.deployment import TargetDeployment
 from dashboard.deploy.resources import Found, Id
 from dashboard.errors import DeployError, UnreachableError
@@ -127,3 +127,37 @@ def test_what_is_still_to_read_is_counted_against_the_ends_of_the_topics(
     assert row.behind == 3
     mars.things[FIRST] = replace(mars.things[FIRST], digest="0")
     assert next(one for one in deployment.resources() if one.name == FIRST.name).state == "changed"
+
+
+def test_the_log_tells_when_each_thing_was_made_and_when_it_was_ready(deployment: TargetDeployment) -> None:
+    deployment.apply()
+    told = acts(deployment)
+    for one in PIPELINE:
+        assert told.index(("make", str(one.id), "ok")) < told.index(("ready", str(one.id), "ok"))
+
+
+def test_a_reader_of_the_log_reads_each_act_once_and_begins_anew_with_another_topic(
+    deployment: TargetDeployment, broker: Kafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader = AuditReader(deployment.audit)
+    assert reader.acts() == []
+    deployment.apply()
+    assert reader.acts() == deployment.audit.acts()
+    read: list[tuple[int, int]] = []
+    between = deployment.audit.between
+
+    def counted(start: int, end: int) -> list[Act]:
+        read.append((start, end))
+        return between(start, end)
+
+    monkeypatch.setattr(deployment.audit, "between", counted)
+    end = deployment.audit.end()
+    deployment.audit.write("1", "apply begins")
+    assert [act.what for act in reader.acts()][-2:] == ["apply ended", "apply begins"]
+    reader.acts()
+    assert read == [(end, end + 1)]
+    broker.delete_topics([AUDIT_TOPIC])
+    assert reader.acts() == []
+    broker.create_topics([Topic(AUDIT_TOPIC, 1)])
+    deployment.audit.write("2", "destroy begins")
+    assert [act.what for act in reader.acts()] == ["destroy begins"]
