@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection
+from datetime import timedelta
 from functools import partial
 from typing import Protocol
 
@@ -17,15 +18,16 @@ from dashboard.errors import DeployError, StackError
 from dashboard.lifecycle import LocalStack
 from dashboard.local import services
 from dashboard.local.broker import CLUSTER_ID
+from dashboard.local.home import recorded_window
 from dashboard.narration import Narrator
 from dashboard.open_source_deployment import Clusters, OpenSourceDeployment
 from dashboard.remotes.flink import Flink
 from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.kafka_access import KafkaAccess
 from dashboard.remotes.registry import Registry
-from dashboard.settings import Settings
+from dashboard.settings import Settings, load_settings
 from dashboard.target_fields import ConfluentTargetSettings, OpenSourceTargetSettings
-from dashboard.targets import LOCAL, load_target
+from dashboard.targets import LOCAL, load_target, with_target
 
 _POLL_SECONDS = 0.5
 
@@ -85,6 +87,20 @@ def deployed(settings: Settings, narrator: Narrator) -> Deployed:
     notes = settings.local.home.parent / "targets" / target.name
     wait_until = partial(_wait_until, narrator)
     return OpenSourceDeployment(target.name, settings.pipeline, _clusters(target), lambda: narrator, wait_until, notes)
+
+
+def settings_of(target: str, window_size: timedelta | None = None) -> Settings:
+    """The settings that hold on a target; `window_size` comes before what is described for it.
+
+    Of the local stack the window size is the one that it was made with, unless somebody asks for another. Raises
+    SettingsError, StackError.
+    """
+    settings = with_target(load_settings(target=target))
+    if target == LOCAL:
+        window_size = window_size or recorded_window(settings.local.home)
+    if window_size is None:
+        return settings
+    return settings.model_copy(update={"pipeline": settings.pipeline.model_copy(update={"window_size": window_size})})
 
 
 def lake_address(settings: Settings) -> LakeAddress:
