@@ -17,7 +17,7 @@ import click
 from dashboard import __version__
 from dashboard import verify as verification
 from dashboard.checkup import examine_stack
-from dashboard.cli_deploy import apply, audit, destroy, drift, plan, resource_lines, tableflow
+from dashboard.cli_deploy import DEPLOY_COMMANDS, resource_lines
 from dashboard.cli_options import json_option, lose_option, setting_option, settings_for, target_option, window_option
 from dashboard.crash import save_trace
 from dashboard.deploy.resource_status import ResourceStatus
@@ -382,5 +382,5 @@ def _stop(stack: LocalStack) -> None:
         stack.kill()
 
 
-for _command in (plan, apply, destroy, drift, audit, tableflow):
+for _command in DEPLOY_COMMANDS:
     commands.add_command(_command)
