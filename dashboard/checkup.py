@@ -54,7 +54,7 @@ def _answers(stack: LocalStack, running: list[str]) -> Iterator[Finding]:
         yield _asked("SQL gateway", lambda: _gateway(stack))
     if services.DASHBOARD in running:
         web = stack.settings.web
-        yield _asked("Dashboard", lambda: _health(f"http://{web.address}:{web.port}/_stcore/health", "dashboard"))
+        yield _asked("Dashboard", lambda: _health(f"{web.url}/_stcore/health", "dashboard"))
     if "jobmanager" in running:
         yield _asked("Flink", lambda: _flink(stack))
         yield from _statements(stack)

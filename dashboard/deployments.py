@@ -15,6 +15,7 @@ from dashboard.deploy.open_source import Addresses
 from dashboard.deploy.pipeline import Pipeline, load_pipeline
 from dashboard.deploy.plan import Plan
 from dashboard.deploy.resource_status import ResourceStatus
+from dashboard.deploy.resources import Wanted
 from dashboard.errors import DeployError, StackError
 from dashboard.lifecycle import LocalStack
 from dashboard.local import services
@@ -67,6 +68,8 @@ class Deployed(Protocol):
 
     def check(self, name: str, limit: int = 100) -> CheckResult: ...
 
+    def wanted(self) -> list[Wanted]: ...
+
     def resources(self) -> list[ResourceStatus]: ...
 
 
@@ -86,6 +89,7 @@ class LocalDeployed:
         self.apply = stack.apply
         self.destroy_plan = stack.deployment.destroy_plan
         self.destroy = stack.destroy
+        self.wanted = stack.deployment.wanted
         self.resources = stack.deployment.resources
         self.stop = stack.stop
         self.resume = stack.resume

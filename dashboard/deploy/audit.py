@@ -77,6 +77,10 @@ class AuditLog:
                     f"The topic {AUDIT_TOPIC} holds a record that is not ours.", "See who else writes to that topic."
                 ) from error
 
+    def holder(self) -> str:
+        """Who has the right to change the target now; empty when nobody has."""
+        return Membership(self._kafka.access, _GROUP, AUDIT_TOPIC, "").holder()
+
     @contextmanager
     def only_writer(self, within_seconds: float = SESSION_SECONDS + 5) -> Iterator["Writer"]:
         """Holds the right to change the target; raises DeployError naming who has it when that is somebody else.

@@ -12,7 +12,7 @@ from dashboard.deploy.apply import Application, Target, destroy_plan_for, plan_f
 from dashboard.deploy.audit import AuditedReport, AuditLog, Writer
 from dashboard.deploy.plan import Plan
 from dashboard.deploy.resource_status import ResourceStatus, resource_statuses
-from dashboard.deploy.resources import Id
+from dashboard.deploy.resources import Id, Wanted
 from dashboard.deploy.stoppable import told
 from dashboard.errors import DeployError, SalesTrendsError
 from dashboard.narration import Narrator
@@ -105,6 +105,10 @@ class TargetDeployment:
         """One act without a plan, by the only writer; the audit log tells how it ended."""
         with self.audit.only_writer() as writer, self._audited("", what, thing):
             yield writer
+
+    def wanted(self) -> list[Wanted]:
+        """Everything that the files describe for this target, and how it depends."""
+        return self.target.wanted()
 
     def resources(self) -> list[ResourceStatus]:
         """Each thing of the pipeline as it is now, what is missing included."""

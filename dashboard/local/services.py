@@ -90,7 +90,7 @@ def payment_app_service(settings: Settings) -> Service:
 
 
 def _dashboard_service(settings: Settings) -> Service:
-    url = f"http://{settings.web.address}:{settings.web.port}"
+    url = settings.web.url
     return Service(
         name=DASHBOARD,
         title="Dashboard",
