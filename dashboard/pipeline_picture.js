@@ -248,8 +248,10 @@ class View {
       }
     }
     for (const cell of cells.values()) cell.level = [cell]
-    for (const { edge } of this.lines.filter(({ edge }) => edge.kind === "data")) {
-      const [source, sink] = [edge.source, edge.sink].map((id) => this.parts.get(id).node)
+    for (const { edge } of this.lines) {
+      let [source, sink] = [edge.source, edge.sink].map((id) => this.parts.get(id).node)
+      if (edge.kind === "needs") [source, sink] = [sink, source]
+      if (edge.kind === "needs" && sink.column !== source.column + 1) continue
       const path = [source.row, ...edge.lane, sink.row].map((row, index) => cells.get(`${source.column + index} ${row}`))
       for (const [index, cell] of path.slice(1).entries()) {
         const other = path[index]
