@@ -44,10 +44,6 @@ class View {
     this.measure = document.createElement("canvas").getContext("2d")
     this.svg.addEventListener("click", (event) => this.choose(event.target.closest?.(".node")?.dataset.id ?? null))
     this.svg.addEventListener("keydown", (event) => this.press(event))
-    // a browser shows an element of HTML that gets the focus, one of SVG not always
-    this.svg.addEventListener("focusin", (event) => {
-      if (!this.building) this.parts.get(event.target.dataset?.id)?.shape.scrollIntoView({ block: "nearest", inline: "nearest" })
-    })
     this.watch = new ResizeObserver(() => this.width() !== this.drawnFor && this.place())
     this.watch.observe(this.scroll)
     document.fonts?.ready.then(() => this.structure && this.place()) // names are measured in the page's own font
@@ -60,8 +56,6 @@ class View {
   show(data) {
     this.data = data
     if (data.selected !== this.sent) this.selected = this.sent = data.selected
-    const ids = new Set(data.nodes.map((node) => node.id))
-    if (!ids.has(this.selected)) this.selected = null
     const places = data.nodes.map(({ id, column, row, slot, state }) => [id, column, row, slot, state === "orphan"])
     const structure = JSON.stringify([places, data.edges])
     if (structure !== this.structure) {
@@ -93,9 +87,7 @@ class View {
       part.word = group.appendChild(svg("text", { class: "word" }))
       this.parts.set(node.id, part)
     }
-    this.building = true
     this.parts.get(focused)?.group.focus({ preventScroll: true })
-    this.building = false
   }
 
   // what may change from one run to the next while everything stays where it is

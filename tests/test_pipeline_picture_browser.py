@@ -258,6 +258,9 @@ def test_a_part_that_comes_or_goes_takes_no_focus_and_a_selected_one_that_is_gon
         expect(part(page, "topic old")).to_have_count(0)
         expect(page.get_by_text("selected: None")).to_be_visible()
         assert focused(page) == SUMMARY
+        site.say(**{"topic old": "orphan"})
+        expect(page.get_by_text("selected: topic old")).to_be_visible()
+        expect(part(page, "topic old")).to_have_attribute("aria-pressed", "true")
 
 
 def test_a_name_that_looks_like_html_is_text(browser: Browser, site: Site) -> None:
