@@ -216,7 +216,7 @@ class View {
   fit(width) {
     const size = width < 104 ? TEXT.least : TEXT.most
     const tall = (parts, room, most) =>
-      Math.max(1, ...parts.map((part) => (part.wrapped = this.wrap(part.node.name, room, most, size)).length))
+      Math.max(1, ...parts.map((part) => (part.wrapped = this.wrap(part.node.name, room, most, size, part.node.slot ? 400 : 600)).length))
     const all = [...this.parts.values()]
     const nodes = all.filter(({ node }) => !node.slot)
     const tags = all.filter(({ node }) => node.slot)
@@ -458,19 +458,19 @@ class View {
 
   // ---- text
 
-  long(text, size) {
-    this.measure.font = `${size}px ${this.font}`
+  long(text, size, weight = 400) {
+    this.measure.font = `${weight} ${size}px ${this.font}`
     return this.measure.measureText(text).width
   }
 
   // at most so many lines, broken after a separator; what is longer loses its middle
-  wrap(name, room, most, size) {
+  wrap(name, room, most, size, weight) {
     const fits = (text) => {
       const lines = [""]
       for (const piece of text.split(/(?<=[-_.…/])/)) {
         const last = lines[lines.length - 1]
-        if (this.long(last + piece, size) <= room) lines[lines.length - 1] = last + piece
-        else if (this.long(piece, size) > room || lines.push(piece) > most) return null
+        if (this.long(last + piece, size, weight) <= room) lines[lines.length - 1] = last + piece
+        else if (this.long(piece, size, weight) > room || lines.push(piece) > most) return null
       }
       return lines[0] ? lines : null
     }
