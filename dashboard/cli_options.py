@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from dashboard.local.home import recorded_window
+from dashboard.deployments import settings_of
 from dashboard.settings import Settings, load_settings
-from dashboard.targets import LOCAL, target_names, with_target
+from dashboard.targets import LOCAL, target_names
 
 _ASKED_FOR = "dashboard.cli_options.asked_for"
 """Where a command keeps which settings were given as options."""
@@ -55,22 +55,14 @@ window_option = setting_option(
 def settings_for(target: str) -> Settings:
     """The settings of a target: its own pipeline where it has one, but options of the command come first.
 
-    Locally the window size is the stack's own unless somebody asks for one.
+    Locally the window size is the stack's own unless somebody asks for one, in whatever way.
     """
-    settings = load_settings(target=target)
-    if target != LOCAL:
-        return _options_first(settings, with_target(settings))
-    window = recorded_window(settings.local.home)
-    if window is None or "window_size" in settings.pipeline.model_fields_set:
-        return settings
-    return settings.model_copy(update={"pipeline": settings.pipeline.model_copy(update={"window_size": window})})
+    general = load_settings(target=target)
+    asked = "window_size" in general.pipeline.model_fields_set if target == LOCAL else _asked_for_window()
+    return settings_of(target, general.pipeline.window_size if asked else None)
 
 
-def _options_first(general: Settings, of_target: Settings) -> Settings:
-    """What was asked for with an option of this run, instead of what the target says."""
+def _asked_for_window() -> bool:
+    """By an option of this run, which comes before what a target says; the environment does not."""
     context = click.get_current_context(silent=True)
-    asked_for = context.meta.get(_ASKED_FOR, set()) if context else set()
-    if "SALES_PIPELINE__WINDOW_SIZE" not in asked_for:
-        return of_target
-    asked = {"window_size": general.pipeline.window_size}
-    return of_target.model_copy(update={"pipeline": of_target.pipeline.model_copy(update=asked)})
+    return context is not None and "SALES_PIPELINE__WINDOW_SIZE" in context.meta.get(_ASKED_FOR, set())

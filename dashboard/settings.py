@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import durationpy
 from platformdirs import user_cache_path, user_data_path
@@ -22,6 +22,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableValue
 
+from dashboard.addresses import on_this_machine
 from dashboard.errors import SettingsError
 
 PREFIX = "SALES_"
@@ -53,11 +54,9 @@ _IP_VERSION = 4
 """All programs of the stack talk over it."""
 
 
-def _loopback(address: str) -> str:
-    if address != "localhost" and not (ip_address(address).version == _IP_VERSION and ip_address(address).is_loopback):
-        raise ValueError(
-            f"{address} is not a loopback address of IPv4; the page has no login yet, so it stays on this machine"
-        )
+def _listens_on(address: str) -> str:
+    if address != "localhost" and ip_address(address).version != _IP_VERSION:
+        raise ValueError(f"{address} is not an address of IPv4")
     return address
 
 
@@ -127,10 +126,36 @@ class LocalSettings(_Part):
 
 
 class WebSettings(_Part):
-    """Where the dashboard listens."""
+    """Where the dashboard listens; beyond this machine, set up a login first: see Roles."""
 
-    address: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
+    address: Annotated[str, AfterValidator(_listens_on)] = "127.0.0.1"
     port: Port = 8501
+
+    @property
+    def is_loopback(self) -> bool:
+        """Only this machine reaches it."""
+        return on_this_machine(self.address)
+
+    @property
+    def url(self) -> str:
+        """Where this machine reaches it."""
+        everywhere = self.address != "localhost" and ip_address(self.address).is_unspecified
+        return f"http://{'127.0.0.1' if everywhere else self.address}:{self.port}"
+
+
+class AccessSettings(_Part):
+    """Who may do what when people log in; lists are separated by commas."""
+
+    admins: str = Field("", description="Verified e-mail addresses or subjects of the admins")
+    ops: str = Field("", description="The same of those who operate the pipeline")
+    viewers: str = Field("", description="The same of those who look at revenue")
+    role_claim: str = Field("", description="The login's claim that holds roles or groups; empty for none")
+    admin_values: str = Field("admin", description="Values of that claim that make an admin")
+    ops_values: str = Field("ops", description="Values of that claim for ops")
+    viewer_values: str = Field("viewer", description="Values of that claim for viewers")
+    everyone: Literal["none", "viewer"] = Field(
+        "none", description="What anybody else may do who has logged in: none or viewer"
+    )
 
 
 class Settings(BaseSettings):
@@ -152,6 +177,7 @@ class Settings(BaseSettings):
     shop: ShopSettings = ShopSettings()
     local: LocalSettings = Field(default_factory=LocalSettings)
     web: WebSettings = WebSettings()
+    access: AccessSettings = AccessSettings()
 
     def as_environment(self) -> dict[str, str]:
         """These settings as SALES_ variables, for the processes that the stack starts."""

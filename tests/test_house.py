@@ -136,7 +136,8 @@ def test_the_documents_give_a_settings_default(variable: str, monkeypatch: pytes
     defaults = load_settings()
 
     for text in (readme_settings()[variable][0], env_example_settings()[variable]):
-        monkeypatch.setenv(variable, text.replace("~", os.environ["HOME"], 1))
+        default = "" if text == "empty" else text
+        monkeypatch.setenv(variable, default.replace("~", os.environ["HOME"], 1))
         assert load_settings() == defaults, f"{variable} is not {text} by default"
 
 

@@ -8,8 +8,10 @@ import getpass
 import json
 import os
 import socket
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -19,6 +21,8 @@ from dashboard.remotes.kafka import Kafka, Topic
 from dashboard.remotes.kafka_membership import SESSION_SECONDS, Membership
 
 AUDIT_TOPIC = "sales-trends-audit"
+KEPT_ACTS = 20_000
+"""As many as a page can be asked to filter; the topic itself keeps all."""
 _GROUP = "sales-trends-deploy"
 _TOPIC = Topic(AUDIT_TOPIC, 1, {"cleanup.policy": "delete", "retention.ms": "-1"})
 
@@ -34,7 +38,7 @@ class Act:
     plan: str
     """The plan's digest."""
     what: str
-    """`apply begins`, `make`, `remove`, `apply ended`, …"""
+    """`apply begins`, `remove`, `make`, `ready`, `apply ended`, …"""
     thing: str
     """The step's resource; empty for an act about the whole."""
     result: str
@@ -44,25 +48,38 @@ class Act:
 class AuditLog:
     """The acts on one target."""
 
-    def __init__(self, kafka: Kafka, target: str) -> None:
+    def __init__(self, kafka: Kafka, target: str, who: str | None = None) -> None:
         self._kafka = kafka
         self._target = target
+        self.who = who or this_process()
+        """Who acts: a page names the person that it acts for."""
 
     def write(self, plan: str, what: str, thing: str = "", result: str = "ok") -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        act = Act(now, _who(), self._target, plan, what, thing, result)
+        act = Act(now, self.who, self._target, plan, what, thing, result)
         self._kafka.append(AUDIT_TOPIC, [(None, json.dumps(asdict(act)))])
 
     def acts(self) -> list[Act]:
         """All acts, the oldest first; none where nothing was ever deployed."""
-        if AUDIT_TOPIC not in self._kafka.topic_names():
-            return []
-        try:
-            return [Act(**json.loads(value)) for value in self._kafka.values(AUDIT_TOPIC)]
-        except (ValueError, TypeError) as error:
-            raise DeployError(
-                f"The topic {AUDIT_TOPIC} holds a record that is not ours.", "See who else writes to that topic."
-            ) from error
+        return self.between(0, self.end())
+
+    def end(self) -> int:
+        """The offset after the newest act; 0 where nothing was ever deployed."""
+        return self._kafka.end_offsets(AUDIT_TOPIC)[0] if AUDIT_TOPIC in self._kafka.topic_names() else 0
+
+    def between(self, start: int, end: int) -> list[Act]:
+        """The acts at the offsets from `start` (inclusive) to `end` (exclusive), the oldest first."""
+        with closing(self._kafka.records(AUDIT_TOPIC, {0: start}, {0: end})) as records:
+            try:
+                return [Act(**json.loads(one.value)) for one in records if one.value is not None]
+            except (ValueError, TypeError) as error:
+                raise DeployError(
+                    f"The topic {AUDIT_TOPIC} holds a record that is not ours.", "See who else writes to that topic."
+                ) from error
+
+    def holder(self) -> str:
+        """Who has the right to change the target now; empty when nobody has."""
+        return Membership(self._kafka.access, _GROUP, AUDIT_TOPIC, "").holder()
 
     @contextmanager
     def only_writer(self, within_seconds: float = SESSION_SECONDS + 5) -> Iterator["Writer"]:
@@ -71,7 +88,7 @@ class AuditLog:
         Waits longer than a process that was killed is still taken for a member.
         """
         self._kafka.create_topics([_TOPIC])
-        membership = Membership(self._kafka.access, _GROUP, AUDIT_TOPIC, _who())
+        membership = Membership(self._kafka.access, _GROUP, AUDIT_TOPIC, self.who)
         with membership.sought(within_seconds):
             if not membership.held:
                 raise DeployError(
@@ -79,6 +96,29 @@ class AuditLog:
                     "Wait for that to end, then try again.",
                 )
             yield Writer(self._target, membership)
+
+
+class AuditReader:
+    """The newest acts of one log, asked for again and again: each time only what is new is read. For any thread."""
+
+    def __init__(self, log: AuditLog) -> None:
+        self._log = log
+        self._lock = threading.Lock()
+        self._acts: deque[Act] = deque(maxlen=KEPT_ACTS)
+        self._next = 0
+
+    def acts(self) -> list[Act]:
+        """The oldest first, `KEPT_ACTS` at most."""
+        with self._lock:
+            end = self._log.end()
+            if end < self._next:
+                # another topic of that name by now
+                self._acts.clear()
+                self._next = 0
+            if end > self._next:
+                self._acts += self._log.between(max(self._next, end - KEPT_ACTS), end)
+                self._next = end
+            return list(self._acts)
 
 
 @dataclass(frozen=True)
@@ -115,9 +155,11 @@ class AuditedReport:
         self.tell(text)
 
     def ended(self, what: str, step: Step, error: SalesTrendsError | None) -> None:
-        if what != "wait for" or error is not None:
-            self._log.write(self._plan.digest, what, str(step.id), error.message if error else "ok")
+        # told as what has happened: whoever reads the log sees how far it is
+        told = "ready" if what == "wait for" and error is None else what
+        self._log.write(self._plan.digest, told, str(step.id), error.message if error else "ok")
 
 
-def _who() -> str:
+def this_process() -> str:
+    """Who acts as long as nobody else is named: `user@host:pid`."""
     return f"{getpass.getuser()}@{socket.gethostname()}:{os.getpid()}"

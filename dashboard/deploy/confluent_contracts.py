@@ -8,8 +8,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dashboard.deploy.contract import Declaration
-from dashboard.deploy.resources import Found, Id, Wanted, digest_of
+from dashboard.deploy.contract import Declaration, told_of
+from dashboard.deploy.resources import Found, Id, Wanted, digest_of, readable
 from dashboard.errors import ContractError, SettingsError
 from dashboard.remotes.cloud_registry import CloudRegistry, Kek, Subject
 
@@ -50,9 +50,10 @@ class Contracts:
         there, declared = self.subjects.get(wanted.id.name), self._declared[wanted.id.name]
         if there is None:
             return None
-        differences = declared.differences(there, self._levels.get(wanted.id.name))
+        level = self._levels.get(wanted.id.name)
+        differences = declared.differences(there, level)
         digest = digest_of(differences) if differences else wanted.digest
-        return Found(wanted.id, ours, digest, "ready", facts=differences)
+        return Found(wanted.id, ours, digest, "ready", facts=differences, text=readable(told_of(there, level)))
 
     def found_key(self, id_: Id, *, ours: bool) -> Found | None:
         """Compared by what it is, never by a digest: nothing may replace it, since what it encrypted would be lost."""

@@ -21,6 +21,7 @@ from dashboard.deploy.ledger import BEING_REMOVED, Ledger
 from dashboard.deploy.pipeline import Pipeline
 from dashboard.deploy.plan import Action, Plan, Step
 from dashboard.deploy.resources import Found, Id, Kind, Wanted
+from dashboard.deploy.stoppable import stoppable
 from dashboard.deploy.topics import input_topic
 from dashboard.remotes import ecs
 from dashboard.remotes.cloud_flink import CloudFlink
@@ -95,7 +96,7 @@ class ConfluentTarget:
         for id_ in noted.keys() - found.keys() - {one.id for one in wanted}:
             if id_.name in exists[id_.kind]:
                 found[id_] = Found(id_, True, noted[id_], "ready")
-        return found
+        return {id_: self._with_text(one, noted.get(id_)) for id_, one in found.items()}
 
     def _holds_data(self, wanted: Wanted) -> bool:
         """What fills it is missing: only what it holds can be wrong then."""
@@ -114,13 +115,13 @@ class ConfluentTarget:
                 self._statements.check(step.id.name)
 
     def adopt(self, wanted: list[Wanted]) -> None:
-        self._ledger.note({one.id: one.digest for one in wanted})
+        self._ledger.note({one.id: one.digest for one in wanted}, {one.id: one.text for one in wanted})
 
     def make(self, step: Step, wanted: Wanted) -> None:
         id_ = step.id
         if id_.kind == "statement":
             self._statements.clear(id_)
-        self._ledger.note({id_: wanted.digest})
+        self._ledger.note({id_: wanted.digest}, {id_: wanted.text})
         match id_.kind:
             case "topic":
                 described = next(one for one in self._pipeline.topics if one.name == id_.name)
@@ -166,6 +167,20 @@ class ConfluentTarget:
     def offsets(self, id_: Id) -> dict[str, dict[int, int]]:
         return self._statements.offsets(id_.name) if id_.kind == "statement" else {}
 
+    def stoppable(self, name: str) -> Id:
+        return stoppable(self._pipeline, name)
+
+    def stop(self, id_: Id, waits_for: Callable[[str], None]) -> str:
+        # payments need not be held back, nor can they be: a stopped join keeps its state with the service, and both of
+        # its inputs wait in their topics, as when an apply resumes it
+        self._statements.look(self._ledger.entries())
+        self._statements.stop(id_, waits_for)
+        return "stopped"
+
+    def resume(self, id_: Id, waits_for: Callable[[str], None]) -> None:
+        self._statements.look(self._ledger.entries())
+        self._statements.resume(id_, waits_for)
+
     def forget(self) -> None:
         self._statements.delete_helpers()
         noted, found = self._ledger.entries(), self.found()
@@ -206,6 +221,11 @@ class ConfluentTarget:
                 return self._lake.found(id_, noted.get(id_), ours=ours)
             case "catalog":
                 return self._lake.found_catalog(id_, ours=ours)
+
+    def _with_text(self, found: Found, noted: str | None) -> Found:
+        """The ledger's, which is what was sent and not how the service writes it, unless it is of something else."""
+        same = found.digest is None or found.digest == noted
+        return replace(found, text=(self._ledger.texts.get(found.id) if same else None) or found.text)
 
     def _found_topic(self, id_: Id, partitions: Mapping[str, int], *, ours: bool) -> Found | None:
         if id_.name not in partitions:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from dashboard.deploy.confluent_contracts import KmsKey
 from dashboard.deploy.contract import Declaration
-from dashboard.deploy.pipeline import Pipeline, Statement
-from dashboard.deploy.resources import Id, Wanted, digest_of
+from dashboard.deploy.pipeline import InputTopic, Pipeline, Statement
+from dashboard.deploy.resources import Id, Wanted, digest_of, readable
 from dashboard.remotes.cloud_tableflow import MANAGED, Storage
 
 GLUE_NAME = "sales-trends"
@@ -61,13 +61,18 @@ def wanted_on_confluent(pipeline: Pipeline, place: CloudPlace) -> list[Wanted]:
     contracts = declared_contracts(pipeline).values()
     copies = [_copy(pipeline, topic, place.storage) for topic in pipeline.tableflow_topics]
     return [
-        *(Wanted(Id("topic", topic.name), digest_of(topic.partitions), holds=f"topic {topic.name}") for topic in ours),
+        *(_topic(one) for one in ours),
         *(_key(name, place.kms_key) for name in sorted({one.key for one in contracts if one.key})),
         *(_contract(one) for one in contracts),
         *(_statement(pipeline, one) for one in pipeline.statements),
         *copies,
         *([_catalog(place.glue, copies)] if place.glue else []),
     ]
+
+
+def _topic(topic: InputTopic) -> Wanted:
+    shape = readable({"partitions": topic.partitions})
+    return Wanted(Id("topic", topic.name), digest_of(topic.partitions), holds=f"topic {topic.name}", text=shape)
 
 
 def _statement(pipeline: Pipeline, statement: Statement) -> Wanted:
@@ -92,6 +97,7 @@ def _statement(pipeline: Pipeline, statement: Statement) -> Wanted:
         data=statement.created_table or "",
         keeps_state=statement.runs and not flow,
         flow=flow,
+        text=statement.script,
     )
 
 
@@ -111,7 +117,8 @@ def _sources(pipeline: Pipeline, statement: Statement, used: list[str], makers: 
 
 def _key(name: str, kms_key: KmsKey | None) -> Wanted:
     holds = f"key {name}, without which what it encrypted can never be read"
-    return Wanted(Id("key", name), digest_of([kms_key.type, kms_key.id] if kms_key else []), holds=holds)
+    facts = [kms_key.type, kms_key.id] if kms_key else []
+    return Wanted(Id("key", name), digest_of(facts), holds=holds, text=readable(facts))
 
 
 def _contract(declared: Declaration) -> Wanted:
@@ -123,6 +130,7 @@ def _contract(declared: Declaration) -> Wanted:
         needs=frozenset(needs | ({Id("key", declared.key)} if declared.key else set())),
         holds=f"contract {declared.subject}, by which {topic} is read",
         data=topic,
+        text=readable(declared.told()),
     )
 
 
@@ -131,6 +139,7 @@ def _catalog(glue: Glue, copies: list[Wanted]) -> Wanted:
         Id("catalog", GLUE_NAME),
         digest_of([glue.provider_integration, glue.database]),
         needs=frozenset(one.id for one in copies),
+        text=readable({"provider integration": glue.provider_integration, "database": glue.database}),
     )
 
 
@@ -141,6 +150,7 @@ def _copy(pipeline: Pipeline, topic: str, storage: Storage) -> Wanted:
         needs=frozenset(_ids(pipeline.makers([topic])) | {Id("topic", topic)}),
         comes_from=frozenset(_ids(pipeline.writers([topic]))),
         holds=f"Iceberg table {topic}",
+        text=readable(storage.body()),
     )
 
 

@@ -6,7 +6,7 @@ Source: docs.confluent.io/platform/current/schema-registry/fundamentals/data-con
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,10 @@ class Declaration:
         """All that makes it what it is."""
         return [self._tagged(), [dict(rule) for rule in self.rules], self.compatibility]
 
+    def told(self) -> dict[str, Any]:
+        """All that makes it what it is, for people; comparable with `told_of` what a registry holds."""
+        return _told(self._tagged(), self.rules, self.compatibility)
+
     def differences(self, there: Subject, level: str | None) -> dict[str, str]:
         """What the registry holds otherwise, by part, in words; `level` is the subject's own compatibility, if any.
 
@@ -81,6 +85,20 @@ class Declaration:
             for field in self.schema.get("fields", [])
         ]
         return {**self.schema, **({"fields": fields} if fields else {})}
+
+
+def told_of(there: Subject, level: str | None) -> dict[str, Any]:
+    """What a registry holds, as `Declaration.told`; `level` is the subject's own compatibility, if any."""
+    schema = json.loads(there.schema)
+    outside = there.metadata.get("tags") or {}
+    for field in schema.get("fields", []) if isinstance(schema, dict) and outside else ():
+        if field["name"] in outside:
+            field[_TAGS] = list(outside[field["name"]])
+    return _told(schema, _rules_in(there.rule_set), level or "")
+
+
+def _told(schema: Any, rules: Iterable[Mapping[str, Any]], level: str) -> dict[str, Any]:
+    return {"compatibility": level, "rules": [_plain(rule) for rule in rules], "schema": schema}
 
 
 def load_declarations(folder: Path) -> dict[str, Declaration]:

@@ -1,10 +1,12 @@
 """What we made on a cluster, kept on that cluster: a compacted topic that outlives every process of ours.
 
-One record a thing, the newest counts. Nothing in it is secret.
+One record a thing, the newest counts. Nothing in it is secret. Beside the digest stands the text that a thing was made
+of, because a running statement of open-source Flink does not tell it: a plan shows by it what changes.
 """
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from dashboard.deploy.resources import Id
 from dashboard.errors import DeployError
@@ -13,6 +15,7 @@ from dashboard.remotes.kafka import Kafka, Topic
 BEING_REMOVED = "being removed"
 """Stands for the digest of what is no longer whole."""
 LEDGER_TOPIC = "sales-trends-ledger"
+NO_TEXTS: Mapping[Id, str] = MappingProxyType({})
 _TOPIC = Topic(LEDGER_TOPIC, 1, {"cleanup.policy": "compact", "retention.ms": "-1"})
 
 
@@ -21,9 +24,12 @@ class Ledger:
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
+        self.texts: dict[Id, str] = {}
+        """What each thing was made of, as of the last `entries`; nothing for what was made before texts were kept."""
 
     def entries(self) -> dict[Id, str]:
         """The digest of each thing that is ours; empty where nothing was ever deployed."""
+        self.texts = {}
         if LEDGER_TOPIC not in self._kafka.topic_names():
             return {}
         entries: dict[Id, str] = {}
@@ -32,6 +38,7 @@ class Ledger:
                 fact = json.loads(value)
                 id_ = Id(fact["kind"], fact["name"])
                 digest = fact["digest"]
+                text = fact.get("text", "")
             except (ValueError, KeyError, TypeError) as error:
                 raise DeployError(
                     f"The topic {LEDGER_TOPIC} holds a record that is not ours.",
@@ -39,8 +46,10 @@ class Ledger:
                 ) from error
             if digest is None:
                 entries.pop(id_, None)
+                self.texts.pop(id_, None)
             else:
                 entries[id_] = digest
+                self.texts[id_] = text
         return entries
 
     @property
@@ -52,13 +61,15 @@ class Ledger:
         """Forgets everything; for a cluster on which nothing of ours is left."""
         self._kafka.delete_topics([LEDGER_TOPIC])
 
-    def note(self, changes: Mapping[Id, str | None]) -> None:
-        """Says with which digest things were made; None for what is gone."""
+    def note(self, changes: Mapping[Id, str | None], texts: Mapping[Id, str] = NO_TEXTS) -> None:
+        """Says with which digest, and of which text, things were made; None for what is gone.
+
+        Without a text the one that is known stays: what is half removed was still made of it.
+        """
+        self.texts |= {id_: texts[id_] for id_ in changes if id_ in texts}
         self._kafka.create_topics([_TOPIC])
-        self._kafka.append(
-            LEDGER_TOPIC,
-            [
-                (str(id_), json.dumps({"kind": id_.kind, "name": id_.name, "digest": digest}))
-                for id_, digest in changes.items()
-            ],
-        )
+        self._kafka.append(LEDGER_TOPIC, [(str(id_), self._record(id_, digest)) for id_, digest in changes.items()])
+
+    def _record(self, id_: Id, digest: str | None) -> str:
+        text = "" if digest is None else self.texts.get(id_, "")
+        return json.dumps({"kind": id_.kind, "name": id_.name, "digest": digest, "text": text})

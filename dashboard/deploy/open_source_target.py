@@ -10,12 +10,13 @@ from dataclasses import replace
 from typing import Any
 
 from dashboard.deploy import tableflow
-from dashboard.deploy.ledger import BEING_REMOVED, Ledger
+from dashboard.deploy.ledger import BEING_REMOVED, NO_TEXTS, Ledger
 from dashboard.deploy.pipeline import InputTopic, Statement
 from dashboard.deploy.plan import Action, Plan, Step
-from dashboard.deploy.resources import Found, Id, State, Wanted, digest_of
+from dashboard.deploy.resources import Found, Id, State, Wanted, digest_of, readable
 from dashboard.deploy.savepoint_offsets import source_offsets
 from dashboard.deploy.statements import DEDUPLICATION, JOIN, Deployment
+from dashboard.deploy.stoppable import stoppable, told
 from dashboard.deploy.topics import created_topic, input_topic
 from dashboard.errors import DeployError
 from dashboard.remotes.flink import Job
@@ -106,7 +107,7 @@ class OpenSourceTarget:
         for id_ in [one.id for one in self.wanted() if one.id.kind == "contract"]:
             schema = self._registry.latest(id_.name)
             if schema is not None:
-                found[id_] = Found(id_, id_ in self._noted, digest_of(schema), "ready")
+                found[id_] = Found(id_, id_ in self._noted, digest_of(schema), "ready", text=readable(schema))
         jobs = self._deployment.jobs()
         ids = {self._statement_id(name): name for name in self._deployment.statement_names}
         for id_, name in ids.items():
@@ -126,8 +127,7 @@ class OpenSourceTarget:
                 found[one.id] = replace(found[one.id], holds_data=holds_data)
         living = {job.name for job in self._deployment.flink.jobs() if not job.ended}
         for id_ in self._noted.keys() - found.keys() - {one.id for one in self.wanted()}:
-            name = tableflow.statement_name(id_.name) if id_.kind == "tableflow" else id_.name
-            found[id_] = self._found(id_, "ready" if name in living else "stopped")
+            found[id_] = self._found(id_, "ready" if statement_name(id_) in living else "stopped")
         return found
 
     def check(self, plan: Plan) -> None:
@@ -149,34 +149,55 @@ class OpenSourceTarget:
 
     def adopt(self, wanted: list[Wanted]) -> None:
         """Says that these are ours, made as the files describe them."""
-        self._note({one.id: one.digest for one in wanted})
+        self._note({one.id: one.digest for one in wanted}, {one.id: one.text for one in wanted})
 
     def make(self, step: Step, wanted: Wanted) -> None:
         id_ = step.id
         if step.action is Action.REPLACE_KEEPING_OFFSETS:
             self._keep_offsets(wanted)
         # before it is made: when this process is killed in between, the next one makes it
-        self._note({id_: wanted.digest})
+        self._note({id_: wanted.digest}, {id_: wanted.text})
         match id_.kind:
             case "topic":
                 topic = next((one for one in self._pipeline.topics if one.name == id_.name), None)
                 self._kafka.create_topics([input_topic(topic) if topic else created_topic(id_.name)])
             case "contract":
                 self._registry.register(id_.name, self._schema(id_.name))
-            case "statement":
-                self._start(id_.name)
-            case "tableflow":
-                self._start(tableflow.statement_name(id_.name))
+            case "statement" | "tableflow":
+                self._start(statement_name(id_))
 
     def wait_ready(self, id_: Id, waits_for: Callable[[str], None]) -> None:
         if id_.kind in ("statement", "tableflow"):
-            name = id_.name if id_.kind == "statement" else tableflow.statement_name(id_.name)
-            self._deployment.wait_running([name], waits_for, stuck=self._stuck)
+            self._deployment.wait_running([statement_name(id_)], waits_for, stuck=self._stuck)
+
+    def stoppable(self, name: str) -> Id:
+        copies = {tableflow.statement_name(topic): topic for topic in self._pipeline.tableflow_topics}
+        return stoppable(self._pipeline, name, copies)
+
+    def stop(self, id_: Id, waits_for: Callable[[str], None]) -> str:
+        name = statement_name(id_)
+        job = self._deployment.jobs().get(name)
+        if job is None or job.ended:
+            raise DeployError(f"{told(id_)} does not run, so there is nothing to stop.", "`sales-trends status` tells.")
+        # the local stack is ours as a whole
+        if not self._holds_back and id_ not in self._ledger.entries():
+            raise DeployError(
+                f"Nothing says that we made the statement {name}, so it is left to whoever did.",
+                f"If it is ours, `sales-trends apply --adopt {id_.name}` takes it over.",
+            )
+        waits_for(f"savepoint of {name}")
+        if self._deployment.stop_one(name):
+            return "stopped with a savepoint"
+        return "cancelled, for it could make no savepoint; it will go on from its newest checkpoint"
+
+    def resume(self, id_: Id, waits_for: Callable[[str], None]) -> None:
+        self._start(statement_name(id_))
+        self.wait_ready(id_, waits_for)
 
     def remove(self, id_: Id, *, data: bool) -> None:
         if id_.kind == "tableflow" and not data:
             # with its state, so that it goes on where it was as long as its topic and its table are the same
-            self._deployment.stop_one(tableflow.statement_name(id_.name))
+            self._deployment.stop_one(statement_name(id_))
             return
         # when this process is killed in the middle, what is left is not taken for what it was
         self._note({id_: BEING_REMOVED})
@@ -192,7 +213,7 @@ class OpenSourceTarget:
             case "statement":
                 self._forget(id_.name)
             case "tableflow":
-                self._forget(tableflow.statement_name(id_.name))
+                self._forget(statement_name(id_))
                 self._deployment.drop_copy(id_.name)
         self._note({id_: None})
 
@@ -200,10 +221,9 @@ class OpenSourceTarget:
         reads = next(
             (one.comes_from for one in self.wanted() if one.id == id_ and (one.keeps_state or one.flow)), frozenset()
         )
-        group = tableflow.statement_name(id_.name) if id_.kind == "tableflow" else id_.name
         there = self._topics or self._kafka.topic_names()
         topics = [read.name for read in sorted(reads) if read.kind == "topic" and read.name in there]
-        return {topic: self._kafka.committed_offsets(group, topic) for topic in topics}
+        return {topic: self._kafka.committed_offsets(statement_name(id_), topic) for topic in topics}
 
     def forget(self) -> None:
         if not self._ledger.entries().keys() & self.found().keys():
@@ -238,10 +258,10 @@ class OpenSourceTarget:
         self._deployment.remove(statement)
         self._kafka.delete_group(statement)
 
-    def _note(self, changes: Mapping[Id, str | None]) -> None:
+    def _note(self, changes: Mapping[Id, str | None], texts: Mapping[Id, str] = NO_TEXTS) -> None:
         news = {id_: digest for id_, digest in changes.items() if self._noted.get(id_) != digest}
         if news:
-            self._ledger.note(news)
+            self._ledger.note(news, texts)
         for id_, digest in news.items():
             if digest is None:
                 self._noted.pop(id_, None)
@@ -253,7 +273,11 @@ class OpenSourceTarget:
         filled_by = {Id("statement", one.name) for one in self._pipeline.writers([table])}
         definition = created_by.text.partition("\nAS\n")[0]
         return Wanted(
-            Id("topic", table), digest_of(definition), comes_from=frozenset(filled_by), holds=f"topic {table}"
+            Id("topic", table),
+            digest_of(definition),
+            comes_from=frozenset(filled_by),
+            holds=f"topic {table}",
+            text=f"{definition};",
         )
 
     def _wanted_statement(self, statement: Statement, contracts: Collection[Id]) -> Wanted:
@@ -280,6 +304,7 @@ class OpenSourceTarget:
             comes_from=frozenset(comes_from),
             keeps_state=not flow,
             flow=flow,
+            text="\n\n".join([*(f"{one};" for one in about if one.startswith("ALTER TABLE")), statement.script]),
         )
 
     def _wanted_copy(self, topic: str) -> Wanted:
@@ -294,6 +319,7 @@ class OpenSourceTarget:
             comes_from=read,
             holds=f"Iceberg table {topic}",
             keeps_state=True,
+            text=shape if isinstance(shape, str) else readable(shape),
         )
 
     def _statement_id(self, name: str) -> Id:
@@ -303,7 +329,8 @@ class OpenSourceTarget:
     def _found(self, id_: Id, state: State, phase: str = "", trouble: str = "") -> Found:
         digest = self._noted.get(id_)
         flow = digest.rpartition(": ")[0] if digest and id_.kind == "statement" else ""
-        return Found(id_, digest is not None, digest, state, phase, trouble, flow=flow)
+        text = self._ledger.texts.get(id_, "")
+        return Found(id_, digest is not None, digest, state, phase, trouble, flow=flow, text=text)
 
     def lost_state(self, name: str) -> bool:
         """It wrote by what it knew, and that is gone: begun anew, it would write all of it a second time."""
@@ -347,10 +374,19 @@ class OpenSourceTarget:
         return schema
 
 
+def statement_name(id_: Id) -> str:
+    """Of the statement that a running thing is."""
+    return tableflow.statement_name(id_.name) if id_.kind == "tableflow" else id_.name
+
+
 def _wanted_input(topic: InputTopic) -> Wanted:
-    return Wanted(Id("topic", topic.name), digest_of(topic.partitions), holds=f"topic {topic.name}")
+    shape = {"partitions": topic.partitions}
+    return Wanted(
+        Id("topic", topic.name), digest_of(topic.partitions), holds=f"topic {topic.name}", text=readable(shape)
+    )
 
 
 def _wanted_contract(id_: Id, schema: Mapping[str, Any]) -> Wanted:
     topic = id_.name.rpartition("-")[0]
-    return Wanted(id_, digest_of(schema), holds=f"contract {id_.name}, by which {topic} is read", data=topic)
+    holds = f"contract {id_.name}, by which {topic} is read"
+    return Wanted(id_, digest_of(schema), holds=holds, data=topic, text=readable(schema))

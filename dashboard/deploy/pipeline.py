@@ -64,6 +64,12 @@ class Statement:
         )
 
     @property
+    def script(self) -> str:
+        """Its properties as SET lines, then its text: all that makes it what it is, as people read it."""
+        quoted = {key: value.replace("'", "''") for key, value in sorted(self.properties.items())}
+        return "\n".join([*(f"SET '{key}' = '{value}';" for key, value in quoted.items()), f"{self.text};"])
+
+    @property
     def runs(self) -> bool:
         """It goes on running, unlike one that only makes or alters a table."""
         return self.kind in ("create table as", "insert")

@@ -63,6 +63,10 @@ class Step:
     """Data that is dropped, in words; filled again unless the step removes it for good."""
     data: str = ""
     """The name by which somebody agrees to that."""
+    before: str = ""
+    """What the thing was made of; empty where nothing tells, and for what stays as it is."""
+    after: str = ""
+    """What it is to be made of; empty for what goes, and for what stays as it is."""
 
     @property
     def cost(self) -> str:
@@ -149,7 +153,7 @@ def make_plan(
     writing = tuple(
         step.id for step in orphans if step.action is Action.ORPHAN and judged[step.id].state in ("ready", "changing")
     )
-    in_sequence = (*orphans, *steps.values())
+    in_sequence = tuple(_with_texts(step, by_id, judged) for step in (*orphans, *steps.values()))
     return Plan(target, in_sequence, _digest(by_id, judged, in_sequence), adopts, _statements(writing))
 
 
@@ -166,6 +170,14 @@ def make_destroy_plan(
         if id_ in found and found[id_].ours:
             steps.append(_removed(by_id[id_], delete))
     return Plan(target, tuple(steps), _digest(by_id, found, steps))
+
+
+def _with_texts(step: Step, wanted: Mapping[Id, Wanted], found: Mapping[Id, Found]) -> Step:
+    """What somebody who agrees to the step has to see of it."""
+    if step.action is Action.NONE:
+        return step
+    before, after = found.get(step.id), wanted.get(step.id)
+    return replace(step, before=before.text if before else "", after=after.text if after else "")
 
 
 def _statements(ids: Iterable[Id]) -> tuple[Id, ...]:

@@ -36,6 +36,8 @@ class Wanted:
     """The data that goes when it is removed or replaced, in words; empty for none of its own."""
     data: str = ""
     """The name by which somebody agrees to lose that data; its own name unless said otherwise."""
+    text: str = ""
+    """What it is made of, for people: a statement's script, a contract's schema and rules, a topic's shape."""
     keeps_state: bool = False
     """Windows, joins, deduplication: what it knows cannot be told from offsets alone."""
     flow: str = ""
@@ -73,8 +75,15 @@ class Found:
     """What the target itself shows of it and that differs from what is wanted, for the reader of the plan."""
     since: datetime | None = None
     """UTC; when it was made or submitted, where the target tells."""
+    text: str = ""
+    """What it was made of, as `Wanted.text`; empty where nothing tells."""
 
 
 def digest_of(facts: Any) -> str:
     """Of anything that JSON can write; short enough for a label."""
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def readable(facts: Any) -> str:
+    """Anything that JSON can write, one fact a line, so that two of them can be compared line by line."""
+    return json.dumps(facts, indent=2, ensure_ascii=False, sort_keys=True)

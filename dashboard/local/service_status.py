@@ -42,7 +42,7 @@ def service_statuses(settings: Settings, processes: ProcessTable) -> list[Servic
         "registry": f"http://127.0.0.1:{local.registry_port}",
         "jobmanager": f"http://127.0.0.1:{local.flink_port}",
         "gateway": f"http://127.0.0.1:{local.gateway_port}",
-        services.DASHBOARD: f"http://{web.address}:{web.port}",
+        services.DASHBOARD: web.url,
     }
     versions = service_versions()
     return [_status(processes, name, addresses.get(name, ""), versions[name]) for name in services.NAMES]

@@ -38,7 +38,7 @@ def all_services(settings: Settings, classpaths: Classpaths) -> dict[str, Servic
         _registry_service(settings),
         *flink_services(settings.local, os.pathsep.join((classpaths.flink, interceptors))),
         _order_feed_service(settings),
-        _payment_app_service(settings),
+        payment_app_service(settings),
         _dashboard_service(settings),
         supervisor_service(settings),
     ]
@@ -78,7 +78,7 @@ def _order_feed_service(settings: Settings) -> Service:
     )
 
 
-def _payment_app_service(settings: Settings) -> Service:
+def payment_app_service(settings: Settings) -> Service:
     return Service(
         name=PAYMENT_APP,
         title="Shop: payment app",
@@ -90,7 +90,7 @@ def _payment_app_service(settings: Settings) -> Service:
 
 
 def _dashboard_service(settings: Settings) -> Service:
-    url = f"http://{settings.web.address}:{settings.web.port}"
+    url = settings.web.url
     return Service(
         name=DASHBOARD,
         title="Dashboard",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.deploy.contract import Declaration, load_declarations
+from dashboard.deploy.contract import Declaration, load_declarations, told_of
 from dashboard.deploy.pipeline import load_pipeline
 from dashboard.errors import ContractError
 from dashboard.remotes.cloud_registry import Subject
@@ -78,6 +78,14 @@ def test_what_the_registry_writes_another_way_is_no_difference(payments: Declara
         rule_set={"migrationRules": [], "domainRules": rules[::-1], "encodingRules": None},
     )
     assert payments.differences(same, "FULL_TRANSITIVE") == {}
+
+
+def test_tags_in_the_schema_and_beside_it_are_told_alike(payments: Declaration) -> None:
+    there = held(payments)
+    plain = json.loads(there.schema)
+    tags = {field["name"]: field.pop("confluent:tags") for field in plain["fields"] if "confluent:tags" in field}
+    beside = replace(there, schema=json.dumps(plain), metadata={"tags": tags})
+    assert told_of(beside, "FULL_TRANSITIVE") == told_of(there, "FULL_TRANSITIVE") == payments.told()
 
 
 def test_each_thing_that_differs_is_named(payments: Declaration) -> None:

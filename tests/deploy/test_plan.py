@@ -250,3 +250,19 @@ def test_an_orphan_at_work_is_known_to_write(state: str, writes: bool) -> None:
     orphan = Id("statement", "renamed")
     found = all_ready() | {orphan: Found(orphan, True, "1", state)}  # type: ignore[arg-type]
     assert plan(found).still_writing == ((orphan,) if writes else ())
+
+
+def test_a_changed_thing_is_shown_as_it_was_and_as_it_will_be() -> None:
+    wanted = [replace(one, digest="2", text="SELECT 2;") if one.id == FIRST else one for one in PIPELINE]
+    found = all_ready() | {FIRST: replace(all_ready()[FIRST], text="SELECT 1;")}
+    step = next(step for step in plan(found, wanted).steps if step.id == FIRST)
+    assert (step.before, step.after) == ("SELECT 1;", "SELECT 2;")
+
+
+def test_an_orphan_is_shown_as_it_is_and_what_stays_is_not_shown_at_all() -> None:
+    orphan = Id("statement", "old")
+    wanted = [replace(one, text="as ever") for one in PIPELINE]
+    found = {id_: replace(one, text="as ever") for id_, one in all_ready().items()}
+    made = plan(found | {orphan: Found(orphan, True, "1", "ready", text="SELECT 0;")}, wanted)
+    shown = {step.id: (step.before, step.after) for step in made.steps if step.before or step.after}
+    assert shown == {orphan: ("SELECT 0;", "")}
