@@ -41,6 +41,7 @@ class View {
     this.parts = new Map() // by id: { node, group, …elements }
     this.lines = []
     this.selected = this.sent = null
+    this.told = []
     this.measure = document.createElement("canvas").getContext("2d")
     this.svg.addEventListener("click", (event) => this.choose(event.target.closest?.(".node")?.dataset.id ?? null))
     this.svg.addEventListener("keydown", (event) => this.press(event))
@@ -55,7 +56,7 @@ class View {
 
   show(data) {
     this.data = data
-    if (data.selected !== this.sent) this.selected = this.sent = data.selected
+    this.follow(data.selected)
     const places = data.nodes.map(({ id, column, row, slot, state }) => [id, column, row, slot, state === "orphan"])
     const structure = JSON.stringify([places, data.edges])
     if (structure !== this.structure) {
@@ -64,6 +65,15 @@ class View {
       this.place()
     }
     this.colour()
+  }
+
+  // what this view told comes back with the run that follows, perhaps after the next click; only others' choice is new
+  follow(selected) {
+    const told = this.told.indexOf(selected)
+    if (selected === this.selected) this.told = []
+    else if (told >= 0) this.told.splice(0, told + 1)
+    else if (selected !== this.sent) this.selected = selected
+    this.sent = selected
   }
 
   build() {
@@ -147,6 +157,7 @@ class View {
   choose(id) {
     this.selected = id === this.selected ? null : id
     this.colour()
+    this.told.push(this.selected)
     this.tell(this.selected)
   }
 
