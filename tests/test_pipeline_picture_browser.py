@@ -145,7 +145,7 @@ def opened(browser: Browser, url: str, *, width: int = 1280, scheme: str = "ligh
     page.goto(url)
     page.wait_for_selector(".picture .node .name tspan", timeout=60_000)
     yield page
-    found = list(complaints)
+    found = complaints + page.get_by_text("Connection error").all_inner_texts()
     context.close()
     assert found == []
 
