@@ -3,10 +3,10 @@
 
 const SVG = "http://www.w3.org/2000/svg"
 const NARROW = 640 // below this width the flow runs from top to bottom
-const NODE = { least: 84, most: 168, padding: 7, lines: 3 }
-const TAG = { indent: 13, space: 7, lines: 2 }
+const NODE = { least: 82, most: 168, padding: 6, lines: 3 }
+const TAG = { indent: 13, space: 9, lines: 2 }
 const LINE = 14
-const TEXT = { least: 11, most: 12.5 } // px
+const TEXT = { least: 11, most: 12 } // px
 const ICONS = {
   ready: "M1.5 5.6 4 8.2 8.6 2",
   stopped: "M2 2h6v6H2z",
@@ -41,6 +41,7 @@ class View {
     this.parts = new Map() // by id: { node, group, …elements }
     this.lines = []
     this.selected = this.sent = null
+    this.told = []
     this.measure = document.createElement("canvas").getContext("2d")
     this.svg.addEventListener("click", (event) => this.choose(event.target.closest?.(".node")?.dataset.id ?? null))
     this.svg.addEventListener("keydown", (event) => this.press(event))
@@ -55,10 +56,8 @@ class View {
 
   show(data) {
     this.data = data
-    if (data.selected !== this.sent) this.selected = this.sent = data.selected
-    const ids = new Set(data.nodes.map((node) => node.id))
-    if (!ids.has(this.selected)) this.selected = null
-    const places = data.nodes.map(({ id, column, row, slot }) => [id, column, row, slot, this.stands(id)])
+    this.follow(data.selected)
+    const places = data.nodes.map(({ id, column, row, slot, state }) => [id, column, row, slot, state === "orphan"])
     const structure = JSON.stringify([places, data.edges])
     if (structure !== this.structure) {
       this.structure = structure
@@ -68,8 +67,13 @@ class View {
     this.colour()
   }
 
-  stands(id) {
-    return this.data.nodes.find((node) => node.id === id).state === "orphan"
+  // what this view told comes back with the run that follows, perhaps after the next click; only others' choice is new
+  follow(selected) {
+    const told = this.told.indexOf(selected)
+    if (selected === this.selected) this.told = []
+    else if (told >= 0) this.told.splice(0, told + 1)
+    else if (selected !== this.sent) this.selected = selected
+    this.sent = selected
   }
 
   build() {
@@ -153,6 +157,7 @@ class View {
   choose(id) {
     this.selected = id === this.selected ? null : id
     this.colour()
+    this.told.push(this.selected)
     this.tell(this.selected)
   }
 
@@ -195,6 +200,7 @@ class View {
   // ---- where everything is drawn
 
   place() {
+    this.scroll.hidden = !this.data.nodes.length
     const width = (this.drawnFor = this.width())
     if (!width || !this.data.nodes.length) return
     this.down = width < NARROW
@@ -221,12 +227,12 @@ class View {
   fit(width) {
     const size = width < 104 ? TEXT.least : TEXT.most
     const tall = (parts, room, most) =>
-      Math.max(1, ...parts.map((part) => (part.wrapped = this.wrap(part.node.name, room, most, size)).length))
+      Math.max(1, ...parts.map((part) => (part.wrapped = this.wrap(part.node.name, room, most, size, part.node.slot ? 400 : 600)).length))
     const all = [...this.parts.values()]
     const nodes = all.filter(({ node }) => !node.slot)
     const tags = all.filter(({ node }) => node.slot)
     this.text = size
-    this.node = { w: width, h: tall(nodes, width - 2 * NODE.padding - 2, NODE.lines) * LINE + LINE + 12 }
+    this.node = { w: width, h: tall(nodes, width - 2 * NODE.padding - 2, NODE.lines) * LINE + LINE + 10 }
     this.tag = { w: width - TAG.indent, h: tall(tags, width - TAG.indent - 14, TAG.lines) * LINE + LINE + 6 }
   }
 
@@ -235,34 +241,51 @@ class View {
   }
 
   placeRight(width) {
-    const count = this.columns.size
-    const edge = 18
-    const gap = clamp((width - 2 * edge - count * NODE.most) / (count - 1 || 1), 22, 64)
-    const roomy = clamp((width - 2 * edge - (count - 1) * Math.max(gap, 34)) / count, NODE.least, NODE.most)
-    const tight = clamp((width - 2 * edge - (count - 1) * 22) / count, NODE.least, NODE.most)
-    const w = Math.floor(roomy < 112 ? Math.min(tight, 112) : roomy)
-    const between = clamp((width - 2 * edge - count * w) / (count - 1 || 1), 22, 90)
+    const [count, edge] = [this.columns.size, 7]
+    const least = clamp(width / 40, 20, 40)
+    const w = Math.floor(clamp((width - 2 * edge - (count - 1) * least) / count, NODE.least, NODE.most))
+    const between = clamp((width - 2 * edge - count * w) / (count - 1 || 1), 20, 90)
     this.fit(w)
-    const heights = new Map()
-    for (const column of this.columns.values()) {
-      for (const row of column.lanes) heights.set(row, Math.max(heights.get(row) ?? 0, 6))
+    // cells of one row that an edge runs through in a straight line stand at one height, and each below what is above it
+    const cells = new Map()
+    for (const [index, column] of this.columns) {
+      column.filled = 8
+      for (const row of column.lanes) cells.set(`${index} ${row}`, { column, row, h: 0 })
       for (const { row } of column.nodes) {
-        const tags = column.tags.get(row)?.length ?? 0
-        heights.set(row, Math.max(heights.get(row) ?? 0, this.node.h + this.tagged(tags)))
+        const h = this.node.h + this.tagged(column.tags.get(row)?.length ?? 0)
+        cells.set(`${index} ${row}`, { column, row, h })
       }
     }
-    const tops = new Map()
-    let y = 8
-    for (const row of [...heights.keys()].sort((one, other) => one - other)) {
-      tops.set(row, y)
-      y += heights.get(row) + 18
+    for (const cell of cells.values()) cell.level = [cell]
+    for (const { edge } of this.lines) {
+      let [source, sink] = [edge.source, edge.sink].map((id) => this.parts.get(id).node)
+      if (edge.kind === "needs") [source, sink] = [sink, source]
+      if (edge.kind === "needs" && sink.column !== source.column + 1) continue
+      const path = [source.row, ...edge.lane, sink.row].map((row, index) => cells.get(`${source.column + index} ${row}`))
+      for (const [index, cell] of path.slice(1).entries()) {
+        const other = path[index]
+        if (!cell || cell.row !== other.row || cell.level === other.level) continue
+        other.level.push(...cell.level)
+        for (const one of cell.level) one.level = other.level
+      }
     }
+    const half = this.node.h / 2
+    for (const { level } of [...cells.values()].sort((one, other) => one.row - other.row)) {
+      if (level[0].top !== undefined) continue
+      // of a lane only the line takes room
+      const top = Math.max(...level.map(({ column, h }) => column.filled - (h ? 0 : half - 4)))
+      for (const cell of level) {
+        cell.top = top
+        cell.column.filled = top + (cell.h ? cell.h + 18 : half + 14)
+      }
+    }
+    const y = Math.max(...[...this.columns.values()].map((column) => column.filled))
     for (const [index, column] of this.columns) {
       const x = edge + index * (w + between)
-      column.from = x
+      column.from = column.begin = x
       column.to = x + w
       for (const node of column.nodes) {
-        const top = tops.get(node.row)
+        const { top } = cells.get(`${index} ${node.row}`)
         this.parts.get(node.id).box = { x, y: top, w, h: this.node.h }
         for (const tag of column.tags.get(node.row) ?? []) {
           const place = top + this.node.h + TAG.space + this.tagged(tag.slot - 1)
@@ -270,8 +293,7 @@ class View {
         }
       }
     }
-    const lane = (row) => tops.get(row) + (heights.get(row) > 6 ? this.node.h / 2 : 3)
-    this.lane = (column, row) => lane(row)
+    this.lane = (index, row) => cells.get(`${index} ${row}`).top + half
     this.bus = y - 4
     const bus = this.lines.some(({ edge }) => this.overBus(edge))
     return { w: Math.max(Math.floor(width), 2 * edge + count * w + (count - 1) * between), h: y + (bus ? 4 : -10) }
@@ -304,6 +326,7 @@ class View {
       }
       const start = clamp(known ? shift / known : (whole - total) / 2, 0, whole - total)
       column.places = new Map()
+      column.begin = y
       column.from = top
       column.to = top + this.node.h
       for (const item of all) {
@@ -329,7 +352,7 @@ class View {
     const orphans = this.data.nodes.filter((node) => node.state === "orphan")
     write(this.note, orphans.length ? this.data.orphans : "")
     if (!orphans.length) return
-    const [edge, between] = [this.down ? 12 : 18, 16]
+    const [edge, between] = [this.down ? 12 : 7, 16]
     if (!this.columns.size) this.fit(140)
     const perRow = Math.max(1, Math.floor((size.w - 2 * edge + between) / (this.node.w + between)))
     const top = size.h + 34
@@ -396,15 +419,17 @@ class View {
       edge.lane.forEach((row, index) => {
         const column = this.columns.get(source.node.column + 1 + index)
         const place = this.lane(source.node.column + 1 + index, row)
-        path += bend(along, across, column.from, place) + `L${dot(column.to, place)}`
+        path += bend(along, across, column.begin, place) + `L${dot(column.to, place)}`
         ;[along, across] = [column.to, place]
       })
-      path += bend(along, across, other.from - 5, entry)
+      const begin = Math.min(this.columns.get(sink.node.column).begin, other.from - 5)
+      path += bend(along, across, begin, entry) + `L${dot(other.from - 5, entry)}`
       tip = head(other.from, entry, 1, 0)
     } else if (this.overBus(edge)) {
-      const gap = this.columns.get(sink.node.column).to + 11
+      line.group.classList.add("far")
+      const gap = this.columns.get(sink.node.column).to + 8
       path = `M${dot((one.from + one.to) / 2, one.high)}L${dot((one.from + one.to) / 2, this.bus)}L${dot(gap, this.bus)}`
-      path += `L${dot(gap, other.mid)}L${dot(other.to + 5, other.mid)}`
+      path += `L${dot(gap, other.mid)}L${dot(other.to + 6, other.mid)}`
       tip = head(other.to, other.mid, -1, 0)
     } else if (source.node.column > sink.node.column || edge.kind === "data") {
       path = `M${dot(one.from, one.mid)}` + bend(one.from, one.mid, other.to + 5, other.mid)
@@ -422,32 +447,41 @@ class View {
     const up = this.down ? 1 : -1
     if (source.node.row === sink.node.row && !sink.node.slot) {
       const [x, y] = [a.x - 5, up < 0 ? b.y + b.h : b.y]
-      return [`M${a.x} ${a.y + a.h / 2}H${x}V${y - up * 5}`, arrow(x, y, 0, up)]
+      // drawn from the node on, so that the dashes of several fall on each other
+      return [`M${x} ${y - up * 5}V${a.y + a.h / 2}H${a.x}`, arrow(x, y, 0, up)]
     }
     if (source.node.row === sink.node.row && sink.node.slot === source.node.slot + 1) {
       const [from, to] = up < 0 ? [a.y + a.h, b.y] : [a.y, b.y + b.h]
       return [`M${a.x + a.w / 2} ${from}V${to + up * 3}`, arrow(a.x + a.w / 2, to, 0, -up)]
     }
-    const left = Math.min(a.x, b.x) - 14
+    if (!this.down && sink.node.row === source.node.row + 1 && a.y < b.y) {
+      const x = b.x + 7
+      return [`M${a.x} ${a.y + a.h - 8}H${x}V${b.y - 2}`, arrow(x, b.y + 4, 0, 1)]
+    }
+    if (this.down && sink.node.column === source.node.column && b.x > a.x) {
+      const x = b.x + b.w / 2
+      return [`M${a.x + a.w} ${a.y + a.h / 2}H${x}V${b.y - 5}`, arrow(x, b.y, 0, 1)]
+    }
+    const left = Math.min(a.x, b.x) - 7
     const [from, to] = [a.y + a.h - 8, b.y + b.h / 2]
     return [`M${a.x} ${from}C${left} ${from} ${left} ${to} ${b.x - 5} ${to}`, arrow(b.x, to, 1, 0)]
   }
 
   // ---- text
 
-  long(text, size) {
-    this.measure.font = `${size}px ${this.font}`
+  long(text, size, weight = 400) {
+    this.measure.font = `${weight} ${size}px ${this.font}`
     return this.measure.measureText(text).width
   }
 
   // at most so many lines, broken after a separator; what is longer loses its middle
-  wrap(name, room, most, size) {
+  wrap(name, room, most, size, weight) {
     const fits = (text) => {
       const lines = [""]
       for (const piece of text.split(/(?<=[-_.…/])/)) {
         const last = lines[lines.length - 1]
-        if (this.long(last + piece, size) <= room) lines[lines.length - 1] = last + piece
-        else if (this.long(piece, size) > room || lines.push(piece) > most) return null
+        if (this.long(last + piece, size, weight) <= room) lines[lines.length - 1] = last + piece
+        else if (this.long(piece, size, weight) > room || lines.push(piece) > most) return null
       }
       return lines[0] ? lines : null
     }
@@ -464,7 +498,8 @@ function outline(kind, { x, y, w, h }, grow) {
   ;[x, y, w, h] = [x - grow, y - grow, w + 2 * grow, h + 2 * grow]
   if (kind === "contract" || kind === "key") {
     const cut = Math.min(7, h / 3)
-    return `M${x + cut} ${y}H${x + w}V${y + h}H${x + cut}L${x} ${y + h - cut}V${y + cut}Z`
+    const end = kind === "key" ? `H${x + w - cut}L${x + w} ${y + cut}V${y + h - cut}L${x + w - cut} ${y + h}` : `H${x + w}V${y + h}`
+    return `M${x + cut} ${y}${end}H${x + cut}L${x} ${y + h - cut}V${y + cut}Z`
   }
   const round = { topic: Math.min(h / 2, 20 + grow), statement: Math.min(h / 4, 7) + grow }[kind] ?? 1 + grow
   const corner = (dx, dy) => `a${round} ${round} 0 0 1 ${dx * round} ${dy * round}`
@@ -475,7 +510,7 @@ function bars(kind, { x, y, w, h }, thick) {
   const bar = (left) => `M${left} ${y}h${thick}v${h}h${-thick}Z`
   if (kind === "tableflow") return bar(x)
   if (kind === "catalog") return bar(x) + bar(x + w - thick)
-  return kind === "key" ? `M${x + thick + 2} ${y + h / 2}m-2 0a2 2 0 1 0 4 0a2 2 0 1 0-4 0` : ""
+  return ""
 }
 
 function arrow(x, y, dx, dy) {

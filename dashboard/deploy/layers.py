@@ -181,7 +181,8 @@ def _rows(
 ) -> dict[_Cell, int]:
     """Each as near as its order allows to the row of the neighbour on the longest path; what is loose comes last."""
     row = {cell: at for cells in grid for at, cell in enumerate(cells)}
-    for neighbours, columns in ((before, grid), (after, grid[::-1])) * 2:
+    rightwards, leftwards = (before, grid), (after, grid[::-1])
+    for neighbours, columns in (rightwards, leftwards, rightwards, leftwards, rightwards):
         for cells in columns:
             wished = {}
             for at, cell in enumerate(cells):
