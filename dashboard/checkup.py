@@ -53,8 +53,8 @@ def _answers(stack: LocalStack, running: list[str]) -> Iterator[Finding]:
     if "gateway" in running:
         yield _asked("SQL gateway", lambda: _gateway(stack))
     if services.DASHBOARD in running:
-        web = stack.settings.web
-        yield _asked("Dashboard", lambda: _health(f"http://{web.address}:{web.port}/_stcore/health", "dashboard"))
+        url = stack.settings.web.url
+        yield _asked("Dashboard", lambda: _health(f"{url}/_stcore/health", "dashboard"))
     if "jobmanager" in running:
         yield _asked("Flink", lambda: _flink(stack))
         yield from _statements(stack)

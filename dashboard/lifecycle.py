@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import durationpy
 from filelock import FileLock, Timeout
 
+from dashboard import admin_token
 from dashboard.deploy.bad_records import BadRecord
 from dashboard.deploy.plan import Plan
 from dashboard.deploy.skipped import Place
@@ -30,6 +31,7 @@ from dashboard.local.preflight import check_before_start
 from dashboard.local.processes import ProcessTable, Service
 from dashboard.local.service_status import ServiceStatus, State, service_statuses
 from dashboard.local.shop.progress import read_progress
+from dashboard.login_provider import admin_fault
 from dashboard.narration import Narrator
 from dashboard.open_source_deployment import SKIPPED
 from dashboard.remotes.kafka import Kafka
@@ -120,8 +122,13 @@ class LocalStack:
             # after the statements, whose planning needs both cores
             rest = [every[services.PAYMENT_APP]] if shop else []
             rest += [every[services.DASHBOARD]] if page else []
+            fresh_page = page and self.processes.find(services.DASHBOARD) is None
+            if fresh_page and not admin_fault(self.settings):
+                admin_token.renew(self.settings.local.home)
             self._start(rest)
             self.supervise()
+            if fresh_page:
+                self._say_how_to_be_admin()
             for name, trouble in self.deployment.troubled().items():
                 self.narrator.say(f"The statement {name} does not run: {trouble}.", "bold")
 
@@ -260,6 +267,15 @@ class LocalStack:
         """How many windows the revenue table in Iceberg holds; 0 before its first commit."""
         snapshot = self.lake.snapshot()
         return snapshot.rows or 0 if snapshot else 0
+
+    def _say_how_to_be_admin(self) -> None:
+        if fault := admin_fault(self.settings):
+            self.narrator.say(fault)
+        elif self.narrator.console.is_terminal:
+            self.narrator.say(f"Admin token of the dashboard: {admin_token.current(self.settings.local.home)}")
+        else:
+            # what is not a terminal may be a log that others read
+            self.narrator.say("`sales-trends token` prints the admin token of the dashboard.")
 
     def _end_begun(self, names: list[str], before: Mapping[str, State], within_seconds: float) -> None:
         """What had ended before counts as ended again, so that a supervisor goes on trying."""
