@@ -1,176 +1,204 @@
-"""Who may do what: the role of whoever calls, from what the provider said of their login or from a token.
+"""Who somebody is and what they may do: from what the provider said of a login, or from where the dashboard listens.
 
-Pure: knows neither Streamlit nor files. What is said here of a caller holds for one act and is asked anew at the next.
+A `Caller` is made anew for every act, because settings, tokens and logins end while a page stands open.
 """
 
 import hashlib
-import hmac
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import IntEnum
-from threading import Lock
+from enum import Enum, IntEnum
+from typing import Any
 
-from cachetools import TTLCache
-
+from dashboard.addresses import on_this_machine
 from dashboard.errors import AccessError
-from dashboard.settings import AccessSettings, WebSettings
+from dashboard.settings import AccessSettings
 
-ADMIN_WITHIN = timedelta(hours=8)
-"""Claims are not read again while the login's cookie lives, 30 days: so old may a login be for an admin's acts."""
-_SKEW = timedelta(minutes=1)
-_COOKIE_LIVES = timedelta(days=31)
+ADMIN_LOGIN_LIFE = timedelta(hours=8)
+LOGIN_LIFE = timedelta(days=30)
+"""Of Streamlit's cookie. A tab that stays open outlives the cookie, so logins are measured too."""
+_CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 class Role(IntEnum):
-    """Each may also do what those before it may."""
+    """A role may what the ones before it may."""
 
     VIEWER = 1
     OPS = 2
     ADMIN = 3
 
     @property
-    def word(self) -> str:
-        return self.name.lower()
+    def people(self) -> str:
+        return {Role.VIEWER: "viewers", Role.OPS: "ops", Role.ADMIN: "admins"}[self]
+
+    @property
+    def one(self) -> str:
+        return {Role.VIEWER: "a viewer", Role.OPS: "ops", Role.ADMIN: "an admin"}[self]
 
 
-_PLURAL = {Role.VIEWER: "viewers", Role.OPS: "ops and admins", Role.ADMIN: "admins"}
+class Remedy(Enum):
+    """What gives somebody the right they lack, as the next step to tell them."""
+
+    LOG_IN = "Log in."
+    LOG_IN_AGAIN = "Log in again."
+    GIVE_TOKEN = "Enter the admin token; `sales-trends token` prints it."  # noqa: S105  # no token
+    ASK = "Whoever runs this dashboard gives roles; tell them who you are logged in as."
+    CONFIGURE = "The README's section Roles says how people log in."
 
 
 @dataclass(frozen=True)
 class Login:
-    """What a provider said when somebody logged in."""
+    """What the provider said of one login."""
 
     id: str
-    """Names this one login and no other of the same person."""
-    name: str
-    """For people and the audit log: the e-mail address, else the subject."""
+    """Of this one login: the same in all tabs of a browser, another one after logging in again."""
     subject: str
+    """Empty when it was not said; then no list names this person."""
+    issuer: str
     email: str
-    """In lower case; empty unless the provider has verified it."""
+    """Empty unless the provider says that it is verified."""
+    name: str
+    """Chosen by the person: to be shown, not to be trusted."""
     values: frozenset[str]
-    """Of the claim that holds roles or groups."""
+    """Roles or groups, from the claim that the settings name."""
     issued_at: datetime | None
-    """UTC; None when the provider does not say."""
+    """None when it was not said or cannot be read."""
+
+
+def read_login(claims: Mapping[str, Any], role_claim: str) -> Login:
+    """The login that these claims of an id token describe."""
+
+    def text(claim: str) -> str:
+        value = claims.get(claim)
+        return value if isinstance(value, str) else ""
+
+    canonical = json.dumps({name: claims[name] for name in sorted(claims)}, sort_keys=True, default=str)
+    verified = claims.get("email_verified") is True or text("email_verified").casefold() == "true"
+    return Login(
+        id=hashlib.sha256(canonical.encode()).hexdigest(),
+        subject=text("sub"),
+        issuer=text("iss"),
+        email=text("email") if verified else "",
+        name=text("name"),
+        values=_values(claims.get(role_claim)) if role_claim else frozenset(),
+        issued_at=_moment(claims.get("iat")),
+    )
+
+
+def _values(claim: object) -> frozenset[str]:
+    listed = [claim] if isinstance(claim, str) else claim if isinstance(claim, list) else []
+    return frozenset(value for value in listed if isinstance(value, str))
+
+
+def _moment(claim: object) -> datetime | None:
+    if isinstance(claim, bool) or not isinstance(claim, int | float):
+        return None
+    try:
+        return datetime.fromtimestamp(claim, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+class EndedLogins:
+    """Logins that somebody ended, which other tabs still hold and a copied cookie still says. Safe among threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ended: dict[str, datetime] = {}
+
+    def end(self, login_id: str, now: datetime) -> None:
+        """Ends it for as long as its cookie could live; after that its age ends it."""
+        with self._lock:
+            self._ended = {one: moment for one, moment in self._ended.items() if now - moment <= LOGIN_LIFE}
+            self._ended.setdefault(login_id, now)
+
+    def __contains__(self, login_id: str) -> bool:
+        with self._lock:
+            return login_id in self._ended
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._ended)
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody who wants something done, for this one act."""
+    """Somebody at the moment of one act."""
 
     name: str
+    """For the audit log: a verified e-mail address, or subject and issuer."""
     role: Role | None
-    """None: may do nothing."""
     why_not: str = ""
-    """Why the role is not a higher one, and what to do; empty when it is what it is."""
+    """One sentence: why not more, when that is not for the lack of a role."""
+    remedy: Remedy = Remedy.ASK
+    """What would help."""
+    shown: str = field(default="", compare=False)
+    """As they call themselves."""
 
     def may(self, role: Role) -> bool:
         return self.role is not None and self.role >= role
 
     def require(self, role: Role, what: str) -> None:
-        """Raises AccessError unless this role is had; `what` begins a sentence, such as `Applying a plan`."""
-        if not self.may(role):
-            are = f"you are {self.role.word}" if self.role else "you have no role here"
-            raise AccessError(f"{what} is for {_PLURAL[role]}; {are}.", self.why_not or "Ask an admin for the role.")
+        """Raises AccessError unless they have this role. `what` is the act as one thing: "Applying a plan"."""
+        if self.may(role):
+            return
+        if self.why_not:
+            raise AccessError(f"{what} is for {role.people}. {self.why_not}", self.remedy.value)
+        are = self.role.one if self.role else "logged in without a role"
+        raise AccessError(f"{what} is for {role.people}; you are {are}.", self.remedy.value)
 
 
-class EndedLogins:
-    """Logins that ended by logging out: other tabs go on showing them, and their cookie could be sent again.
-
-    Of this process only; after its end every tab has to connect anew, with the cookies of then.
-    """
-
-    def __init__(self) -> None:
-        self._ids: TTLCache[str, bool] = TTLCache(maxsize=100_000, ttl=_COOKIE_LIVES.total_seconds())
-        self._lock = Lock()
-
-    def add(self, login: Login) -> None:
-        with self._lock:
-            self._ids[login.id] = True
-
-    def __contains__(self, login: Login) -> bool:
-        with self._lock:
-            return login.id in self._ids
+def nobody(why_not: str = "You are not logged in.", remedy: Remedy = Remedy.LOG_IN) -> Caller:
+    """Somebody who may do nothing."""
+    return Caller("nobody", None, why_not, remedy)
 
 
-def login_of(claims: Mapping[str, object], role_claim: str) -> Login:
-    """What claims of an ID token mean here; anything that is not as it should be counts as not said."""
-    subject = _text(claims.get("sub"))
-    told = _text(claims.get("email"))
-    verified = str(claims.get("email_verified", "")).lower() == "true"
-    held = claims.get(role_claim) if role_claim else None
-    values = [held] if isinstance(held, str) else held if isinstance(held, list | tuple) else []
-    fingerprint = json.dumps(dict(claims), sort_keys=True, default=str)
-    return Login(
-        id=hashlib.sha256(fingerprint.encode()).hexdigest(),
-        name=told or subject or "somebody without a name",
-        subject=subject,
-        email=told.casefold() if verified else "",
-        values=frozenset(value for value in values if isinstance(value, str)),
-        issued_at=_moment(claims.get("iat")),
+def caller_of_login(login: Login, access: AccessSettings, ended: EndedLogins, now: datetime) -> Caller:
+    """What somebody who is logged in may do now."""
+    if login.id in ended:
+        return nobody("You have logged out in another tab.", Remedy.LOG_IN_AGAIN)
+    if login.issued_at is not None and now - login.issued_at > LOGIN_LIFE:
+        return nobody(f"Your login is older than {LOGIN_LIFE.days} days.", Remedy.LOG_IN_AGAIN)
+    role = role_of(login, access)
+    name = login.email or " at ".join(filter(None, (login.subject or "unnamed", login.issuer)))
+    shown = login.name or name
+    if role is Role.ADMIN and not _is_young(login, now):
+        hours = ADMIN_LOGIN_LIFE // timedelta(hours=1)
+        return Caller(name, Role.OPS, f"Your login is older than {hours} hours.", Remedy.LOG_IN_AGAIN, shown)
+    return Caller(name, role, shown=shown)
+
+
+def role_of(login: Login, access: AccessSettings) -> Role | None:
+    """The highest role that lists and claim give; None without any."""
+    for role, people, values in (
+        (Role.ADMIN, access.admins, access.admin_values),
+        (Role.OPS, access.ops, access.ops_values),
+        (Role.VIEWER, access.viewers, access.viewer_values),
+    ):
+        if _names(people, login) or login.values.intersection(values):
+            return role
+    return Role.VIEWER if access.everyone == "viewer" else None
+
+
+def _names(people: Iterable[str], login: Login) -> bool:
+    # an entry with an @ is an address alone: some providers let people choose their subject, also one with an @
+    return any(
+        login.email.casefold() == person.casefold() if "@" in person else login.subject == person for person in people
     )
 
 
-def logged_in(login: Login, settings: AccessSettings, ended: EndedLogins, now: datetime) -> Caller:
-    """Who has logged in at a provider."""
-    if login in ended:
-        return Caller(login.name, None, "You have logged out, in this tab or in another. Log in again.")
-    role = _role(login, settings)
-    if role is None:
-        return Caller(login.name, None, f"Ask an admin for a role, and tell them your subject, {login.subject}.")
-    if role is Role.ADMIN and not _is_fresh(login, now):
-        hours = ADMIN_WITHIN // timedelta(hours=1)
-        return Caller(login.name, Role.OPS, f"An admin's login must be younger than {hours} hours: log in again.")
-    return Caller(login.name, role)
+def _is_young(login: Login, now: datetime) -> bool:
+    return login.issued_at is not None and -_CLOCKS_DIFFER <= now - login.issued_at <= ADMIN_LOGIN_LIFE
 
 
-def on_this_machine(name: str, web: WebSettings, token: str, entered: str) -> Caller:
-    """Who uses the dashboard where nobody logs in: ops, and an admin with the token."""
-    if not web.is_loopback:
-        return Caller(
-            name,
-            Role.OPS,
-            f"Admin is off: the dashboard listens on {web.address}, and nobody logs in. Set up a provider, which the "
-            "README tells under Roles, or let it listen on 127.0.0.1.",
-        )
-    if entered and hmac.compare_digest(entered.encode(), token.encode()):
-        return Caller(name, Role.ADMIN)
-    return Caller(name, Role.OPS, "Enter the admin token: `sales-trends token` prints it.")
-
-
-def _role(login: Login, settings: AccessSettings) -> Role | None:
-    """The highest one that a list or the claim gives."""
-    lists = {
-        Role.ADMIN: (settings.admins, settings.admin_values),
-        Role.OPS: (settings.ops, settings.ops_values),
-        Role.VIEWER: (settings.viewers, settings.viewer_values),
-    }
-    for role, (people, values) in lists.items():
-        named = _listed(people)
-        by_email = login.email and login.email in {one.casefold() for one in named}
-        # compared exactly: two subjects may differ in nothing but their case
-        if by_email or (login.subject and login.subject in named) or login.values & _listed(values):
-            return role
-    return Role.VIEWER if settings.everyone == "viewer" else None
-
-
-def _listed(text: str) -> frozenset[str]:
-    return frozenset(filter(None, map(str.strip, text.split(","))))
-
-
-def _is_fresh(login: Login, now: datetime) -> bool:
-    return login.issued_at is not None and -_SKEW <= now - login.issued_at < ADMIN_WITHIN
-
-
-def _moment(seconds: object) -> datetime | None:
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        return None
-    try:
-        return datetime.fromtimestamp(seconds, UTC)
-    except (OverflowError, ValueError, OSError):
-        return None
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+def local_caller(name: str, address: str | None, *, token_given: bool) -> Caller:
+    """What whoever reaches a dashboard without login may do, by the address it listens on (None: every address)."""
+    if not (address and on_this_machine(address)):
+        where = address or "every address of this machine"
+        off = f"Admin is off: the dashboard listens on {where}, and nobody has to log in."
+        return Caller(name, Role.OPS, off, Remedy.CONFIGURE, "everybody who reaches this page")
+    if not token_given:
+        return Caller(name, Role.OPS, "The admin token was not entered.", Remedy.GIVE_TOKEN, name)
+    return Caller(name, Role.ADMIN, shown=name)

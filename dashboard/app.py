@@ -1,70 +1,116 @@
-"""The dashboard's entry: `streamlit run dashboard/app.py`. Lets in who may come, and shows the pages of their role."""
+"""The dashboard's entry: `streamlit run dashboard/app.py`. Settings are read once per run; pages are shown by role."""
+
+from dataclasses import dataclass
+from typing import Literal
 
 import streamlit as st
 
 from dashboard import visitor
-from dashboard.access import Caller, Role
-from dashboard.errors import SalesTrendsError
+from dashboard.access import Caller, Remedy, Role
+from dashboard.errors import SettingsError
 from dashboard.settings import load_settings
-from dashboard.wording import as_markdown
-
-st.set_page_config(page_title="Sales Trends", page_icon="📊", layout="wide")
 
 
-def pages(who: Caller) -> None:
-    """What a role does not show can still be opened by its address, and refuses there by itself."""
-    chosen = st.navigation(
-        {
-            "Sales": [
-                st.Page(
-                    "app_pages/revenue.py",
-                    title="Revenue",
-                    icon=":material/bar_chart:",
-                    help="How much was sold, window by window, and how new the numbers are.",
-                    default=True,
-                )
-            ],
-            "Admin": [
-                st.Page(
-                    "app_pages/deploy.py",
-                    title="Deploy",
-                    icon=":material/rocket_launch:",
-                    help="Plan, apply and watch the pipeline; who changed what.",
-                    # also to whoever could become an admin, to be told how
-                    visibility="visible" if who.may(Role.ADMIN) or who.why_not else "hidden",
-                )
-            ],
-        }
-    )
-    visitor.show_who()
-    chosen.run()
+@dataclass(frozen=True)
+class _Listed:
+    """A page in the navigation, and who it is for."""
+
+    section: Literal["Sales", "Admin"]
+    role: Role
+    file: str
+    title: str
+    icon: str
+    help: str
 
 
-def log_in() -> None:
-    st.title("Sales Trends", anchor=False)
-    st.markdown("Sales trends you can trust, on a real streaming pipeline. Log in to see them.")
-    visitor.log_in_button("Log in")
+_PAGES = (
+    _Listed(
+        "Sales",
+        Role.VIEWER,
+        "revenue",
+        "Revenue",
+        ":material/bar_chart:",
+        "How much was sold, window by window, and how new the numbers are.",
+    ),
+    _Listed(
+        "Admin",
+        Role.ADMIN,
+        "deploy",
+        "Deploy",
+        ":material/rocket_launch:",
+        "What a deployment would change, and carrying it out.",
+    ),
+)
 
 
-def no_role(who: Caller) -> None:
-    st.title("Sales Trends", anchor=False)
-    st.warning(
-        f"You are logged in as {as_markdown(who.name)}, and have no role here. {as_markdown(who.why_not)}",
-        icon=":material/lock:",
-    )
-    visitor.show_who()
+def run() -> None:
+    st.set_page_config(page_title="Sales Trends", page_icon="📊", layout="wide")
+    try:
+        st.session_state["settings"] = load_settings()
+        who = visitor.caller()
+    except SettingsError as error:
+        st.error(f"{error.message} {error.hint}", icon=":material/error:")
+        st.stop()
+    if who.role is None:
+        _pages(who)
+        _nothing_for(who)
+        st.stop()
+    page, role = _pages(who)
+    _foot(who)
+    if not who.may(role):
+        st.title(page.title, anchor=False)
+        visitor.gate(role, page.title)
+    page.run()
 
 
-try:
-    st.session_state["settings"] = load_settings()
-    caller, logs_in = visitor.caller(), visitor.must_log_in()
-except SalesTrendsError as error:
-    st.error(f"{as_markdown(error.message)} {as_markdown(error.hint)}", icon=":material/error:")
-    st.stop()
+def _pages(who: Caller) -> tuple["st.Page", Role]:
+    """The page that is asked for, and who it is for. One that is not shown is still there at its address."""
+    sections: dict[str, list[st.Page]] = {}
+    roles = {}
+    for one in _PAGES:
+        # whoever lacks no role but a login, a token or the right address is told so on the page
+        shown = who.role is not None and (who.may(one.role) or bool(who.why_not))
+        page = st.Page(
+            f"app_pages/{one.file}.py",
+            title=one.title,
+            icon=one.icon,
+            help=one.help,
+            default=one is _PAGES[0],
+            visibility="visible" if shown else "hidden",
+        )
+        sections.setdefault(one.section, []).append(page)
+        roles[page.title] = one.role
+    page = st.navigation(sections, position="sidebar" if who.role else "hidden")
+    return page, roles[page.title]
 
-if logs_in:
-    log_in()
-elif caller.role is None:
-    no_role(caller)
-else:
-    pages(caller)
+
+def _nothing_for(who: Caller) -> None:
+    """All that somebody without a role gets to see."""
+    with st.container(width=560):
+        st.title("Sales Trends", anchor=False)
+        if who.remedy is Remedy.LOG_IN:
+            st.markdown("Revenue while it happens, exact to the cent. Log in to see what your role shows.")
+            visitor.log_in_button()
+            st.stop()
+        if who.why_not:
+            visitor.gate(Role.VIEWER, "This dashboard")
+        st.text(f"You are logged in as {who.shown} ({who.name}).")
+        st.warning(
+            "You have no role here, so there is nothing to see yet. Ask whoever runs this dashboard for one; tell them "
+            "the name above.",
+            icon=":material/lock:",
+        )
+        st.button("Log out", on_click=visitor.log_out)
+
+
+def _foot(who: Caller) -> None:
+    with st.sidebar:
+        st.text(who.shown)
+        st.caption((who.role.one[0].upper() + who.role.one[1:]) if who.role else "")
+        if visitor.people_log_in():
+            st.button("Log out", on_click=visitor.log_out)
+        elif visitor.has_given_token():
+            st.button("Leave admin", on_click=visitor.leave_admin)
+
+
+run()

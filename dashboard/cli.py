@@ -19,7 +19,7 @@ from dashboard import verify as verification
 from dashboard.checkup import examine_stack
 from dashboard.cli_deploy import DEPLOY_COMMANDS, resource_lines
 from dashboard.cli_options import json_option, lose_option, setting_option, settings_for, target_option, window_option
-from dashboard.cli_page import tell_of_page, token
+from dashboard.cli_token import token
 from dashboard.crash import save_trace
 from dashboard.deploy.resource_status import ResourceStatus
 from dashboard.deploy.skipped import Place
@@ -131,7 +131,6 @@ def demo(narrator: Narrator, target: str, lose: tuple[str, ...]) -> None:
     stack = LocalStack(settings, narrator)
     started = time.monotonic()
     narrator.say("Sales Trends on your machine: Kafka, Flink, Iceberg and the dashboard. Ctrl-C stops all of it.\n")
-    shown_before = stack.processes.find(services.DASHBOARD) is not None
     stack.up(lose=lose)
     code = ExitCode.INTERRUPTED
     try:
@@ -149,7 +148,6 @@ def demo(narrator: Narrator, target: str, lose: tuple[str, ...]) -> None:
             "Ctrl-C stops everything; nothing is lost, the next `make demo` goes on from here.",
             "bold",
         )
-        tell_of_page(settings, narrator, just_started=not shown_before)
         code = ExitCode.OK
         _watch(stack)
     except KeyboardInterrupt:
@@ -182,12 +180,7 @@ def _watch(stack: LocalStack) -> NoReturn:
 @click.pass_obj
 def up(narrator: Narrator, target: str, shop: bool, page: bool, lose: tuple[str, ...]) -> None:
     """Start whatever does not run, and leave it running."""
-    settings = settings_for(target)
-    stack = LocalStack(settings, narrator)
-    shown_before = stack.processes.find(services.DASHBOARD) is not None
-    stack.up(shop=shop, page=page, lose=lose)
-    if page:
-        tell_of_page(settings, narrator, just_started=not shown_before)
+    LocalStack(settings_for(target), narrator).up(shop=shop, page=page, lose=lose)
 
 
 @commands.command()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import durationpy
 from filelock import FileLock, Timeout
 
+from dashboard import admin_token
 from dashboard.deploy.bad_records import BadRecord
 from dashboard.deploy.plan import Plan
 from dashboard.deploy.skipped import Place
@@ -31,6 +32,7 @@ from dashboard.local.preflight import check_before_start
 from dashboard.local.processes import ProcessTable, Service
 from dashboard.local.service_status import ServiceStatus, State, service_statuses
 from dashboard.local.shop.progress import read_progress
+from dashboard.login_provider import admin_fault
 from dashboard.narration import Narrator
 from dashboard.open_source_deployment import SKIPPED, STOPPED
 from dashboard.remotes.kafka import Kafka
@@ -98,7 +100,7 @@ class LocalStack:
         return Lake(self.deployment.catalog, CLUSTER_ID)
 
     def up(self, *, shop: bool = True, page: bool = True, lose: Collection[str] = ()) -> None:
-        """Starts whatever does not run; what runs is left alone. Raises StackError, DeployError, UnreachableError.
+        """Starts whatever does not run. Raises StackError, DeployError, UnreachableError.
 
         `lose` names data that may be dropped where the pipeline is not as it was described when it last ran.
         """
@@ -122,8 +124,11 @@ class LocalStack:
             # after the statements, whose planning needs both cores
             rest = [every[services.PAYMENT_APP]] if shop else []
             rest += [every[services.DASHBOARD]] if page else []
+            is_new = page and self.processes.find(services.DASHBOARD) is None
             self._start(rest)
             self.supervise()
+            if is_new:
+                self._renew_admin_token()
             for name, trouble in self.deployment.troubled().items():
                 self.narrator.say(f"The statement {name} does not run: {trouble}.", "bold")
 
@@ -222,10 +227,7 @@ class LocalStack:
             return bad
 
     def down(self, *, delete_data: bool = False) -> None:
-        """Stops everything in order: shop, statements with a savepoint, programs. What does not run is left out.
-
-        `delete_data` also removes topics, tables, state, journals and logs; the downloaded jars stay.
-        """
+        """Stops everything in order; `delete_data` also removes all but the downloaded jars."""
         with self._without_supervisor() as supervised, self._only_one("down"):
             if delete_data:
                 self._check_is_ours()
@@ -289,6 +291,15 @@ class LocalStack:
         """How many windows the revenue table in Iceberg holds; 0 before its first commit."""
         snapshot = self.lake.snapshot()
         return snapshot.rows or 0 if snapshot else 0
+
+    def _renew_admin_token(self) -> None:
+        """Tells the new one on a terminal alone: anything else may be a log that others read."""
+        told = admin_fault(self.settings)
+        if not told:
+            token = admin_token.renew(self.settings.local.home)
+            shown = token if self.narrator.console.is_terminal else "`sales-trends token` prints it"
+            told = f"Admin token of the dashboard: {shown}"
+        self.narrator.say(told)
 
     def _end_begun(self, names: list[str], before: Mapping[str, State], within_seconds: float) -> None:
         """What had ended before counts as ended again, so that a supervisor goes on trying."""

@@ -1,73 +1,89 @@
-"""Whether people log in, and at which provider: the table [auth] of Streamlit's secrets, checked before it counts."""
+"""Whether people log in here, and what is wrong with how that is configured: Streamlit's secrets, read without it.
 
+The app and the command judge by the same files in the same way. Streamlit itself takes a file that it cannot read for
+none, and so would let everybody in.
+"""
+
+import os
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
-from dashboard.addresses import on_this_machine
-from dashboard.errors import SettingsError
-from dashboard.settings import PROJECT
+from dashboard.addresses import address_fault, on_this_machine
+from dashboard.settings import PROJECT, Settings
 
-SECRETS_FILES = (Path.home() / ".streamlit" / "secrets.toml", PROJECT / ".streamlit" / "secrets.toml")
-"""Where Streamlit looks unless it is told otherwise; a later one comes first."""
-_NEEDED = ("redirect_uri", "cookie_secret", "client_id", "client_secret", "server_metadata_url")
-_SHORTEST_SECRET = 32
-_EXAMPLE = "See .streamlit/secrets.example.toml."
+_VARIABLE = "STREAMLIT_SECRETS_FILES"
+_OF_THE_APP = ("redirect_uri", "cookie_secret")
+_OF_THE_PROVIDER = ("client_id", "client_secret", "server_metadata_url")
+_SHORTEST_COOKIE_SECRET = 32
+_CALLBACK = "/oauth2callback"
 
 
-def people_log_in(files: Sequence[str | Path] = SECRETS_FILES) -> bool:
-    """Whether a provider is set up; False where there is no table [auth].
+@dataclass(frozen=True)
+class LoginProvider:
+    configured: bool
+    """Whether there is an [auth] section, right or wrong."""
+    fault: str = ""
+    """One sentence that shows no value; with it nobody may do anything."""
 
-    Raises SettingsError for one that is half set up, which must never count as none: everybody would be let in.
-    """
-    auth: Any = None
-    for file in map(Path, files):
-        auth = _secrets(file).get("auth", auth)
+
+def secrets_files(environment: Mapping[str, str] = os.environ) -> list[Path]:
+    """Where the dashboard of a stack looks for secrets; later files win, and none of them has to be there."""
+    if named := environment.get(_VARIABLE):
+        return [PROJECT / name for name in named.split()]
+    return [folder / ".streamlit" / "secrets.toml" for folder in (Path.home(), PROJECT)]
+
+
+def login_provider(files: Iterable[Path]) -> LoginProvider:
+    """What these files say of the provider that people log in with."""
+    auth: object = None
+    for file in files:
+        if file.suffix != ".toml":
+            return LoginProvider(True, f"{file} is not a .toml file, so nobody can tell whether people log in here.")
+        try:
+            auth = tomllib.loads(file.read_text(encoding="utf-8")).get("auth", auth)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            return LoginProvider(True, f"{file} cannot be read: {error.strerror}.")
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+            # without the cause, which may show what stands there
+            return LoginProvider(True, f"{file} is not TOML.")
     if auth is None:
-        return False
-    if not isinstance(auth, dict):
-        raise SettingsError("The login's settings: auth is no table.", _EXAMPLE)
-    if missing := [name for name in _NEEDED if not isinstance(auth.get(name), str) or not auth[name]]:
-        raise SettingsError(
-            f"The login is half set up: [auth] in secrets.toml lacks {', '.join(missing)}.",
-            f"Nobody is let in until it is whole. {_EXAMPLE}",
-        )
-    if len(auth["cookie_secret"]) < _SHORTEST_SECRET:
-        raise SettingsError(
-            f"The login's cookie_secret is shorter than {_SHORTEST_SECRET} characters, so logins could be forged.",
-            "Make one: python -c 'import secrets; print(secrets.token_urlsafe(48))'",
-        )
-    _check_redirect(auth["redirect_uri"])
-    return True
+        return LoginProvider(False)
+    return LoginProvider(True, _fault(auth) if isinstance(auth, dict) else "[auth] is not a table.")
 
 
-def _check_redirect(address: str) -> None:
-    try:
-        parts = urlsplit(address)
-        host, scheme = parts.hostname or "", parts.scheme
-    except ValueError:
-        host, scheme = "", ""
-    if not address.endswith("/oauth2callback") or scheme not in ("http", "https") or not host:
-        raise SettingsError(
-            "The login's redirect_uri is not the dashboard's address with /oauth2callback at its end.",
-            "Such as https://sales.example.com/oauth2callback; the provider must know the same.",
+def admin_fault(settings: Settings) -> str:
+    """Why nobody becomes admin of the local dashboard by token; empty when somebody can."""
+    provider = login_provider(secrets_files())
+    if provider.fault:
+        return f"{provider.fault} Until that is corrected, the dashboard shows nothing."
+    if provider.configured:
+        return "There is no admin token: people log in, and their roles say what they may do."
+    if not on_this_machine(settings.web.address):
+        return (
+            f"Admin is off: the dashboard listens on {settings.web.address}, and nobody has to log in. "
+            "The README's section Roles says how people log in."
         )
-    if scheme == "http" and not on_this_machine(host):
-        raise SettingsError(
-            f"The login's redirect_uri goes to {host} by http, where a login could be read on its way.",
-            "Use https; http is for this machine alone.",
-        )
+    return ""
 
 
-def _secrets(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise SettingsError(f"{file.name} cannot be read: {error.strerror}.", "Make it readable.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        # without the cause, which may show what stands there
-        raise SettingsError(f"{file.name} is not TOML.", _EXAMPLE) from None
+def _fault(auth: dict[str, object]) -> str:
+    own = auth.get("default", auth)
+    provider = own if isinstance(own, dict) else {}
+    found = {name: auth.get(name) for name in _OF_THE_APP} | {name: provider.get(name) for name in _OF_THE_PROVIDER}
+    texts = {name: value for name, value in found.items() if isinstance(value, str) and value.strip()}
+    if missing := [name for name in found if name not in texts]:
+        return f"The section [auth] of secrets.toml lacks {', '.join(missing)}."
+    if len(texts["cookie_secret"]) < _SHORTEST_COOKIE_SECRET:
+        return f"The cookie_secret of [auth] is shorter than {_SHORTEST_COOKIE_SECRET} characters."
+    redirect = texts["redirect_uri"].replace("{port}", "1")
+    if wrong := address_fault(redirect, gets_key=True):
+        return f"The redirect_uri of [auth] {wrong}."
+    if not redirect.endswith(_CALLBACK):
+        return f"The redirect_uri of [auth] does not end with {_CALLBACK}."
+    if wrong := address_fault(texts["server_metadata_url"], gets_key=True):
+        return f"The server_metadata_url of [auth] {wrong}."
+    return ""

@@ -18,11 +18,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
+    NoDecode,
     SettingsConfigDict,
 )
 from pydantic_settings import SettingsError as UnreadableValue
 
-from dashboard.addresses import on_this_machine
 from dashboard.errors import SettingsError
 
 PREFIX = "SALES_"
@@ -51,13 +51,30 @@ def _absolute(path: Path) -> Path:
 
 
 _IP_VERSION = 4
-"""All programs of the stack talk over it."""
+_HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.IGNORECASE)
+_EVERY_ADDRESS = "0.0.0.0"  # noqa: S104  # only compared with
 
 
-def _listens_on(address: str) -> str:
-    if address != "localhost" and ip_address(address).version != _IP_VERSION:
-        raise ValueError(f"{address} is not an address of IPv4")
-    return address
+def _listening_address(address: str) -> str:
+    try:
+        if ip_address(address).version == _IP_VERSION:
+            return address
+    except ValueError:
+        # a wrong IPv4 address looks like a name too
+        if _HOST_NAME.fullmatch(address) and not address.rpartition(".")[2].isdecimal():
+            return address
+    raise ValueError(f"{address!r} is not an address of IPv4 or a host name")
+
+
+def _listed(value: object) -> object:
+    """`a, b` to its parts; anything else is left for pydantic to judge."""
+    return tuple(part for part in map(str.strip, value.split(",")) if part) if isinstance(value, str) else value
+
+
+def _without_commas(value: tuple[str, ...]) -> tuple[str, ...]:
+    if any("," in part or part != part.strip() or not part for part in value):
+        raise ValueError("a part of a list is empty or has a comma or spaces around it")
+    return value
 
 
 def _in_project(path: Path) -> Path:
@@ -67,6 +84,8 @@ def _in_project(path: Path) -> Path:
 Folder = Annotated[Path, AfterValidator(_absolute)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_without_commas)]
+"""With commas between in a variable."""
 
 
 class _Part(BaseModel):
@@ -126,35 +145,34 @@ class LocalSettings(_Part):
 
 
 class WebSettings(_Part):
-    """Where the dashboard listens; beyond this machine, set up a login first: see Roles."""
+    """Where the dashboard listens."""
 
-    address: Annotated[str, AfterValidator(_listens_on)] = "127.0.0.1"
+    address: Annotated[str, AfterValidator(_listening_address)] = Field(
+        "127.0.0.1", description="Where the dashboard listens: an IPv4 address or a host name"
+    )
     port: Port = 8501
-
-    @property
-    def is_loopback(self) -> bool:
-        """Only this machine reaches it."""
-        return on_this_machine(self.address)
 
     @property
     def url(self) -> str:
         """Where this machine reaches it."""
-        everywhere = self.address != "localhost" and ip_address(self.address).is_unspecified
-        return f"http://{'127.0.0.1' if everywhere else self.address}:{self.port}"
+        host = "127.0.0.1" if self.address == _EVERY_ADDRESS else self.address
+        return f"http://{host}:{self.port}"
 
 
 class AccessSettings(_Part):
-    """Who may do what when people log in; lists are separated by commas."""
+    """Who may do what, where people log in; a person is a verified e-mail address, or a subject, which has no @."""
 
-    admins: str = Field("", description="Verified e-mail addresses or subjects of the admins")
-    ops: str = Field("", description="The same of those who operate the pipeline")
-    viewers: str = Field("", description="The same of those who look at revenue")
-    role_claim: str = Field("", description="The login's claim that holds roles or groups; empty for none")
-    admin_values: str = Field("admin", description="Values of that claim that make an admin")
-    ops_values: str = Field("ops", description="Values of that claim for ops")
-    viewer_values: str = Field("viewer", description="Values of that claim for viewers")
+    admins: Listed = Field((), description="People who may also deploy, change contracts and uncover masked fields")
+    ops: Listed = Field((), description="People who may also see freshness and dead letters")
+    viewers: Listed = Field((), description="People who may see the sales")
+    role_claim: str = Field(
+        "", description="Claim of the id token that holds roles or groups: a text or a list of texts; empty for none"
+    )
+    admin_values: Listed = Field(("admin",), description="Its values that make an admin")
+    ops_values: Listed = Field(("ops",), description="Its values that make ops")
+    viewer_values: Listed = Field(("viewer",), description="Its values that make a viewer")
     everyone: Literal["none", "viewer"] = Field(
-        "none", description="What anybody else may do who has logged in: none or viewer"
+        "none", description="What somebody who is logged in without a role is: none or viewer"
     )
 
 
@@ -188,6 +206,8 @@ class Settings(BaseSettings):
                 value, variable = getattr(part, name), f"{prefix}{name}".upper()
                 if isinstance(value, BaseModel):
                     variables |= flatten(value, f"{variable}__")
+                elif isinstance(value, tuple):
+                    variables[variable] = ",".join(value)
                 else:
                     variables[variable] = durationpy.to_str(value) if isinstance(value, timedelta) else str(value)
             return variables

@@ -1,103 +1,147 @@
-"""Who is at the other end of this session, asked anew at each act; and what a page shows to whoever may not see it."""
+"""Whoever looks at the page: who they are, what they may do now, and what to show them when that is not enough.
+
+Ask `caller()` at every act, not only where a page is drawn: a tab stands open for days.
+"""
 
 import getpass
+import threading
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from dashboard.access import Caller, EndedLogins, Login, Role, logged_in, login_of, on_this_machine
-from dashboard.admin_token import admin_token
-from dashboard.errors import AccessError
-from dashboard.login_provider import people_log_in
+from dashboard import access, admin_token
+from dashboard.access import Caller, EndedLogins, Remedy, Role
+from dashboard.errors import AccessError, SettingsError
+from dashboard.login_provider import LoginProvider, login_provider
 from dashboard.settings import load_settings
-from dashboard.wording import as_markdown
 
-_ENTERED = "visitor_admin_token"
+_GIVEN_TOKEN = "given_admin_token"  # noqa: S105  # the name of its place in the session, never of a widget
+# Not in Streamlit's caches, which every visitor may clear.
 _ended = EndedLogins()
+_had_provider = threading.Event()
 
 
 def caller() -> Caller:
-    """By the settings, the secrets and the login as they are now.
-
-    Raises SettingsError when one of them is wrong: nobody is let in then.
-    """
+    """Who acts now, by settings, login and token as they are now; raises SettingsError when settings are wrong."""
     settings = load_settings()
-    if people_log_in(_secrets_files()):
-        if not st.user.is_logged_in:
-            return Caller("somebody", None, "Log in first.")
-        return logged_in(_login(settings.access.role_claim), settings.access, _ended, datetime.now(UTC))
-    token = admin_token(settings.local.home) if settings.web.is_loopback else ""
-    return on_this_machine(getpass.getuser(), settings.web, token, st.session_state.get(_ENTERED, ""))
+    provider = _provider()
+    if provider.fault:
+        return access.nobody(provider.fault, Remedy.CONFIGURE)
+    if not provider.configured:
+        given = st.session_state.get(_GIVEN_TOKEN)
+        address = st.get_option("server.address")
+        return access.local_caller(
+            _local_name(),
+            address,
+            token_given=isinstance(given, str) and admin_token.is_current(settings.local.home, given),
+        )
+    claims = _claims()
+    if claims is None:
+        return access.nobody()
+    login = access.read_login(claims, settings.access.role_claim)
+    return access.caller_of_login(login, settings.access, _ended, datetime.now(UTC))
 
 
-def must_log_in() -> bool:
-    """Whether people log in here, and this one has not, or not any more."""
-    if not people_log_in(_secrets_files()):
-        return False
-    return not st.user.is_logged_in or _login("") in _ended
-
-
-def gate(role: Role, what: str) -> None:
-    """Goes on for whoever has the role; shows anybody else what is missing, and ends the page."""
-    who = caller()
+def gate(role: Role, what: str) -> Caller:
+    """Goes on for whoever has this role; for others shows what they lack, and ends this run."""
     try:
+        who = caller()
         who.require(role, what)
-    except AccessError as fault:
-        log_in_again = people_log_in(_secrets_files()) and who.role is not None and bool(who.why_not)
-        if people_log_in(_secrets_files()) or not load_settings().web.is_loopback:
-            st.error(f"{as_markdown(fault.message)} {as_markdown(fault.hint)}", icon=":material/lock:")
-        else:
-            _ask_for_token(what)
-        if log_in_again:
-            log_in_button("Log in again")
+    except SettingsError as error:
+        st.error(f"{error.message} {error.hint}", icon=":material/error:")
         st.stop()
+    except AccessError as refused:
+        _show_way_in(who, refused)
+        st.stop()
+    return who
 
 
-def log_in_button(label: str) -> None:
-    """Leads to the provider; inside another site's page, where no login can be, it says so."""
-    if st.context.is_embedded:
-        st.info("Nobody can log in inside another page. Open the dashboard in a tab of its own.", icon=":material/tab:")
-    elif st.button(label, type="primary", icon=":material/login:", key="visitor_log_in"):
-        st.login()
+def people_log_in() -> bool:
+    """Whether a provider is configured, well or not; without one there is one local user."""
+    return _provider().configured
 
 
-def show_who() -> None:
-    """The foot of the sidebar: who this is, and the way out."""
-    who = caller()
-    with st.sidebar.container(key="visitor"):
-        st.caption(f":material/person: {as_markdown(who.name)} · {who.role.word if who.role else 'no role'}")
-        if people_log_in(_secrets_files()):
-            if st.button("Log out", icon=":material/logout:", key="visitor_log_out"):
-                _log_out()
-        elif st.session_state.get(_ENTERED) and st.button("Leave admin", icon=":material/lock:", key="visitor_leave"):
-            del st.session_state[_ENTERED]
-            st.rerun()
-
-
-def _ask_for_token(what: str) -> None:
-    st.markdown(f"{as_markdown(what)} is for admins. Enter the token that was printed when the dashboard was started.")
-    with st.form("visitor_token", border=False, width=420):
-        entered = st.text_input("Admin token", type="password", autocomplete="off")
-        if st.form_submit_button("Enter", type="primary", icon=":material/lock_open:"):
-            # on the server, and compared at each act: a new start of the dashboard ends it
-            st.session_state[_ENTERED] = entered.strip()
-            if caller().may(Role.ADMIN):
-                st.rerun()
-            st.error("That is not the token of this dashboard.", icon=":material/error:")
-            del st.session_state[_ENTERED]
-    st.caption("`sales-trends token` prints it again. It changes with each start of the dashboard.")
-
-
-def _log_out() -> None:
-    """Also for the other tabs, which go on showing the login until they connect anew."""
-    _ended.add(_login(""))
+def log_out() -> None:
+    """Ends this login in every tab, then at the provider."""
+    if claims := _claims():
+        _ended.end(access.read_login(claims, "").id, datetime.now(UTC))
     st.logout()
 
 
-def _login(role_claim: str) -> Login:
-    claims = {name: value for name, value in st.user.to_dict().items() if name != "tokens"}
-    return login_of(claims, role_claim)
+def has_given_token() -> bool:
+    return _GIVEN_TOKEN in st.session_state
 
 
-def _secrets_files() -> list[str]:
-    return list(st.get_option("secrets.files"))
+def leave_admin() -> None:
+    """Forgets the token of this session."""
+    st.session_state.pop(_GIVEN_TOKEN, None)
+
+
+def _local_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # a container's user may have a number alone
+        return "local user"
+
+
+def _provider() -> LoginProvider:
+    found = login_provider(map(Path, st.get_option("secrets.files")))
+    if found.configured:
+        _had_provider.set()
+    elif _had_provider.is_set():
+        # a file that is just being replaced must not make everybody the local user
+        return LoginProvider(True, "The section [auth] of secrets.toml is gone; without it, start the dashboard anew.")
+    return found
+
+
+def _claims() -> dict[str, Any] | None:
+    """Of the id token; None for somebody who is not logged in."""
+    told = st.user.to_dict()
+    if told.pop("is_logged_in", False) is not True:
+        return None
+    told.pop("tokens", None)
+    return told
+
+
+def _show_way_in(who: Caller, refused: AccessError) -> None:
+    if who.role is not None and people_log_in():
+        st.text(f"Logged in as {who.shown}.")
+    if who.remedy is Remedy.GIVE_TOKEN:
+        st.info(refused.message, icon=":material/key:")
+        _token_form()
+    elif who.remedy in (Remedy.LOG_IN, Remedy.LOG_IN_AGAIN):
+        st.info(f"{refused.message} {refused.hint}", icon=":material/login:")
+        log_in_button(who.remedy)
+    else:
+        st.warning(f"{refused.message} {refused.hint}", icon=":material/lock:")
+
+
+def log_in_button(remedy: Remedy = Remedy.LOG_IN) -> None:
+    """Leads to the provider; inside an embed, where that is impossible, says so."""
+    if st.context.is_embedded:
+        st.caption(
+            "Logging in does not work inside an embed. Open this page in a tab of its own, without `embed=true`."
+        )
+        return
+    again = remedy is Remedy.LOG_IN_AGAIN
+    st.button("Log in again" if again else "Log in", key="log_in", type="primary", on_click=st.login)
+
+
+def _token_form() -> None:
+    home = load_settings().local.home
+    try:
+        admin_token.current(home)
+    except AccessError as error:
+        st.error(f"{error.message} {error.hint}", icon=":material/error:")
+        return
+    with st.form("admin_token", clear_on_submit=True, border=False):
+        given = st.text_input("Admin token", type="password", help="`sales-trends token` prints it.")
+        entered = st.form_submit_button("Become admin", type="primary")
+    if entered and admin_token.is_current(home, given):
+        st.session_state[_GIVEN_TOKEN] = given.strip()
+        st.rerun(scope="app")
+    elif entered:
+        st.error("That is not the token. Each start makes a new one; `sales-trends token` prints it.")

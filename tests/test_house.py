@@ -62,11 +62,11 @@ def fields_by_variable(model: type[BaseModel] = Settings, prefix: str = PREFIX) 
 
 
 def readme_settings() -> dict[str, tuple[str, str]]:
-    """Variable to default and meaning, from the README's table."""
+    """Variable to default and meaning, from the README's table, where "empty" is a text without a sign."""
     rows = re.findall(
         r"^\| `(SALES_\w+)` \| `?([^|`]+)`? \| ([^|]+) \|$", (ROOT / "README.md").read_text(), re.MULTILINE
     )
-    return {variable: (default, meaning) for variable, default, meaning in rows}
+    return {variable: ("" if default == "empty" else default, meaning) for variable, default, meaning in rows}
 
 
 def env_example_settings() -> dict[str, str]:
