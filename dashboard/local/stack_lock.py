@@ -75,6 +75,8 @@ def _noted(home: Path, what: str, who: str) -> Iterator[None]:
     finally:
         with suppress(OSError):
             note.unlink(missing_ok=True)
+            # where nothing was started there is nothing to keep; refused when something is in it
+            note.parent.rmdir()
 
 
 def _refusal(home: Path, told: str, waited_seconds: float) -> StackError:

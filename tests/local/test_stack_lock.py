@@ -76,6 +76,9 @@ def test_the_note_goes_with_the_lock_and_one_who_waits_gets_it(tmp_path: Path) -
     with held(lock, tmp_path, "up", "ada"):
         assert "`up` by ada" in holder(tmp_path)
     assert holder(tmp_path) == ""
+    assert not (tmp_path / "run").exists(), "nothing is left where nothing was started"
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "kafka.json").touch()
     for_a_moment = HOLDS.partition("with held")[0] + (
         "import time\nwith FileLock(home / '.lock'):\n    print('held', flush=True)\n    time.sleep(0.5)\n"
     )

@@ -49,7 +49,8 @@ def command(stack: LocalStack, *words: str, **more: str) -> tuple[int, str]:
 
 
 def live(stack: LocalStack) -> set[str]:
-    return {name for name, job in stack.deployment.statements.jobs().items() if job.running}
+    """The statements that run; none while Flink does not answer."""
+    return {one.name for one in stack.status().statements if one.state == "RUNNING"}
 
 
 def killed_and_back(stack: LocalStack, name: str) -> None:
