@@ -160,11 +160,11 @@ def choose(page: Page, part: str) -> None:
     page.get_by_role("option", name=part, exact=True).click()
 
 
-@pytest.mark.parametrize(("subject", "role"), [("vera", "viewer"), ("otto", "ops")])
+@pytest.mark.parametrize(("subject", "role"), [("vera", "a viewer"), ("otto", "ops")])
 def test_whoever_is_no_admin_sees_nothing_of_it(browser: Browser, site: Site, subject: str, role: str) -> None:
     with logged_in(browser, site, subject) as page:
         page.goto(f"{site.url}/deploy?deploy_view=Plan+and+apply")
-        expect(page.get_by_text(f"The Deploy page is for admins; you are {role}.")).to_be_visible()
+        expect(page.get_by_text(f"Deploy is for admins; you are {role}.")).to_be_visible()
         expect(page.get_by_role("button", name="Plan", exact=True)).to_have_count(0)
 
 
@@ -228,7 +228,7 @@ def test_a_forged_click_drops_nothing_that_was_not_agreed_to(browser: Browser, s
         forgery = Forgery(page, "Apply", taken)
         forgery.armed = True
         page.goto(f"{site.url}/deploy")
-        expect(page.get_by_text("The Deploy page is for admins; you are viewer.")).to_be_visible()
+        expect(page.get_by_text("Deploy is for admins; you are a viewer.")).to_be_visible()
         assert forgery.sent
         assert acts(site) == before
 

@@ -40,7 +40,8 @@ def resources_view(administration: Administration, target: str) -> None:
         ids = [f"{one.kind} {one.name}" for one in look.resources]
         if picked != st.session_state.get(_PICKED):
             st.session_state[_PICKED] = picked
-            st.session_state[_PART] = picked
+            # a topic that others make has no details
+            st.session_state[_PART] = picked if picked in ids else None
         chosen = st.selectbox(
             "Details of",
             ids,
