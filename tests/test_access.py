@@ -40,7 +40,7 @@ def person(access: AccessSettings | None = None, ended: EndedLogins | None = Non
 
 
 def listed(**people: tuple[str, ...]) -> AccessSettings:
-    return AccessSettings(**people)  # type: ignore[arg-type]  # no list of people is called everyone
+    return AccessSettings(**people)
 
 
 # lists
@@ -80,7 +80,7 @@ def test_an_address_without_an_at_is_not_taken_for_a_subject() -> None:
 
 
 @pytest.mark.parametrize("claims", [{"sub": None}, {"sub": ["00u1"]}, {"email": ["ada@example.com"]}, {"email": None}])
-def test_claims_of_a_wrong_type_name_nobody(claims: dict[str, object]) -> None:
+def test_claims_of_a_wrong_type_name_nobody(claims: dict[str, Any]) -> None:
     people = ("00u1",) if "sub" in claims else ("ada@example.com",)
 
     assert person(listed(admins=people), **claims).role is None
@@ -132,7 +132,7 @@ def test_the_claim_may_be_a_text_or_a_list_of_texts(claim: object, role: Role | 
 
 def test_a_claim_that_the_settings_do_not_name_gives_nothing() -> None:
     assert person(AccessSettings(), roles="admin").role is None
-    assert person(AccessSettings(), **{"": "admin"}).role is None
+    assert read_login({"": "admin"}, "").values == frozenset()
 
 
 def test_without_a_role_everyone_is_what_the_settings_say() -> None:
