@@ -77,7 +77,7 @@ def test_what_may_be_a_log_is_told_how_to_ask(stack: LocalStack) -> None:
     home = stack.settings.local.home
     token = current(home)
     assert token not in said
-    assert "`sales-trends token` prints the admin token" in said
+    assert "Admin token of the dashboard: `sales-trends token` prints it" in said
     holding = [file for file in home.rglob("*") if file.is_file() and token in file.read_text(errors="replace")]
     assert holding == [token_file(home)]
 
