@@ -190,10 +190,10 @@ def test_a_cookie_counts_only_with_the_servers_signature(visitor: BrowserContext
 @pytest.mark.parametrize(
     ("who", "role", "deploys"),
     [
-        ("victor", "A viewer", False),
-        ("olga", "Ops", False),
-        ("adam", "An admin", True),
-        ("alma", "An admin", True),
+        ("victor", "viewer", False),
+        ("olga", "ops", False),
+        ("adam", "admin", True),
+        ("alma", "admin", True),
     ],
 )
 def test_the_navigation_shows_what_a_role_may(
@@ -202,7 +202,7 @@ def test_the_navigation_shows_what_a_role_may(
     page = log_in(visitor, site, who)
 
     assert ("Deploy" in listed(page)) is deploys
-    expect(page.get_by_test_id("stSidebar").get_by_text(role, exact=True)).to_be_visible()
+    expect(page.get_by_test_id("stSidebar").get_by_text(f" · {role}")).to_be_visible()
 
 
 @pytest.mark.parametrize("who", ["nadia", "oscar"])
