@@ -105,8 +105,7 @@ def _nothing_for(who: Caller) -> None:
 
 def _foot(who: Caller) -> None:
     with st.sidebar:
-        st.text(who.shown)
-        st.caption((who.role.one[0].upper() + who.role.one[1:]) if who.role else "")
+        st.text(f"{who.shown} · {who.role.name.lower() if who.role else 'no role'}")
         if visitor.people_log_in():
             st.button("Log out", on_click=visitor.log_out)
         elif visitor.has_given_token():

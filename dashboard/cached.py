@@ -4,6 +4,7 @@ Answers are keyed by snapshot id: a snapshot never changes, so an answer is righ
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -90,9 +91,9 @@ def _known(uri: str) -> _Known:
     return _Known()
 
 
-@st.cache_resource(show_spinner=False)
+@cache
 def administration() -> "Administration":
-    """What admins begin goes on in it, whoever looks."""
+    """What admins begin goes on in it, whoever looks. In no cache of Streamlit's, which every visitor may clear."""
     # the clients of every remote system, half a second and 60 MB that a viewer does not need
     from dashboard.administration import Administration
 

@@ -110,7 +110,7 @@ def _show_way_in(who: Caller, refused: AccessError) -> None:
     if who.role is not None and people_log_in():
         st.text(f"Logged in as {who.shown}.")
     if who.remedy is Remedy.GIVE_TOKEN:
-        st.info(refused.message, icon=":material/key:")
+        st.info(f"{refused.message} {refused.hint}", icon=":material/key:")
         _token_form()
     elif who.remedy in (Remedy.LOG_IN, Remedy.LOG_IN_AGAIN):
         st.info(f"{refused.message} {refused.hint}", icon=":material/login:")
@@ -138,7 +138,7 @@ def _token_form() -> None:
         st.error(f"{error.message} {error.hint}", icon=":material/error:")
         return
     with st.form("admin_token", clear_on_submit=True, border=False):
-        given = st.text_input("Admin token", type="password", help="`sales-trends token` prints it.")
+        given = st.text_input("Admin token", type="password")
         entered = st.form_submit_button("Become admin", type="primary")
     if entered and admin_token.is_current(home, given):
         st.session_state[_GIVEN_TOKEN] = given.strip()

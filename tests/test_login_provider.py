@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.login_provider import login_provider, secrets_files
+from dashboard.settings import PROJECT
 
 WHOLE = {
     "redirect_uri": "http://127.0.0.1:8501/oauth2callback",
@@ -57,6 +58,12 @@ def test_what_is_missing_is_named_in_one_sentence(tmp_path: Path, key: str, valu
 
     assert found.configured
     assert found.fault == f"The section [auth] of secrets.toml lacks {key}."
+
+
+def test_the_example_copied_as_it_is_lets_nobody_in() -> None:
+    found = login_provider([PROJECT / ".streamlit" / "secrets.example.toml"])
+
+    assert found.fault == f"The section [auth] of secrets.toml lacks {', '.join(WHOLE)}."
 
 
 @pytest.mark.parametrize(

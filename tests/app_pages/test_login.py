@@ -193,6 +193,7 @@ def test_the_local_user_sees_the_sales_and_is_asked_for_the_token_on_deploy(tmp_
     at(page, "deploy")
 
     assert "Deploy is for admins. The admin token was not entered." in shown(page)
+    assert "`sales-trends token` prints it." in shown(page)
     assert cast(Any, page.text_input[0]).proto.type == cast(Any, page.text_input[0]).proto.PASSWORD
     assert admin_token.token_file(tmp_path / "home").exists()
 
@@ -200,7 +201,7 @@ def test_the_local_user_sees_the_sales_and_is_asked_for_the_token_on_deploy(tmp_
 def test_the_token_makes_an_admin_until_they_leave(tmp_path: Path) -> None:
     page = enter(at(app().run(), "deploy"), admin_token.current(tmp_path / "home"))
     assert "is for admins" not in shown(page)
-    assert "An admin" in shown(page)
+    assert " · admin" in shown(page)
     assert not page.text_input
 
     next(button for button in page.button if button.label == "Leave admin").click().run()

@@ -76,7 +76,7 @@ def test_without_a_login_there_is_nothing_but_the_way_to_it(browser: Browser, si
 
 @pytest.mark.parametrize(
     ("subject", "role", "sees_deploy"),
-    [("vera", "A viewer", False), ("otto", "Ops", False), ("ada", "An admin", True), ("clara", "An admin", True)],
+    [("vera", "viewer", False), ("otto", "ops", False), ("ada", "admin", True), ("clara", "admin", True)],
 )
 def test_each_role_sees_its_pages_whether_a_list_or_a_claim_gives_it(
     browser: Browser, site: Site, subject: str, role: str, sees_deploy: bool
@@ -84,9 +84,7 @@ def test_each_role_sees_its_pages_whether_a_list_or_a_claim_gives_it(
     with logged_in(browser, site, subject) as (_, page):
         expect(page.get_by_role("heading", name="Revenue")).to_be_visible()
         expect(page.get_by_role("link", name="Deploy")).to_have_count(1 if sees_deploy else 0)
-        foot = page.get_by_test_id("stSidebar")
-        expect(foot.get_by_text(f"{subject}@example.com")).to_be_visible()
-        expect(foot.get_by_text(role, exact=True)).to_be_visible()
+        expect(page.get_by_test_id("stSidebar").get_by_text(f"{subject}@example.com · {role}")).to_be_visible()
 
 
 @pytest.mark.parametrize(("subject", "role"), [("vera", "a viewer"), ("otto", "ops")])
