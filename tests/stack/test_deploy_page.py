@@ -209,7 +209,7 @@ def test_an_apply_is_refused_with_the_name_of_whoever_changes_the_target(browser
 
 
 def test_a_forged_click_drops_nothing_that_was_not_agreed_to(browser: Browser, site: Site) -> None:
-    """The button that carries a plan out is off, and its click is sent all the same; agreed to, it does what it says."""
+    """The button that carries a plan out is off, and its click is sent all the same."""
     with logged_in(browser, site, "ada") as page:
         forgery = Forgery(page, "Apply")
         open_deploy(page, site, "Plan and apply")
@@ -239,7 +239,7 @@ def test_a_statement_is_stopped_and_goes_on_and_the_payment_app_starts_again(bro
     with logged_in(browser, site, "ada") as page:
         open_deploy(page, site, "What runs")
         page.get_by_role("button", name=re.compile(f"Statement {REVENUE}")).click()
-        page.get_by_role("button", name="Stop").first.click()
+        page.get_by_test_id("stPopover").get_by_role("button", name="Stop").click()
         page.get_by_role("button", name="Stop it").click()
         done(page, f"stop {REVENUE}")
         expect(page.get_by_role("button", name=re.compile(f"Statement {REVENUE}, stopped"))).to_be_visible()
