@@ -36,7 +36,10 @@ def audit_view(administration: Administration, target: str) -> None:
 def _table(administration: Administration, target: str, acts: list[Act]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         span = st.segmented_control("Since", list(_SPANS), default="All", required=True, key="deploy_audit_span")
-        who = st.selectbox("Who", sorted({act.who for act in acts}), index=None, placeholder="Everybody", width=220)
+        people = sorted({act.who for act in acts})
+        who = st.selectbox(
+            "Who", people, index=None, key=f"deploy_audit_who_{target}", placeholder="Everybody", width=220
+        )
         text = st.text_input("Contains", key="deploy_audit_text", placeholder="name, act, result", width=220)
         failed = st.toggle("Only failures", key="deploy_audit_failed")
     found = [act for act in reversed(acts) if _matches(act, _SPANS[span or "All"], who, text, failed=failed)]
@@ -97,5 +100,10 @@ def _csv(acts: list[Act]) -> str:
     sink = io.StringIO()
     writer = csv.DictWriter(sink, _COLUMNS)
     writer.writeheader()
-    writer.writerows(asdict(act) for act in acts)
+    writer.writerows({name: _no_formula(str(cell)) for name, cell in asdict(act).items()} for act in acts)
     return sink.getvalue()
+
+
+def _no_formula(cell: str) -> str:
+    """A spreadsheet would reckon with what begins so, and others have chosen some of these texts."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

@@ -117,7 +117,7 @@ def _plan(administration: Administration, draft: Draft) -> None:
     show_steps(plan)
     _decisions(administration, draft)
     if plan.acts:
-        agreed = _agreement(plan.losses, "filled again from the earliest record")
+        agreed = _agreement(plan, plan.losses, "filled again from the earliest record")
         _last_word(
             "Apply",
             len(agreed) == len(plan.losses),
@@ -154,15 +154,15 @@ def _removal(administration: Administration, draft: Draft, delete: tuple[str, ..
         "Data that goes too",
         held,
         default=list(delete),
-        key="deploy_delete_data",
+        key=f"deploy_delete_data_{target}",
         help="What is not chosen stays: topics, tables and keys. What is chosen is gone for good.",
     )
     if tuple(chosen) != delete:
         caller = visitor.caller()
         _draw_up(lambda: Draft(administration.destroy_plan(caller, target, chosen), Choices(), tuple(chosen)))
         st.rerun()
-    agreed = _agreement(list(delete), "gone for good")
-    typed = st.text_input(f"To destroy the pipeline on {target}, type {target}", key="deploy_typed_target")
+    agreed = _agreement(plan, list(delete), "gone for good")
+    typed = st.text_input(f"To destroy the pipeline on {target}, type {target}", key=f"destroy_{plan.digest}")
     _last_word(
         "Destroy",
         typed == target and len(agreed) == len(delete),
@@ -170,11 +170,12 @@ def _removal(administration: Administration, draft: Draft, delete: tuple[str, ..
     )
 
 
-def _agreement(losses: list[str], fate: str) -> list[str]:
-    """The names that were typed; each stands for data that is lost."""
+def _agreement(plan: Plan, losses: list[str], fate: str) -> list[str]:
+    """The names that were typed for this very plan; each stands for data that is lost."""
     agreed = []
     for name in losses:
-        typed = st.text_input(f"The data of {name} is dropped, and {fate}. Type {name} to agree", key=f"lose_{name}")
+        label = f"The data of {name} is dropped, and {fate}. Type {name} to agree"
+        typed = st.text_input(label, key=f"lose_{name}_{plan.digest}")
         if typed == name:
             agreed.append(name)
         elif typed:

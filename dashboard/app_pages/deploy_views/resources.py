@@ -42,6 +42,9 @@ def resources_view(administration: Administration, target: str) -> None:
             st.session_state[_PICKED] = picked
             # a topic that others make has no details
             st.session_state[_PART] = picked if picked in ids else None
+        if st.session_state.get(_PART) not in ids:
+            # what was looked at is gone
+            st.session_state[_PART] = None
         chosen = st.selectbox(
             "Details of",
             ids,
