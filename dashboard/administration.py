@@ -14,6 +14,7 @@ from typing import Literal
 from cachetools import TTLCache
 
 from dashboard.access import Caller, Role
+from dashboard.deploy import tableflow
 from dashboard.deploy.apply import agreed
 from dashboard.deploy.audit import Act, AuditReader
 from dashboard.deploy.checks import CheckResult
@@ -21,8 +22,9 @@ from dashboard.deploy.lake_access import Snippet, access
 from dashboard.deploy.lineage import Picture, picture_of
 from dashboard.deploy.plan import Plan
 from dashboard.deploy.resource_status import ResourceStatus
+from dashboard.deploy.resources import Kind as ResourceKind
 from dashboard.deployments import Deployed, deployed, lake_address, settings_of
-from dashboard.errors import DeployError, SalesTrendsError
+from dashboard.errors import DeployError
 from dashboard.narration import Narrator
 from dashboard.runs import Progress, Runs
 from dashboard.settings import Settings, load_settings
@@ -64,6 +66,7 @@ class Administration:
         self._runs = Runs()
         self._lock = Lock()
         self._looks: TTLCache[str, Look] = TTLCache(maxsize=16, ttl=_LOOK_SECONDS)
+        self._looking: dict[str, Lock] = {}
         self._elsewhere: TTLCache[str, str] = TTLCache(maxsize=16, ttl=_LOOK_SECONDS)
         self._readers: dict[str, AuditReader] = {}
 
@@ -88,14 +91,17 @@ class Administration:
         """Each thing of the pipeline as it was at most a few seconds ago."""
         caller.require(Role.ADMIN, "Seeing what runs")
         with self._lock:
-            if (known := self._looks.get(target)) is not None:
-                return known
-        deployment = self._deployed(caller, target)
-        resources = deployment.resources()
-        look = Look(resources, picture_of(deployment.wanted(), resources))
-        with self._lock:
-            self._looks[target] = look
-        return look
+            looking = self._looking.setdefault(target, Lock())
+        with looking:
+            with self._lock:
+                if (known := self._looks.get(target)) is not None:
+                    return known
+            deployment = self._deployed(caller, target)
+            resources = deployment.resources()
+            look = Look(resources, picture_of(deployment.wanted(), resources))
+            with self._lock:
+                self._looks[target] = look
+            return look
 
     def plan(self, caller: Caller, target: str, choices: Choices = NO_CHOICES) -> Plan:
         caller.require(Role.ADMIN, "Planning")
@@ -134,6 +140,15 @@ class Administration:
 
         return self._begin(caller, plan.target, "destroy", act, plan=plan)
 
+    def statement_of(self, caller: Caller, target: str, kind: ResourceKind, name: str) -> str:
+        """The statement that can be stopped and resumed by itself and makes this thing; empty where there is none."""
+        caller.require(Role.ADMIN, "Stopping a statement")
+        if kind == "statement":
+            return name
+        # on Confluent Cloud the service copies, without a statement of ours
+        has_copies = kind == "tableflow" and self.kind(caller, target) != "Confluent Cloud"
+        return tableflow.statement_name(name) if has_copies else ""
+
     def stop(self, caller: Caller, target: str, name: str) -> Progress:
         """Begins to stop one statement, which keeps what it knows."""
         caller.require(Role.ADMIN, "Stopping a statement")
@@ -167,19 +182,13 @@ class Administration:
     def acts(self, caller: Caller, target: str) -> list[Act]:
         """The newest acts of the audit log, the oldest first."""
         caller.require(Role.ADMIN, "Reading the audit log")
+        log = self._deployed(caller, target).audit
         with self._lock:
-            reader = self._readers.get(target)
-        reader = reader or AuditReader(self._deployed(caller, target).audit)
-        try:
-            acts = reader.acts()
-        except SalesTrendsError:
-            # what is wrong may be in the target's settings, and be put right there
-            with self._lock:
-                self._readers.pop(target, None)
-            raise
-        with self._lock:
+            known = self._readers.get(target)
+            # a target may be described otherwise by now
+            reader = known if known is not None and known.reads(log) else AuditReader(log)
             self._readers[target] = reader
-        return acts
+        return reader.acts()
 
     def all_acts(self, caller: Caller, target: str) -> list[Act]:
         """The whole audit log, the oldest first; for an export."""
@@ -249,7 +258,7 @@ def _told(begun: Act, holder: str) -> str:
     since = f"{begun.what.removesuffix(' begins')} by {begun.who} since {begun.at[11:19]} UTC on {begun.at[:10]}"
     if holder:
         return f"At work elsewhere: {since}. Until it ends, other changes are refused."
-    return f"Interrupted: {since}, which never ended. Plan and apply again: that goes on from where it was."
+    return f"Interrupted: {since}, which never ended. Done again, it goes on from where it was."
 
 
 def _acting(caller: Caller) -> str:

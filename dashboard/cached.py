@@ -5,6 +5,7 @@ Answers are keyed by snapshot id: a snapshot never changes, so an answer is righ
 
 from dataclasses import dataclass
 from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -20,6 +21,7 @@ from dashboard.readers.revenue_rows import RevenueRows
 if TYPE_CHECKING:
     from dashboard.administration import Administration
 
+_one_alone = Lock()
 GLANCE_SECONDS = 1.0
 """However many pages are open, the catalog is asked once in this time."""
 
@@ -91,9 +93,14 @@ def _known(uri: str) -> _Known:
     return _Known()
 
 
-@cache
 def administration() -> "Administration":
     """What admins begin goes on in it, whoever looks. In no cache of Streamlit's, which every visitor may clear."""
+    with _one_alone:
+        return _administration()
+
+
+@cache
+def _administration() -> "Administration":
     # the clients of every remote system, half a second and 60 MB that a viewer does not need
     from dashboard.administration import Administration
 

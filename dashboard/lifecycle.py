@@ -297,7 +297,7 @@ class LocalStack:
         told = admin_fault(self.settings)
         if not told:
             token = admin_token.renew(self.settings.local.home)
-            shown = token if self.narrator.console.is_terminal else "`sales-trends token` prints it"
+            shown = token if self.narrator.console.file.isatty() else "`sales-trends token` prints it"
             told = f"Admin token of the dashboard: {shown}"
         self.narrator.say(told)
 

@@ -75,9 +75,9 @@ class Runs:
                     f"{target} is being changed: {before.what}, begun by {before.who} at {before.began:%H:%M:%S} UTC.",
                     "Wait for that to end, then plan again.",
                 )
+            # a daemon: whoever stops the server must not wait for minutes, and what is cut off can be gone on with
+            threading.Thread(target=run.carry_out, args=(act,), name=f"{what} on {target}", daemon=True).start()
             self._runs[target] = run
-        # a daemon: whoever stops the server must not wait for minutes, and what is cut off can be gone on with
-        threading.Thread(target=run.carry_out, args=(act,), name=f"{what} on {target}", daemon=True).start()
         return run.progress
 
     def newest(self, target: str) -> Progress | None:
@@ -98,11 +98,12 @@ class _Run:
             act(_RunNarrator(self))
         except SalesTrendsError as error:
             fault = error
-        except Exception as error:
-            # nobody else is there to tell of it
+        except BaseException as error:
+            # nobody else is there to tell of it, and one that did not end would keep others out
             fault = DeployError(f"It failed by a fault of our own: {type(error).__name__}.", _where(error))
-        with self._lock:
-            self.progress = replace(self.progress, ended=datetime.now(UTC), fault=fault)
+        finally:
+            with self._lock:
+                self.progress = replace(self.progress, ended=datetime.now(UTC), fault=fault)
 
     def say(self, text: str) -> None:
         with self._lock:
@@ -163,5 +164,9 @@ class _RunStep(Step):
         )
 
 
-def _where(error: Exception) -> str:
-    return f"Its trace is in {save_trace(error)}. Apply again goes on from where it was."
+def _where(error: BaseException) -> str:
+    try:
+        kept = f"Its trace is in {save_trace(error)}."
+    except OSError:
+        kept = "There was no room for its trace."
+    return f"{kept} Done again, it goes on from where it was."

@@ -65,9 +65,12 @@ def as_markdown(text: str) -> str:
     Sentences quote what clusters and users gave, which could otherwise become a link or an image. Addresses, which
     become links in whatever way they are escaped, are code too.
     """
-    one_line = " ".join(text.split())
-    linked = "".join(
-        part if place % 2 else _LINKED.sub(r"`\g<0>`", part) for place, part in enumerate(_CODE.split(one_line))
-    )
-    parts = _CODE.split(linked)
-    return "".join(part if place % 2 else _SIGNS.sub(r"\\\1", part) for place, part in enumerate(parts))
+    parts = _CODE.split(" ".join(text.split()))
+    return "".join(part if place % 2 else _plain(part) for place, part in enumerate(parts))
+
+
+def _plain(part: str) -> str:
+    """What holds no code, with addresses as code and everything else as it stands."""
+    pieces = _LINKED.split(part)
+    linked = [*(f"`{found}`" for found in _LINKED.findall(part)), ""]
+    return "".join(_SIGNS.sub(r"\\\1", piece) + link for piece, link in zip(pieces, linked, strict=True))

@@ -48,9 +48,15 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalStac
     stack.kill()
 
 
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
 def said_by_up(stack: LocalStack, *, terminal: bool) -> str:
-    heard = StringIO()
-    stack.narrator = Narrator(Console(file=heard, force_terminal=terminal, width=200))
+    heard = Terminal() if terminal else StringIO()
+    # coloured in any case, as where FORCE_COLOR is set: that alone makes no terminal
+    stack.narrator = Narrator(Console(file=heard, force_terminal=True, width=200))
     stack.up()
     return heard.getvalue()
 

@@ -128,6 +128,7 @@ ACTS: dict[str, Callable[[Administration, Caller], object]] = {
     "apply": lambda office, who: office.apply(who, EMPTY, []),
     "destroy_plan": lambda office, who: office.destroy_plan(who, "local"),
     "destroy": lambda office, who: office.destroy(who, EMPTY, "local"),
+    "statement_of": lambda office, who: office.statement_of(who, "local", "tableflow", "revenue_summary"),
     "stop": lambda office, who: office.stop(who, "local", "revenue"),
     "resume": lambda office, who: office.resume(who, "local", "revenue"),
     "restart_app": lambda office, who: office.restart_app(who, "local"),
@@ -225,6 +226,12 @@ def test_however_many_look_the_target_is_asked_once_in_a_while_and_again_after_a
     ended(office)
     office.look(ADA, "local")
     assert [what for what, *_ in made.did] == ["resources", "stop", "resources"]
+
+
+def test_what_copies_a_topic_is_stopped_by_its_own_name_and_a_topic_is_not_stopped(office: Administration) -> None:
+    assert office.statement_of(ADA, "local", "statement", "revenue") == "revenue"
+    assert office.statement_of(ADA, "local", "tableflow", "revenue_summary") == "tableflow-revenue-summary"
+    assert office.statement_of(ADA, "local", "topic", "revenue_summary") == ""
 
 
 def test_an_unknown_target_is_one_sentence(office: Administration) -> None:

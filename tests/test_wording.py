@@ -88,6 +88,7 @@ def test_seconds_are_left_out_only_where_they_are_zero() -> None:
         ("see www.example.com now", "see `www.example.com` now"),
         (":red[wrong] $x$ <b>", r"\:red\[wrong\] \$x\$ \<b\>"),
         ("a `tick that does not end", r"a \`tick that does not end"),
+        ("`` http://example.com", r"\`\` `http://example.com`"),
         ("two\n\n# lines", r"two \# lines"),
         ("back\\slash", r"back\\slash"),
     ],

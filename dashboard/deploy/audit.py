@@ -49,7 +49,7 @@ class AuditLog:
     """The acts on one target."""
 
     def __init__(self, kafka: Kafka, target: str, who: str | None = None) -> None:
-        self._kafka = kafka
+        self.kafka = kafka
         self._target = target
         self.who = who or this_process()
         """Who acts: a page names the person that it acts for."""
@@ -57,7 +57,7 @@ class AuditLog:
     def write(self, plan: str, what: str, thing: str = "", result: str = "ok") -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         act = Act(now, self.who, self._target, plan, what, thing, result)
-        self._kafka.append(AUDIT_TOPIC, [(None, json.dumps(asdict(act)))])
+        self.kafka.append(AUDIT_TOPIC, [(None, json.dumps(asdict(act)))])
 
     def acts(self) -> list[Act]:
         """All acts, the oldest first; none where nothing was ever deployed."""
@@ -65,13 +65,13 @@ class AuditLog:
 
     def end(self) -> int:
         """The offset after the newest act; 0 where nothing was ever deployed."""
-        return self._kafka.end_offsets(AUDIT_TOPIC)[0] if AUDIT_TOPIC in self._kafka.topic_names() else 0
+        return self.kafka.end_offsets(AUDIT_TOPIC)[0] if AUDIT_TOPIC in self.kafka.topic_names() else 0
 
     def between(self, start: int, end: int) -> list[Act]:
         """The acts at the offsets from `start` (inclusive) to `end` (exclusive), the oldest first."""
-        with closing(self._kafka.records(AUDIT_TOPIC, {0: start}, {0: end})) as records:
+        with closing(self.kafka.records(AUDIT_TOPIC, {0: start}, {0: end})) as records:
             try:
-                return [Act(**json.loads(one.value)) for one in records if one.value is not None]
+                return [_parsed(one.value) for one in records if one.value is not None]
             except (ValueError, TypeError) as error:
                 raise DeployError(
                     f"The topic {AUDIT_TOPIC} holds a record that is not ours.", "See who else writes to that topic."
@@ -79,7 +79,7 @@ class AuditLog:
 
     def holder(self) -> str:
         """Who has the right to change the target now; empty when nobody has."""
-        return Membership(self._kafka.access, _GROUP, AUDIT_TOPIC, "").holder()
+        return Membership(self.kafka.access, _GROUP, AUDIT_TOPIC, "").holder()
 
     @contextmanager
     def only_writer(self, within_seconds: float = SESSION_SECONDS + 5) -> Iterator["Writer"]:
@@ -87,8 +87,8 @@ class AuditLog:
 
         Waits longer than a process that was killed is still taken for a member.
         """
-        self._kafka.create_topics([_TOPIC])
-        membership = Membership(self._kafka.access, _GROUP, AUDIT_TOPIC, self.who)
+        self.kafka.create_topics([_TOPIC])
+        membership = Membership(self.kafka.access, _GROUP, AUDIT_TOPIC, self.who)
         with membership.sought(within_seconds):
             if not membership.held:
                 raise DeployError(
@@ -96,6 +96,14 @@ class AuditLog:
                     "Wait for that to end, then try again.",
                 )
             yield Writer(self._target, membership)
+
+
+def _parsed(record: bytes) -> Act:
+    """Raises ValueError or TypeError for what no act is."""
+    act = Act(**json.loads(record))
+    if not all(isinstance(told, str) for told in asdict(act).values()) or datetime.fromisoformat(act.at).tzinfo is None:
+        raise ValueError("no act")
+    return act
 
 
 class AuditReader:
@@ -106,6 +114,10 @@ class AuditReader:
         self._lock = threading.Lock()
         self._acts: deque[Act] = deque(maxlen=KEPT_ACTS)
         self._next = 0
+
+    def reads(self, log: AuditLog) -> bool:
+        """Whether this log is on the same cluster, reached the same way."""
+        return self._log.kafka.access == log.kafka.access
 
     def acts(self) -> list[Act]:
         """The oldest first, `KEPT_ACTS` at most."""
@@ -162,4 +174,9 @@ class AuditedReport:
 
 def this_process() -> str:
     """Who acts as long as nobody else is named: `user@host:pid`."""
-    return f"{getpass.getuser()}@{socket.gethostname()}:{os.getpid()}"
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        # a container's user may have a number alone
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}:{os.getpid()}"

@@ -29,9 +29,9 @@ def _a_server_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     before = {name: config.get_option(name) for name in ("server.address", "secrets.files")}
     config.set_option("server.address", "127.0.0.1")
     config.set_option("secrets.files", [str(tmp_path / "secrets.toml")])
-    cached.administration.cache_clear()
+    cached._administration.cache_clear()
     yield
-    cached.administration.cache_clear()
+    cached._administration.cache_clear()
     for name, value in before.items():
         config.set_option(name, value)
     st.cache_resource.clear()

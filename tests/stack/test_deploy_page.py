@@ -1,5 +1,6 @@
 """The Deploy page on a real stack, as three people use it who log in at a real provider."""
 
+import json
 import os
 import re
 import subprocess
@@ -154,6 +155,11 @@ def held_up(site: Site) -> Iterator[None]:
         gateway.resume()
 
 
+def ended(site: Site, before: list[tuple[str, str]], what: str) -> None:
+    """Not what is told of an act before it: the audit log has a newer end."""
+    eventually(lambda: f"{what} ended" in [told for told, _ in acts(site)[len(before) :]], 120)
+
+
 def done(page: Page, what: str) -> None:
     expect(page.get_by_text(re.compile(f"Done in .*: {what} on local"))).to_be_visible()
 
@@ -235,7 +241,7 @@ def test_a_forged_click_drops_nothing_that_was_not_agreed_to(browser: Browser, s
         expect(page.get_by_text("At work for")).to_have_count(0)
         assert acts(site) == before
         agree(page, "revenue_summary")
-        done(page, "apply")
+        ended(site, before, "apply")
         before, taken = acts(site), forgery.widget
     with logged_in(browser, site, "vera") as page:
         forgery = Forgery(page, "Apply", taken)
@@ -288,6 +294,10 @@ def test_the_audit_log_is_filtered_and_taken_away(browser: Browser, site: Site) 
         assert len(lines) == 1 + ended
         assert lines[0] == "at,who,target,plan,what,thing,result"
         assert any(",ada at http" in line for line in lines)
+        page.get_by_role("button", name="Prepare the whole log").click()
+        with page.expect_download() as download:
+            page.get_by_role("button", name=re.compile("Download .* acts as JSON")).click()
+        assert len(json.loads(download.value.path().read_text())) == whole
 
 
 def test_the_pipeline_is_destroyed_by_the_targets_name_and_its_data_stays(browser: Browser, site: Site) -> None:

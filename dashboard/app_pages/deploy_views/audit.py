@@ -66,18 +66,19 @@ def _table(administration: Administration, target: str, acts: list[Act]) -> None
     name = f"audit_{target}_{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     with st.container(horizontal=True):
         st.button("Read again", icon=":material/refresh:", key="deploy_audit_again")
+        # not made when it is clicked: that happens outside of the session, where nobody can be asked who it is
         st.download_button(
-            "Download as CSV", data=lambda: _csv(found), file_name=f"{name}.csv", mime="text/csv", on_click="ignore"
+            "Download as CSV", data=_csv(found), file_name=f"{name}.csv", mime="text/csv", on_click="ignore"
         )
-        st.download_button(
-            "Download the whole log as JSON",
-            data=lambda: json.dumps(
-                [asdict(act) for act in administration.all_acts(visitor.caller(), target)], indent=1
-            ),
-            file_name=f"{name}.json",
-            mime="application/json",
-            on_click="ignore",
-        )
+        if st.button("Prepare the whole log", key="deploy_audit_whole", help="As JSON, unfiltered; it may be long."):
+            whole = [asdict(act) for act in administration.all_acts(visitor.caller(), target)]
+            st.download_button(
+                f"Download {len(whole):,} acts as JSON",
+                data=json.dumps(whole, indent=1),
+                file_name=f"{name}.json",
+                mime="application/json",
+                on_click="ignore",
+            )
 
 
 def _matches(act: Act, span: timedelta | None, who: str | None, text: str, *, failed: bool) -> bool:

@@ -80,7 +80,7 @@ def _window(administration: Administration, target: str) -> str | None:
         "Window size",
         sizes,
         index=sorted({now, *named}).index(now),
-        key="deploy_window",
+        key=f"deploy_window_{now.total_seconds():.0f}",
         accept_new_options=True,
         width=160,
         help="Length of a revenue window. Another one drops the revenue table and fills it again; the plan names that "
@@ -113,13 +113,16 @@ def _plan(administration: Administration, draft: Draft) -> None:
             icon=":material/check_circle:",
         )
         return
-    st.markdown(f"**{summary(plan)}** · plan `{plan.digest[:8]}`")
+    size = draft.choices.window_size
+    with_size = f" · windows of {durationpy.to_str(size)}" if size else ""
+    st.markdown(f"**{summary(plan)}**{with_size} · plan `{plan.digest[:8]}`")
     show_steps(plan)
     _decisions(administration, draft)
     if plan.acts:
         agreed = _agreement(plan, plan.losses, "filled again from the earliest record")
         _last_word(
             "Apply",
+            plan.digest,
             len(agreed) == len(plan.losses),
             lambda: administration.apply(visitor.caller(), plan, agreed, draft.choices),
         )
@@ -139,7 +142,13 @@ def _decisions(administration: Administration, draft: Draft) -> None:
             before = draft.choices
             choices = Choices(before.window_size, (*before.adopt, *ours), (*before.prune, *gone))
             _draw_up(lambda: Draft(administration.plan(visitor.caller(), draft.plan.target, choices), choices))
-            st.rerun()
+            _rerun_if_drawn_up()
+
+
+def _rerun_if_drawn_up() -> None:
+    """Otherwise what went wrong stands on the page, and is to be read."""
+    if _DRAFT in st.session_state:
+        st.rerun()
 
 
 def _removal(administration: Administration, draft: Draft, delete: tuple[str, ...]) -> None:
@@ -160,11 +169,13 @@ def _removal(administration: Administration, draft: Draft, delete: tuple[str, ..
     if tuple(chosen) != delete:
         caller = visitor.caller()
         _draw_up(lambda: Draft(administration.destroy_plan(caller, target, chosen), Choices(), tuple(chosen)))
-        st.rerun()
+        _rerun_if_drawn_up()
+        return
     agreed = _agreement(plan, list(delete), "gone for good")
     typed = st.text_input(f"To destroy the pipeline on {target}, type {target}", key=f"destroy_{plan.digest}")
     _last_word(
         "Destroy",
+        plan.digest,
         typed == target and len(agreed) == len(delete),
         lambda: administration.destroy(visitor.caller(), plan, typed, agreed),
     )
@@ -183,13 +194,14 @@ def _agreement(plan: Plan, losses: list[str], fate: str) -> list[str]:
     return agreed
 
 
-def _last_word(verb: str, agreed: bool, begin: Callable[[], object]) -> None:
+def _last_word(verb: str, digest: str, agreed: bool, begin: Callable[[], object]) -> None:
+    """The button is of one plan alone: a click on that of an older one begins nothing."""
     with st.container(horizontal=True):
         if st.button("Discard", key="deploy_discard", help="Nothing was changed, and nothing is."):
             st.session_state.pop(_DRAFT, None)
             st.rerun()
         # what the browser says of a button that is off is not believed: the act itself checks again
-        if st.button(verb, type="primary", disabled=not agreed, key="deploy_begin"):
+        if st.button(verb, type="primary", disabled=not agreed, key=f"begin_{verb}_{digest}"):
             try:
                 begin()
             except SalesTrendsError as fault:

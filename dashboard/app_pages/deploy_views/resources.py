@@ -90,7 +90,7 @@ def _details(administration: Administration, target: str, one: ResourceStatus, a
             "Last made by": f"{made.who}, {made.at[:19].replace('T', ' ')} UTC" if made else "",
         }
         st.markdown("  \n".join(f":gray[{name}] {as_markdown(fact)}" for name, fact in facts.items() if fact))
-        if one.offsets:
+        if any(one.offsets.values()):
             with st.expander("Offsets"):
                 st.dataframe(_offsets(one), hide_index=True, key="deploy_offsets")
         if one.text:
@@ -104,20 +104,21 @@ def _offsets(one: ResourceStatus) -> pa.Table:
 
 
 def _actions(administration: Administration, target: str, one: ResourceStatus) -> None:
-    if one.kind not in ("statement", "tableflow"):
+    name = administration.statement_of(visitor.caller(), target, one.kind, one.name)
+    if not name:
         return
     if one.state == "ready" and one.phase == "RUNNING":
-        with st.popover("Stop", icon=":material/pause:"):
+        with st.popover("Stop", icon=":material/pause:", key=f"deploy_stop_asked_{name}"):
             st.markdown(
-                "It keeps what it knows and goes on from there when it is resumed. Until then nothing new comes out "
-                "of it."
+                f"Stop `{name}`? It keeps what it knows and goes on from there when it is resumed. Until then nothing "
+                "new comes out of it."
             )
-            if st.button("Stop it", type="primary", key="deploy_stop"):
-                _begun(lambda: administration.stop(visitor.caller(), target, one.name))
+            if st.button("Stop it", type="primary", key=f"deploy_stop_{name}"):
+                _begun(lambda: administration.stop(visitor.caller(), target, name))
     elif one.state == "stopped" and st.button(
-        "Resume", icon=":material/play_arrow:", type="primary", key="deploy_resume"
+        "Resume", icon=":material/play_arrow:", type="primary", key=f"deploy_resume_{name}"
     ):
-        _begun(lambda: administration.resume(visitor.caller(), target, one.name))
+        _begun(lambda: administration.resume(visitor.caller(), target, name))
 
 
 def _begun(begin: Callable[[], object]) -> None:

@@ -1,6 +1,7 @@
 """What is at work on a target now, or ended last: seen in every tab, whoever began it."""
 
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
@@ -13,6 +14,8 @@ from dashboard.wording import as_markdown, length
 
 _AT_WORK_SECONDS = 1.0
 _IDLE_SECONDS = 3.0
+_NEWS_FOR = timedelta(minutes=10)
+"""So long an act that has ended is shown; after that the audit log tells of it."""
 _SEEN = "deploy_seen_run"
 _HIDDEN = "deploy_hidden_run"
 _ICONS = {"running": ":material/progress_activity:", "done": ":material/check:", "failed": ":material/close:"}
@@ -28,18 +31,26 @@ def run_view(administration: Administration, target: str) -> None:
 def _looking(administration: Administration, target: str) -> None:
     try:
         run = administration.newest_run(visitor.caller(), target)
-        elsewhere = "" if run and run.at_work else administration.begun_elsewhere(visitor.caller(), target)
     except SalesTrendsError:
-        # the role has ended, or the target is out of reach: the view below says so
+        # the role has ended: the view below says so
         return
+    elsewhere = ""
+    if run is None or not run.at_work:
+        # out of reach: the view below says so
+        with suppress(SalesTrendsError):
+            elsewhere = administration.begun_elsewhere(visitor.caller(), target)
     seen = (target, run.began, run.at_work) if run else (target,)
     if st.session_state.get(_SEEN, (target,)) != seen:
         st.session_state[_SEEN] = seen
         st.rerun()
-    if run is not None and (run.at_work or st.session_state.get(_HIDDEN) != run.began):
+    if run is not None and (run.at_work or (st.session_state.get(_HIDDEN) != run.began and _is_news(run))):
         _progress(run)
     if elsewhere:
         st.info(as_markdown(elsewhere), icon=":material/group:")
+
+
+def _is_news(run: Progress) -> bool:
+    return run.ended is None or datetime.now(UTC) - run.ended < _NEWS_FOR
 
 
 def _progress(run: Progress) -> None:
