@@ -59,9 +59,19 @@ class Call:
         offset, limit = self._number("offset", 0), self._number("limit", -1)
         return list(items[max(offset, 0) :][: limit if limit > 0 else None])
 
+    def content(self) -> dict[str, Any]:
+        """The JSON object in the body."""
+        try:
+            content = json.loads(self._body)
+        except (ValueError, RecursionError) as exc:
+            raise BadRequest(f"The body is not JSON: {exc}") from exc
+        if not isinstance(content, dict):
+            raise BadRequest(f"The body is a JSON object, got {type(content).__name__}.")
+        return content
+
     def candidate(self) -> Candidate:
         """The schema in the body."""
-        content = self._content()
+        content = self.content()
         schema_type = content.get("schemaType") or "AVRO"
         if schema_type != "AVRO":
             raise SchemaInvalid(f"Schema type {schema_type!r} is not supported by this registry; it knows AVRO only.")
@@ -80,23 +90,14 @@ class Call:
 
     def level(self) -> str:
         """The compatibility level in the body; what else a configuration may hold is refused, not dropped."""
-        content = {key: value for key, value in self._content().items() if value is not None}
+        content = {key: value for key, value in self.content().items() if value is not None}
         unknown = sorted(content.keys() - {"compatibility", "compatibilityLevel"})
         if unknown:
             raise NotPermitted(f"{', '.join(unknown)} cannot be configured in this registry.")
         return str(content.get("compatibility") or content.get("compatibilityLevel") or "").upper()
 
     def mode(self) -> str:
-        return str(self._content().get("mode") or "").upper()
-
-    def _content(self) -> dict[str, Any]:
-        try:
-            content = json.loads(self._body)
-        except (ValueError, RecursionError) as exc:
-            raise BadRequest(f"The body is not JSON: {exc}") from exc
-        if not isinstance(content, dict):
-            raise BadRequest(f"The body is a JSON object, got {type(content).__name__}.")
-        return content
+        return str(self.content().get("mode") or "").upper()
 
     def _number(self, name: str, default: int) -> int:
         text = self.query.get(name)

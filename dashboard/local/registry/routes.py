@@ -3,7 +3,8 @@
 Paths arrive still percent-encoded (see `registry_and_catalog`), so a subject with a slash stays one segment.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -24,6 +25,9 @@ from dashboard.local.registry.answers import (
     verdict,
 )
 from dashboard.local.registry.calls import LARGEST_BODY_BYTES, Call, read_body
+from dashboard.local.registry.key_routes import KEY_ROUTES
+from dashboard.local.registry.key_store import KeyStore
+from dashboard.local.registry.keys import Keys
 from dashboard.local.registry.refusals import (
     CompatibilityNotSet,
     ModeNotSet,
@@ -37,6 +41,7 @@ from dashboard.local.registry.subjects import Subjects
 _LARGEST_ID = 2**31 - 1
 
 Work = Callable[[Subjects, Call], object]
+T = TypeVar("T")
 
 
 def register(subjects: Subjects, call: Call) -> object:
@@ -209,16 +214,19 @@ ROUTES: tuple[tuple[str, str, Work], ...] = (
 
 def create_registry(store: Store) -> Starlette:
     """The registry as an application of its own; `store` stays the caller's to close."""
-    subjects = Subjects(store)
-    routes = [Route(path, _endpoint(subjects, work), methods=[method]) for method, path, work in ROUTES]
+    routes = [*_routes(ROUTES, Subjects(store)), *_routes(KEY_ROUTES, Keys(KeyStore(store)))]
     handlers = {RegistryRefusal: refuse, HTTPException: refuse_path, RecursionError: refuse_depth, Exception: fail}
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
-def _endpoint(subjects: Subjects, work: Work) -> Callable[[Request], Awaitable[Response]]:
+def _routes(table: Sequence[tuple[str, str, Callable[[T, Call], object]]], things: T) -> list[Route]:
+    return [Route(path, _endpoint(things, work), methods=[method]) for method, path, work in table]
+
+
+def _endpoint(things: T, work: Callable[[T, Call], object]) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         body = await read_body(request, LARGEST_BODY_BYTES)
-        result = await run_in_threadpool(work, subjects, Call(request, body))
+        result = await run_in_threadpool(work, things, Call(request, body))
         return answered(result)
 
     return answer

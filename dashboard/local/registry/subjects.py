@@ -110,7 +110,7 @@ class Subjects:
         return incompatibilities(self.level(subject), parsed, self._parsed_all(live))
 
     def version(self, subject: str, version: str, *, deleted: bool = False) -> Registered:
-        number = None if version in LATEST else _version_number(version)
+        number = None if version in LATEST else version_number(version)
         known = self._known(subject, deleted=deleted)
         for candidate in reversed(known):
             if number in (None, candidate.version):
@@ -234,7 +234,8 @@ def _same(contract: Contract, versions: Sequence[Registered]) -> Registered | No
     return None
 
 
-def _version_number(version: str) -> int:
+def version_number(version: str) -> int:
+    """Raises VersionInvalid for what is no number of a version; `latest` is none either."""
     if not version.isascii() or not version.isdecimal() or not 1 <= int(version[:11]) <= _LARGEST_INT:
         raise VersionInvalid(version)
     return int(version)

@@ -31,7 +31,7 @@ def test_the_text_of_a_schema_comes_alone_where_it_is_asked_for(http: httpx.Clie
 
 
 def test_paths_and_methods_that_are_not_there_answer_in_the_error_form(http: httpx.Client) -> None:
-    assert http.get("/dek-registry/v1/keks").json()["error_code"] == 404
+    assert http.get("/dek-registry/v2/keks").json()["error_code"] == 404
     assert http.patch("/subjects").json()["error_code"] == 405
 
 
