@@ -39,6 +39,7 @@ from dashboard.local.registry.store import Registered, Store
 from dashboard.local.registry.subjects import Subjects
 
 _LARGEST_ID = 2**31 - 1
+_MOST_SCHEMAS = 1000
 
 Work = Callable[[Subjects, Call], object]
 T = TypeVar("T")
@@ -57,6 +58,20 @@ def list_subjects(subjects: Subjects, call: Call) -> object:
     prefix = call.query.get("subjectPrefix", ":*:").removeprefix(":*:")
     everything = subjects.store.subjects().items()
     return call.page([s for s, deleted in everything if s.startswith(prefix) and call.wants(deleted=deleted)])
+
+
+def list_schemas(subjects: Subjects, call: Call) -> object:
+    """Versions by the beginning of their subject's name, at most 1,000 of them.
+
+    Source: SchemasResource.java of Confluent Schema Registry @794611bd.
+    """
+    prefix = call.query.get("subjectPrefix", "").removeprefix(":*:")
+    found = []
+    for subject in subjects.store.subjects():
+        if subject.startswith(prefix):
+            known = [one for one in subjects.store.versions(subject) if call.flag("deleted") or not one.deleted]
+            found += known[-1:] if call.flag("latestOnly") else known
+    return [described(one) for one in call.page(found)[:_MOST_SCHEMAS]]
 
 
 def delete_subject(subjects: Subjects, call: Call) -> object:
@@ -187,6 +202,7 @@ ROUTES: tuple[tuple[str, str, Work], ...] = (
     ("DELETE", "/subjects/{subject}/versions/{version}", delete_version),
     ("GET", "/subjects/{subject}/versions/{version}/schema", get_version_text),
     ("GET", "/subjects/{subject}/versions/{version}/referencedby", list_referrers),
+    ("GET", "/schemas", list_schemas),
     ("GET", "/schemas/types", _constant(["AVRO"])),
     ("GET", "/schemas/ids/{id}", get_schema),
     ("GET", "/schemas/ids/{id}/schema", get_schema_text),

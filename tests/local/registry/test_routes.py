@@ -45,6 +45,25 @@ def test_subjects_are_listed_by_prefix_and_in_pages(client: SchemaRegistryClient
     assert client.get_subjects(subject_prefix="_%") == []
 
 
+def test_schemas_are_listed_by_prefix_latest_version_and_in_pages(
+    client: SchemaRegistryClient, http: httpx.Client, subject: str
+) -> None:
+    for text in ('"string"', '"bytes"'):
+        client.register_schema(f"{subject}-a", Schema(text))
+    client.register_schema(f"{subject}-b", STRING)
+
+    def listed(**params: str) -> list[tuple[str, int]]:
+        answer = http.get("/schemas", params={"subjectPrefix": subject} | params).json()
+        return [(one["subject"].removeprefix(f"{subject}-"), one["version"]) for one in answer]
+
+    assert listed() == [("a", 1), ("a", 2), ("b", 1)]
+    assert listed(latestOnly="true") == [("a", 2), ("b", 1)]
+    assert listed(offset="1", limit="1") == [("a", 2)]
+    client.delete_subject(f"{subject}-b")
+    assert listed() == [("a", 1), ("a", 2)]
+    assert listed(deleted="true") == [("a", 1), ("a", 2), ("b", 1)]
+
+
 @pytest.mark.usefixtures("_global_settings_put_back")
 def test_the_level_of_a_subject_hides_that_of_the_registry_until_it_is_deleted(
     client: SchemaRegistryClient, http: httpx.Client, subject: str
