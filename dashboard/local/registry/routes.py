@@ -104,6 +104,10 @@ def delete_version(subjects: Subjects, call: Call) -> object:
     return subjects.delete_version(call.part("subject"), call.part("version"), permanent=call.flag("permanent"))
 
 
+def change_tags(subjects: Subjects, call: Call) -> object:
+    return described(subjects.change_tags(call.part("subject"), call.part("version"), call.tag_change()))
+
+
 def get_latest_with_metadata(subjects: Subjects, call: Call) -> object:
     properties = dict(zip(call.query.getlist("key"), call.query.getlist("value"), strict=False))
     return described(subjects.latest_with(call.part("subject"), properties, deleted=call.flag("deleted")))
@@ -200,6 +204,7 @@ ROUTES: tuple[tuple[str, str, Work], ...] = (
     ("POST", "/subjects/{subject}/versions", register),
     ("GET", "/subjects/{subject}/versions/{version}", get_version),
     ("DELETE", "/subjects/{subject}/versions/{version}", delete_version),
+    ("POST", "/subjects/{subject}/versions/{version}/tags", change_tags),
     ("GET", "/subjects/{subject}/versions/{version}/schema", get_version_text),
     ("GET", "/subjects/{subject}/versions/{version}/referencedby", list_referrers),
     ("GET", "/schemas", list_schemas),
