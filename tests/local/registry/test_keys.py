@@ -1,6 +1,8 @@
 """The DEK registry over HTTP: what each route answers, and what it refuses."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -10,6 +12,7 @@ import pytest
 
 from dashboard.local.registry import keys
 from dashboard.local.registry.calls import LARGEST_BODY_BYTES
+from dashboard.local.registry.key_store import KeyStore
 
 KEKS = "/dek-registry/v1/keks"
 AWS = "arn:aws:kms:us-east-1:1:key/2"
@@ -397,18 +400,34 @@ def test_more_keys_than_the_registry_holds_are_refused(http: httpx.Client, kek: 
     assert refused(dek(http, kek, "other")) == 40972
 
 
-def test_of_many_that_make_the_same_key_at_once_exactly_one_wins(address: str, http: httpx.Client, kek: str) -> None:
-    def make(number: int) -> tuple[int, int]:
-        with httpx.Client(base_url=address) as own:
-            kek_named = {"name": f"{kek.rpartition('/')[2]}_race", "kmsType": "local-kms", "kmsKeyId": str(number)}
-            material = f"from {number}"
-            first = own.post(KEKS, json=kek_named).status_code
-            return first, dek(own, kek, encryptedKeyMaterial=material).status_code
+@pytest.mark.parametrize("read_first", ["kek", "versions"])
+def test_of_two_that_make_the_same_key_at_once_exactly_one_wins(
+    address: str, http: httpx.Client, kek: str, read_first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever has read that there is none gives the other time to read the same."""
+    meeting = threading.Barrier(2)
+    read = getattr(KeyStore, read_first)
 
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(make, range(16)))
+    def read_and_linger(store: KeyStore, *which: str) -> object:
+        found = read(store, *which)
+        with suppress(threading.BrokenBarrierError):
+            meeting.wait(timeout=0.5)
+        return found
 
-    for outcomes in zip(*answers, strict=True):
-        assert sorted(outcomes) == [200] + [409] * 15
-    winner = [status for _, status in answers].index(200)
-    assert http.get(f"{kek}/deks/payments-value").json()["encryptedKeyMaterial"] == f"from {winner}"
+    def make(own: str) -> int:
+        with httpx.Client(base_url=address) as client:
+            if read_first == "versions":
+                return dek(client, kek, encryptedKeyMaterial=own).status_code
+            same_name = {"name": f"{kek.rpartition('/')[2]}_2", "kmsType": "local-kms", "kmsKeyId": own}
+            return client.post(KEKS, json=same_name).status_code
+
+    with monkeypatch.context() as patch, ThreadPoolExecutor(2) as pool:
+        patch.setattr(KeyStore, read_first, read_and_linger)
+        statuses = list(pool.map(make, ("first", "second")))
+
+    assert sorted(statuses) == [200, 409]
+    winner = ("first", "second")[statuses.index(200)]
+    if read_first == "versions":
+        assert http.get(f"{kek}/deks/payments-value").json()["encryptedKeyMaterial"] == winner
+    else:
+        assert http.get(f"{kek}_2").json()["kmsKeyId"] == winner
