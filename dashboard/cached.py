@@ -4,6 +4,8 @@ Answers are keyed by snapshot id: a snapshot never changes, so an answer is righ
 """
 
 from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import plotly.graph_objects as go
@@ -14,6 +16,9 @@ from dashboard.errors import SalesTrendsError
 from dashboard.readers.lake import Lake, Snapshot, find_namespace
 from dashboard.readers.revenue import RANGES, Trend, trend
 from dashboard.readers.revenue_rows import RevenueRows
+
+if TYPE_CHECKING:
+    from dashboard.administration import Administration
 
 GLANCE_SECONDS = 1.0
 """However many pages are open, the catalog is asked once in this time."""
@@ -84,3 +89,12 @@ class _Known:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _known(uri: str) -> _Known:
     return _Known()
+
+
+@cache
+def administration() -> "Administration":
+    """What admins begin goes on in it, whoever looks. In no cache of Streamlit's, which every visitor may clear."""
+    # the clients of every remote system, half a second and 60 MB that a viewer does not need
+    from dashboard.administration import Administration
+
+    return Administration()

@@ -54,7 +54,7 @@ def _answers(stack: LocalStack, running: list[str]) -> Iterator[Finding]:
         yield _asked("SQL gateway", lambda: _gateway(stack))
     if services.DASHBOARD in running:
         web = stack.settings.web
-        yield _asked("Dashboard", lambda: _health(f"http://{web.address}:{web.port}/_stcore/health", "dashboard"))
+        yield _asked("Dashboard", lambda: _health(f"{web.url}/_stcore/health", "dashboard"))
     if "jobmanager" in running:
         yield _asked("Flink", lambda: _flink(stack))
         yield from _statements(stack)
@@ -112,12 +112,17 @@ def _statements(stack: LocalStack) -> Iterator[Finding]:
     wanted = stack.deployment.statements.statement_names
     try:
         troubled = stack.deployment.troubled()
-        absent = set(wanted) - set(stack.deployment.statements.jobs())
+        jobs = stack.deployment.statements.jobs()
+        absent = set(wanted) - set(jobs)
+        stopped = {one.name for one in stack.deployment.statuses(jobs) if one.state == "STOPPED"}
     except SalesTrendsError as error:
         yield Finding("Statements", False, error.message, error.hint or _RESTART)
         return
     for name in wanted:
-        if name in troubled:
+        if name in stopped:
+            remedy = f"`sales-trends resume {name}` lets it go on."
+            yield Finding(f"Statement {name}", False, "somebody stopped it", remedy)
+        elif name in troubled:
             remedy = f"`sales-trends logs taskmanager` shows more. When it does not recover: {_RESTART}"
             yield Finding(f"Statement {name}", False, troubled[name], remedy)
         elif name in absent:

@@ -17,8 +17,9 @@ import click
 from dashboard import __version__
 from dashboard import verify as verification
 from dashboard.checkup import examine_stack
-from dashboard.cli_deploy import apply, audit, destroy, drift, plan, resource_lines, tableflow
+from dashboard.cli_deploy import DEPLOY_COMMANDS, resource_lines
 from dashboard.cli_options import json_option, lose_option, setting_option, settings_for, target_option, window_option
+from dashboard.cli_token import token
 from dashboard.crash import save_trace
 from dashboard.deploy.resource_status import ResourceStatus
 from dashboard.deploy.skipped import Place
@@ -142,8 +143,7 @@ def demo(narrator: Narrator, target: str, lose: tuple[str, ...]) -> None:
         # as this one was started, for `make demo` puts nothing on the path
         own = sys.argv[0] if os.sep in sys.argv[0] and shutil.which("sales-trends") is None else "sales-trends"
         narrator.say(
-            f"\nReady after {time.monotonic() - started:.0f} s: "
-            f"http://{settings.web.address}:{settings.web.port} shows revenue per window.\n"
+            f"\nReady after {time.monotonic() - started:.0f} s: {settings.web.url} shows revenue per window.\n"
             f"In another terminal: `{own} verify` proves the numbers, `{own} status` shows the parts.\n"
             "Ctrl-C stops everything; nothing is lost, the next `make demo` goes on from here.",
             "bold",
@@ -382,5 +382,5 @@ def _stop(stack: LocalStack) -> None:
         stack.kill()
 
 
-for _command in (plan, apply, destroy, drift, audit, tableflow):
+for _command in (*DEPLOY_COMMANDS, token):
     commands.add_command(_command)

@@ -1,4 +1,4 @@
-"""The commands that change a target by plan and apply: `plan`, `apply`, `destroy`, `drift`, `audit`, `tableflow`."""
+"""The commands that work on every target: by plan and apply, on one statement or the payment app, and what tells."""
 
 import json
 from collections.abc import Callable, Collection, Sequence
@@ -185,6 +185,39 @@ def audit(narrator: Narrator, target: str, as_json: bool, lines: int) -> None:
 
 @click.command()
 @target_option
+@click.argument("name")
+@click.pass_obj
+def stop(narrator: Narrator, target: str, name: str) -> None:
+    """Stop one running statement; it keeps what it knows, and `resume`, `apply` or `up` lets it go on.
+
+    NAME is a statement that `status` shows, or tableflow-TOPIC for the copy of a topic where Flink makes that. The join
+    takes the deduplication with it, since payments may only follow when it has read all orders.
+    """
+    narrator.say(deployed(settings_for(target), narrator).stop(name))
+
+
+@click.command()
+@target_option
+@click.argument("name")
+@click.pass_obj
+def resume(narrator: Narrator, target: str, name: str) -> None:
+    """Let a statement that was stopped go on from where it stopped, and wait until it runs.
+
+    On open-source Flink the join and the deduplication are resumed together, in the order that keeps the numbers right.
+    """
+    narrator.say(deployed(settings_for(target), narrator).resume(name))
+
+
+@click.command()
+@target_option
+@click.pass_obj
+def restart_app(narrator: Narrator, target: str) -> None:
+    """Restart the payment app, such as after a changed contract, which it reads when it begins."""
+    narrator.say(deployed(settings_for(target), narrator).restart_app())
+
+
+@click.command()
+@target_option
 @json_option
 @click.option("--engine", metavar="NAME", help="Only this engine, such as duckdb.")
 def tableflow(target: str, as_json: bool, engine: str | None) -> None:
@@ -199,6 +232,9 @@ def tableflow(target: str, as_json: bool, engine: str | None) -> None:
         return
     for one in shown:
         click.echo(f"== {one.engine}: {one.title}\n\n{one.text.rstrip()}\n\n{one.note}\n")
+
+
+DEPLOY_COMMANDS = (plan, apply, destroy, drift, stop, resume, restart_app, audit, tableflow)
 
 
 def resource_lines(resources: Sequence[ResourceStatus]) -> list[str]:

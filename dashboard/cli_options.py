@@ -65,4 +65,4 @@ def settings_for(target: str) -> Settings:
 def _asked_for_window() -> bool:
     """By an option of this run, which comes before what a target says; the environment does not."""
     context = click.get_current_context(silent=True)
-    return bool(context) and "SALES_PIPELINE__WINDOW_SIZE" in context.meta.get(_ASKED_FOR, set())
+    return context is not None and "SALES_PIPELINE__WINDOW_SIZE" in context.meta.get(_ASKED_FOR, set())

@@ -1,9 +1,10 @@
 """The pipeline on Confluent Cloud: from a target's settings to what commands and pages plan, apply and look at."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from dashboard.addresses import bootstrap_hosts, on_this_machine
 from dashboard.deploy.apply import ApplyError
+from dashboard.deploy.checks import CheckResult, check_result, checked_sql, first_rows
 from dashboard.deploy.confluent_contracts import KmsKey
 from dashboard.deploy.confluent_target import ConfluentTarget
 from dashboard.deploy.confluent_wanted import CloudPlace, Glue, PaymentApp
@@ -11,8 +12,9 @@ from dashboard.deploy.deployment import TargetDeployment
 from dashboard.deploy.lake_access import LakeAddress
 from dashboard.deploy.pipeline import Pipeline, load_pipeline
 from dashboard.deploy.plan import Plan, Step
-from dashboard.errors import SettingsError
+from dashboard.errors import DeployError, SettingsError
 from dashboard.narration import Narrator
+from dashboard.remotes import ecs
 from dashboard.remotes.cloud_api import REAL_TIME, Pace
 from dashboard.remotes.cloud_flink import CloudFlink
 from dashboard.remotes.cloud_registry import CloudRegistry
@@ -21,6 +23,10 @@ from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.kafka_access import KafkaAccess
 from dashboard.settings import PipelineSettings
 from dashboard.target_fields import ConfluentTargetSettings
+
+_SNAPSHOT = {"sql.snapshot.mode": "now"}
+"""The query reads what is there now and ends. Source: docs.confluent.io, "Snapshot Queries"."""
+_CHECK_SECONDS = 120
 
 
 class CloudDeployment(TargetDeployment):
@@ -34,28 +40,33 @@ class CloudDeployment(TargetDeployment):
         pipeline: PipelineSettings,
         narrator: Callable[[], Narrator],
         *,
+        who: str | None = None,
         pace: Pace = REAL_TIME,
         poll_seconds: float = 5,
     ) -> None:
         """Raises SettingsError when a key or a part of a place is missing."""
-        described = load_pipeline(pipeline)
+        self._settings = settings
+        self._pipeline = described = load_pipeline(pipeline)
         kafka = Kafka(_kafka(settings))
+        self._flink = CloudFlink(
+            settings.flink_endpoint,
+            *settings.key_for("flink"),
+            organization=settings.organization,
+            environment=settings.environment,
+            compute_pool=settings.compute_pool,
+            principal=settings.principal,
+            catalog=settings.environment,
+            database=settings.kafka_cluster_name,
+            key_setting=settings.key_setting("flink"),
+            pace=pace,
+        )
+        place = _place(settings)
+        self._app = place.app
         target = ConfluentTarget(
             settings.name,
             described,
             kafka,
-            CloudFlink(
-                settings.flink_endpoint,
-                *settings.key_for("flink"),
-                organization=settings.organization,
-                environment=settings.environment,
-                compute_pool=settings.compute_pool,
-                principal=settings.principal,
-                catalog=settings.environment,
-                database=settings.kafka_cluster_name,
-                key_setting=settings.key_setting("flink"),
-                pace=pace,
-            ),
+            self._flink,
             CloudRegistry(
                 settings.schema_registry_url,
                 *settings.key_for("schema_registry"),
@@ -70,10 +81,10 @@ class CloudDeployment(TargetDeployment):
                 key_setting=settings.key_setting("tableflow"),
                 pace=pace,
             ),
-            _place(settings),
+            place,
             poll_seconds=poll_seconds,
         )
-        super().__init__(target, kafka, narrator)
+        super().__init__(target, kafka, narrator, who)
 
     def apply(
         self,
@@ -91,6 +102,35 @@ class CloudDeployment(TargetDeployment):
             raise
         self._restart_app(done.steps)
         return done
+
+    @property
+    def checks(self) -> Mapping[str, str]:
+        """The text of each check by its name."""
+        return self._pipeline.checks
+
+    def check(self, name: str, limit: int = 100) -> CheckResult:
+        """What a check finds in the topics as they are now; DeployError for a name that is no check."""
+        sql = checked_sql(self.checks, name)
+        found = self._flink.answer(first_rows(sql, limit), f"check-{name}", _SNAPSHOT, _CHECK_SECONDS)
+        return check_result(sql, found.columns, found.rows, limit)
+
+    @property
+    def restart_command(self) -> str:
+        """What restarts the payment app in a shell; empty where its place is not known."""
+        return ecs.command(self._app.cluster, self._app.service, self._app.region) if self._app else ""
+
+    def restart_app(self) -> str:
+        """Begins a new deployment of the payment app on ECS; says so. Raises DeployError where its place is unknown."""
+        app, prefix = self._app, self._settings.prefix
+        if app is None:
+            raise DeployError(
+                f"Nothing tells where the payment app of {self.target.name} runs.",
+                f"Set {prefix}ECS_CLUSTER, and {prefix}ECS_SERVICE and {prefix}ECS_REGION where they differ from "
+                f"{self._settings.ecs_service} and the cluster's region.",
+            )
+        with self.acting("restart", app.service), self._narrator().step(f"Restart {app.service}"):
+            ecs.restart(app.cluster, app.service, app.region)
+        return f"{app.service} is being restarted: its old tasks go when the new ones run."
 
     def _restart_app(self, done: Iterable[Step]) -> None:
         if told := self.target.restart_app(done):

@@ -1,7 +1,7 @@
 """The deployment that a target's name stands for: what commands and pages plan, apply, destroy and look at."""
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from functools import partial
 from typing import Protocol
@@ -9,11 +9,13 @@ from typing import Protocol
 from dashboard import cloud_deployment
 from dashboard.cloud_deployment import CloudDeployment
 from dashboard.deploy.audit import AuditLog
+from dashboard.deploy.checks import CheckResult
 from dashboard.deploy.lake_access import LakeAddress
 from dashboard.deploy.open_source import Addresses
 from dashboard.deploy.pipeline import Pipeline, load_pipeline
 from dashboard.deploy.plan import Plan
 from dashboard.deploy.resource_status import ResourceStatus
+from dashboard.deploy.resources import Wanted
 from dashboard.errors import DeployError, StackError
 from dashboard.lifecycle import LocalStack
 from dashboard.local import services
@@ -37,6 +39,12 @@ class Deployed(Protocol):
 
     audit: AuditLog
 
+    @property
+    def checks(self) -> Mapping[str, str]: ...
+
+    @property
+    def restart_command(self) -> str: ...
+
     def plan(self, *, adopt: Collection[str] = (), prune: Collection[str] = ()) -> Plan: ...
 
     def apply(
@@ -51,6 +59,16 @@ class Deployed(Protocol):
     def destroy_plan(self, *, delete: Collection[str] = ()) -> Plan: ...
 
     def destroy(self, planned: str | None = None, *, delete: Collection[str] = ()) -> Plan: ...
+
+    def stop(self, name: str) -> str: ...
+
+    def resume(self, name: str) -> str: ...
+
+    def restart_app(self) -> str: ...
+
+    def check(self, name: str, limit: int = 100) -> CheckResult: ...
+
+    def wanted(self) -> list[Wanted]: ...
 
     def resources(self) -> list[ResourceStatus]: ...
 
@@ -71,22 +89,32 @@ class LocalDeployed:
         self.apply = stack.apply
         self.destroy_plan = stack.deployment.destroy_plan
         self.destroy = stack.destroy
+        self.wanted = stack.deployment.wanted
         self.resources = stack.deployment.resources
+        self.stop = stack.stop
+        self.resume = stack.resume
+        self.checks = stack.deployment.checks
+        self.check = stack.deployment.check
+        self.restart_command = "sales-trends restart-app"
+        self.restart_app = stack.restart_app
 
 
-def deployed(settings: Settings, narrator: Narrator) -> Deployed:
+def deployed(settings: Settings, narrator: Narrator, who: str | None = None) -> Deployed:
     """The deployment on the target that the settings name.
 
+    `who` is told to others as the one who acts, in the audit log too; by default this process by its user.
     Raises SettingsError, StackError; nothing is asked yet of a target elsewhere.
     """
     if settings.target == LOCAL:
-        return LocalDeployed(LocalStack(settings, narrator))
+        return LocalDeployed(LocalStack(settings, narrator, who))
     target = load_target(settings.target, settings)
     if isinstance(target, ConfluentTargetSettings):
-        return CloudDeployment(target, settings.pipeline, lambda: narrator)
+        return CloudDeployment(target, settings.pipeline, lambda: narrator, who=who)
     notes = settings.local.home.parent / "targets" / target.name
     wait_until = partial(_wait_until, narrator)
-    return OpenSourceDeployment(target.name, settings.pipeline, _clusters(target), lambda: narrator, wait_until, notes)
+    return OpenSourceDeployment(
+        target.name, settings.pipeline, _clusters(target), lambda: narrator, wait_until, notes, who=who
+    )
 
 
 def settings_of(target: str, window_size: timedelta | None = None) -> Settings:

@@ -5,6 +5,7 @@ SalesTrendsError                 message: what failed, on which thing, seen and 
 ├── ContractError       (1)      a record or a schema breaks what a topic promises
 ├── DeployError         (1)      a topic, table or statement could not be made, stopped or resumed
 ├── ReadError           (1)      the lake, a topic or the journal could not be read
+├── AccessError         (1)      somebody may not do what they asked for
 ├── StackError          (1)      a part of the local stack could not be started, used or stopped
 └── UnreachableError    (69)     a remote system did not answer
 """
@@ -51,6 +52,10 @@ class DeployError(SalesTrendsError):
 
 
 class ReadError(SalesTrendsError):
+    pass
+
+
+class AccessError(SalesTrendsError):
     pass
 
 

@@ -16,22 +16,25 @@ from typing import TYPE_CHECKING
 import durationpy
 from filelock import FileLock, Timeout
 
+from dashboard import admin_token
 from dashboard.deploy.bad_records import BadRecord
 from dashboard.deploy.plan import Plan
 from dashboard.deploy.skipped import Place
 from dashboard.deploy.statement_status import StatementStatus
 from dashboard.deploy.statements import DEDUPLICATION, JOIN
 from dashboard.errors import DeployError, SettingsError, StackError, UnreachableError
-from dashboard.local import services
+from dashboard.local import services, stack_lock
 from dashboard.local.broker import CLUSTER_ID
 from dashboard.local.home import RECORD, file_faults, record_window, recorded_window
 from dashboard.local.jars import fetch_jars
+from dashboard.local.payment_restart import restart_payment_app
 from dashboard.local.preflight import check_before_start
 from dashboard.local.processes import ProcessTable, Service
 from dashboard.local.service_status import ServiceStatus, State, service_statuses
 from dashboard.local.shop.progress import read_progress
+from dashboard.login_provider import admin_fault
 from dashboard.narration import Narrator
-from dashboard.open_source_deployment import SKIPPED
+from dashboard.open_source_deployment import SKIPPED, STOPPED
 from dashboard.remotes.kafka import Kafka
 from dashboard.settings import Settings
 from dashboard.stack_deployment import StackDeployment
@@ -40,7 +43,7 @@ from dashboard.targets import LOCAL
 if TYPE_CHECKING:
     from dashboard.readers.lake import Lake
 
-_KEPT_ON_DISK = ("kafka", "registry", "warehouse", "flink", "shop", "run", "logs", SKIPPED, RECORD)
+_KEPT_ON_DISK = ("kafka", "registry", "warehouse", "flink", "shop", "run", "logs", SKIPPED, STOPPED, RECORD)
 _POLL_SECONDS = 0.2
 _SUPERVISOR_ENDS_SECONDS = 60
 
@@ -68,7 +71,8 @@ class StackStatus:
 class LocalStack:
     """The local stack of one home folder."""
 
-    def __init__(self, settings: Settings, narrator: Narrator) -> None:
+    def __init__(self, settings: Settings, narrator: Narrator, who: str | None = None) -> None:
+        """`who` is told to others as the one who acts; this process by default."""
         if settings.target != LOCAL:
             raise SettingsError(
                 f"This works on the local stack alone, not on the target {settings.target}.",
@@ -81,7 +85,7 @@ class LocalStack:
         self.lock = FileLock(local.home / ".lock")
         """Held by whoever starts or stops parts of the stack."""
         self._launched: list[str] = []
-        self.deployment = StackDeployment(settings, lambda: self.narrator, self.wait_until)
+        self.deployment = StackDeployment(settings, lambda: self.narrator, self.wait_until, who)
 
     @property
     def kafka(self) -> Kafka:
@@ -96,11 +100,11 @@ class LocalStack:
         return Lake(self.deployment.catalog, CLUSTER_ID)
 
     def up(self, *, shop: bool = True, page: bool = True, lose: Collection[str] = ()) -> None:
-        """Starts whatever does not run; what runs is left alone. Raises StackError, DeployError, UnreachableError.
+        """Starts whatever does not run. Raises StackError, DeployError, UnreachableError.
 
         `lose` names data that may be dropped where the pipeline is not as it was described when it last ran.
         """
-        with self._without_supervisor(), self._only_one(), self._all_or_nothing():
+        with self._without_supervisor(), self._only_one("up"), self._all_or_nothing():
             check_before_start(self.settings, page=page)
             self._check_kind()
             self._launched.clear()
@@ -120,8 +124,11 @@ class LocalStack:
             # after the statements, whose planning needs both cores
             rest = [every[services.PAYMENT_APP]] if shop else []
             rest += [every[services.DASHBOARD]] if page else []
+            is_new = page and self.processes.find(services.DASHBOARD) is None
             self._start(rest)
             self.supervise()
+            if is_new:
+                self._renew_admin_token()
             for name, trouble in self.deployment.troubled().items():
                 self.narrator.say(f"The statement {name} does not run: {trouble}.", "bold")
 
@@ -134,7 +141,7 @@ class LocalStack:
         prune: Collection[str] = (),
     ) -> Plan:
         """Makes the running stack as pipeline_sql/ describes it; see `TargetDeployment.apply`."""
-        with self._without_supervisor(), self._only_one():
+        with self._without_supervisor(), self._only_one("apply"):
             home, window = self.settings.local.home, self.settings.pipeline.window_size
             plan = self.deployment.apply(
                 planned,
@@ -153,8 +160,33 @@ class LocalStack:
 
         The programs go on, but for the supervisor, which would bring the statements back.
         """
-        with self._without_supervisor(), self._only_one():
-            return self.deployment.destroy(planned, delete=delete)
+        with self._without_supervisor(), self._only_one("destroy"):
+            plan = self.deployment.destroy(planned, delete=delete)
+            self.deployment.statements.stopped.clear()
+            return plan
+
+    def stop(self, name: str) -> str:
+        """Stops one statement, which then stays away until `resume`, `apply` or `up`; see `TargetDeployment.stop`."""
+        with self._beside_supervisor("stop"):
+            return self.deployment.stop(name)
+
+    def resume(self, name: str) -> str:
+        """Lets one that was stopped go on; see `TargetDeployment.resume`."""
+        with self._beside_supervisor("resume"):
+            return self.deployment.resume(name)
+
+    def restart_app(self) -> str:
+        """Ends the shop's payment app and starts it again; its journal sees to it that no payment is lost or doubled.
+
+        Says what happened. Raises StackError where no payment app was started.
+        """
+        with (
+            self._beside_supervisor("restart-app"),
+            self.deployment.acting("restart", services.PAYMENT_APP),
+            self.narrator.step("Restart the payment app") as step,
+        ):
+            restart_payment_app(self.settings, self.processes, step)
+        return "The payment app was restarted."
 
     def supervise(self) -> None:
         """Starts the supervisor, which from now on brings back what dies: as it is, whatever a command asked for."""
@@ -174,30 +206,29 @@ class LocalStack:
         What reads the topic starts again from its newest checkpoint. The join gets its payments back only when it has
         read every order: those that came meanwhile wait for it. Raises ContractError when the record is not bad.
         """
-        with self._without_supervisor() as supervised, self._only_one():
+        with self._without_supervisor() as supervised, self._only_one("skip"):
             bad = self.deployment.inputs.judged(place)
             self.deployment.statements.skipped.add(place)
             if bad.stops_statements and self.processes.find("taskmanager"):
-                readers = self.deployment.statements.readers(place.topic)
+                stopped = self.deployment.statements.stopped.names()
+                readers = [one for one in self.deployment.statements.readers(place.topic) if one not in stopped]
                 if JOIN in readers:
                     self.deployment.statements.hold.touch()
                 with self.narrator.step(f"Stop what reads {place.topic}"):
                     for name in readers:
                         self.deployment.statements.cancel(name)
                 self.deployment.start_all([name for name in readers if name != DEDUPLICATION])
-                self.deployment.wait_for_orders()
-                if not self.deployment.stuck(JOIN):
+                if JOIN not in stopped:
+                    self.deployment.wait_for_orders()
+                if DEDUPLICATION not in stopped and not self.deployment.stuck(JOIN):
                     self.deployment.start_all([DEDUPLICATION])
             if supervised:
                 self.supervise()
             return bad
 
     def down(self, *, delete_data: bool = False) -> None:
-        """Stops everything in order: shop, statements with a savepoint, programs. What does not run is left out.
-
-        `delete_data` also removes topics, tables, state, journals and logs; the downloaded jars stay.
-        """
-        with self._without_supervisor() as supervised, self._only_one():
+        """Stops everything in order; `delete_data` also removes all but the downloaded jars."""
+        with self._without_supervisor() as supervised, self._only_one("down"):
             if delete_data:
                 self._check_is_ours()
             if not supervised and not any(map(self.processes.find, services.NAMES)):
@@ -260,6 +291,15 @@ class LocalStack:
         """How many windows the revenue table in Iceberg holds; 0 before its first commit."""
         snapshot = self.lake.snapshot()
         return snapshot.rows or 0 if snapshot else 0
+
+    def _renew_admin_token(self) -> None:
+        """Tells the new one on a terminal alone: anything else may be a log that others read."""
+        told = admin_fault(self.settings)
+        if not told:
+            token = admin_token.renew(self.settings.local.home)
+            shown = token if self.narrator.console.is_terminal else "`sales-trends token` prints it"
+            told = f"Admin token of the dashboard: {shown}"
+        self.narrator.say(told)
 
     def _end_begun(self, names: list[str], before: Mapping[str, State], within_seconds: float) -> None:
         """What had ended before counts as ended again, so that a supervisor goes on trying."""
@@ -326,19 +366,20 @@ class LocalStack:
             raise
 
     @contextmanager
-    def _only_one(self) -> Iterator[None]:
+    def _only_one(self, what: str, within_seconds: float = 0) -> Iterator[None]:
         home = self.settings.local.home
         with file_faults(home):
             home.mkdir(parents=True, exist_ok=True)
-            try:
-                with self.lock.acquire(timeout=0):
-                    self.processes.end_strays()
-                    yield
-            except Timeout as error:
-                raise StackError(
-                    f"Another command is starting or stopping the stack in {home}.",
-                    "Wait for it to end; `sales-trends status` shows how far it is.",
-                ) from error
+            with stack_lock.held(self.lock, home, what, self.deployment.audit.who, within_seconds):
+                self.processes.end_strays()
+                yield
+
+    @contextmanager
+    def _beside_supervisor(self, what: str) -> Iterator[None]:
+        """For what changes one thing: whoever is killed in the middle leaves a stack that is watched."""
+        supervised = self.processes.find(services.SUPERVISOR) is not None
+        with self._only_one(what, _SUPERVISOR_ENDS_SECONDS if supervised else 0):
+            yield
 
     @contextmanager
     def _all_or_nothing(self) -> Iterator[None]:

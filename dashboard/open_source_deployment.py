@@ -12,10 +12,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from dashboard.deploy import tableflow
+from dashboard.deploy.audit import Writer
 from dashboard.deploy.bad_records import InputReader
+from dashboard.deploy.checks import CheckResult
 from dashboard.deploy.deployment import TargetDeployment
 from dashboard.deploy.open_source import Addresses
-from dashboard.deploy.open_source_target import OpenSourceTarget
+from dashboard.deploy.open_source_target import OpenSourceTarget, statement_name
 from dashboard.deploy.pipeline import load_pipeline
 from dashboard.deploy.plan import Plan
 from dashboard.deploy.resource_status import ResourceStatus
@@ -23,6 +25,8 @@ from dashboard.deploy.resources import Id
 from dashboard.deploy.skipped import SkipList
 from dashboard.deploy.statement_status import StatementStatus, statement_status
 from dashboard.deploy.statements import DEDUPLICATION, JOIN, ORDERS_TOPIC, PAYMENTS_TOPIC, Deployment
+from dashboard.deploy.stoppable import told
+from dashboard.deploy.stopped import StopList
 from dashboard.errors import DeployError
 from dashboard.narration import Narrator
 from dashboard.remotes.flink import Flink, Job
@@ -31,6 +35,7 @@ from dashboard.remotes.registry import Registry
 from dashboard.settings import PipelineSettings
 
 SKIPPED = "skipped.json"
+STOPPED = "stopped.json"
 _JOIN = Id("statement", JOIN)
 _HELD_BACK = Id("statement", DEDUPLICATION)
 _CATCH_UP_SECONDS = 600
@@ -64,11 +69,13 @@ class OpenSourceDeployment(TargetDeployment):
         notes: Path,
         *,
         is_local: bool = False,
+        who: str | None = None,
     ) -> None:
-        """`notes` is the folder of what is remembered on this machine: bad records to skip, a join to hold back.
+        """`notes` is the folder of what is remembered on this machine: bad records to skip, a join to hold back, what
+        was stopped on purpose.
 
-        Both need our interceptors in Flink, which only the local stack has; elsewhere the folder need not exist. Only
-        there, too, are the topics made that elsewhere a connector makes.
+        The first two need our interceptors in Flink, which only the local stack has, the last is for its supervisor;
+        elsewhere the folder need not exist. Only there, too, are the topics made that elsewhere a connector makes.
         """
         self._is_local = is_local
         self._wait_until = wait_until
@@ -82,6 +89,7 @@ class OpenSourceDeployment(TargetDeployment):
             clusters.addresses,
             SkipList(notes / SKIPPED),
             notes / "run" / "join-waits-for-orders",
+            StopList(notes / STOPPED),
         )
         self.inputs = InputReader(self.statements, clusters.kafka, self.registry)
         target = OpenSourceTarget(
@@ -94,7 +102,7 @@ class OpenSourceDeployment(TargetDeployment):
             makes_given=is_local,
             holds_back=is_local,
         )
-        super().__init__(target, clusters.kafka, narrator)
+        super().__init__(target, clusters.kafka, narrator, who)
 
     def apply(
         self,
@@ -111,16 +119,16 @@ class OpenSourceDeployment(TargetDeployment):
         narrator = self._narrator()
         with self._changing("apply", lambda: self.plan(adopt=adopt, prune=prune), planned, lose) as change:
             run, report = change.run, change.report
+            # whoever applies wants all of it to run
+            self.statements.stopped.clear()
             with narrator.step("Topics and contracts") as step:
                 report.tell = step.waits_for
                 run.remove()
                 when_removed()
                 run.make(lambda id_: id_.kind in ("topic", "contract"))
             when_topics_exist()
-            if self._is_local and any(step.id == _JOIN for step in change.plan.acts):
-                # payments are there already when the deduplication has run before
-                self.statements.hold.parent.mkdir(parents=True, exist_ok=True)
-                self.statements.hold.touch()
+            if any(step.id == _JOIN for step in change.plan.acts):
+                self._hold_back()
             with narrator.step("Flink statements") as step:
                 report.tell = step.waits_for
                 run.make(lambda id_: id_ != _HELD_BACK)
@@ -182,6 +190,28 @@ class OpenSourceDeployment(TargetDeployment):
         if not self.stuck(JOIN):
             self.statements.hold.unlink(missing_ok=True)
 
+    @property
+    def checks(self) -> Mapping[str, str]:
+        """The text of each check by its name."""
+        return self.pipeline.checks
+
+    def check(self, name: str, limit: int = 100) -> CheckResult:
+        """What a check finds in the topics as they are now; DeployError for a name that is no check."""
+        return self.statements.check(name, limit)
+
+    @property
+    def restart_command(self) -> str:
+        """What restarts the payment app in a shell; empty, for where it runs is its owner's to know."""
+        return ""
+
+    def restart_app(self) -> str:
+        """Raises DeployError: nothing tells where it runs."""
+        raise DeployError(
+            f"Nothing tells where the payment app of {self.target.name} runs.",
+            "Restart it there. Only targets on Confluent Cloud have settings for that: ecs_cluster, ecs_service and "
+            "ecs_region.",
+        )
+
     def stuck(self, name: str) -> bool:
         """A bad record keeps the statement from running."""
         return self._status(name, self.statements.jobs()).bad_record is not None
@@ -202,8 +232,65 @@ class OpenSourceDeployment(TargetDeployment):
         flink = self.statements.flink
         return {name: flink.failed_commits(job.id) for name, job in jobs.items() if name in ours and job.running}
 
+    def _stop(self, id_: Id, writer: Writer) -> str:
+        """With a savepoint; before the join the deduplication, for payments follow only when it has read all orders."""
+        jobs, also = self.statements.jobs(), ""
+        if id_ == _JOIN and _lives(jobs.get(JOIN)) and _lives(jobs.get(DEDUPLICATION)):
+            super()._stop(_HELD_BACK, writer)
+            self.audit.write("", "stop", str(_HELD_BACK))
+            also = f" {DEDUPLICATION} was stopped first: no payment may come before its order."
+        said = super()._stop(id_, writer) + also
+        if self._is_local:
+            for one in (_HELD_BACK, _JOIN) if id_ == _JOIN else (id_,):
+                self.statements.stopped.add(statement_name(one))
+        return said
+
+    def _resume(self, id_: Id, writer: Writer) -> str:
+        """Join, all orders, deduplication: in this order, whichever of the two somebody names."""
+        paired = id_ in (_JOIN, _HELD_BACK)
+        names = [JOIN, DEDUPLICATION] if paired else [statement_name(id_)]
+        self._check_resumable(id_, names)
+        stopped = self.statements.stopped
+        if not paired:
+            # first: whoever is killed after it leaves one that is brought back
+            stopped.remove(names[0])
+            return super()._resume(id_, writer)
+        if not _lives(self.statements.jobs().get(JOIN)):
+            self._hold_back()
+        stopped.remove(JOIN)
+        super()._resume(_JOIN, writer)
+        self.wait_for_orders()
+        # from here on it follows the join as after every start
+        stopped.remove(DEDUPLICATION)
+        if self.stuck(JOIN):
+            return f"{JOIN} was resumed and cannot read every order; {DEDUPLICATION} waits until it can."
+        super()._resume(_HELD_BACK, writer)
+        return f"{JOIN} runs and has read every order, and {DEDUPLICATION} runs."
+
+    def _check_resumable(self, id_: Id, names: list[str]) -> None:
+        """Raises DeployError unless one of these rests, and all are what the files say: Flink knows no other text."""
+        jobs, stopped, whole = self.statements.jobs(), self.statements.stopped.names(), self.target.whole()
+        held = JOIN in names and self.statements.hold.exists()
+        if not held and not any(name in stopped or not _lives(jobs.get(name)) for name in names):
+            raise DeployError(f"{told(id_)} is not stopped, so there is nothing to resume.")
+        if changed := [name for name in names if name not in whole]:
+            raise DeployError(
+                f"Not deployed as the files describe it now: {', '.join(changed)}.",
+                "`sales-trends plan` shows what it takes.",
+            )
+
+    def _hold_back(self) -> None:
+        """Payments are there already when the deduplication has run before."""
+        if self._is_local:
+            self.statements.hold.parent.mkdir(parents=True, exist_ok=True)
+            self.statements.hold.touch()
+
     def _status(self, name: str, jobs: Mapping[str, Job]) -> StatementStatus:
         job, join = jobs.get(name), jobs.get(JOIN)
+        if not _lives(job) and self._was_stopped(name, job):
+            where = "" if self._is_local else f" --target {self.target.name}"
+            again = f"`sales-trends resume {name}{where}` lets it go on"
+            return StatementStatus(name, "STOPPED", f"somebody stopped it; {again}")
         if name == JOIN and job is not None and job.running and self.statements.hold.exists():
             # what held them was interrupted, or is still at work
             return StatementStatus(name, "HELD", "gets no payments until all orders are read")
@@ -211,3 +298,13 @@ class OpenSourceDeployment(TargetDeployment):
         if held and join is not None and not join.ended:
             return StatementStatus(name, "HELD", f"waits until {JOIN} runs and has read the orders")
         return statement_status(name, job, self.statements.flink, self.inputs)
+
+    def _was_stopped(self, name: str, job: Job | None) -> bool:
+        """Elsewhere than on the local stack, nobody but people ends a job that could go on."""
+        if self._is_local:
+            return name in self.statements.stopped.names()
+        return job is not None and job.state in ("FINISHED", "CANCELED")
+
+
+def _lives(job: Job | None) -> bool:
+    return job is not None and not job.ended

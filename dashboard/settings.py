@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import durationpy
 from platformdirs import user_cache_path, user_data_path
@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
+    NoDecode,
     SettingsConfigDict,
 )
 from pydantic_settings import SettingsError as UnreadableValue
@@ -50,15 +51,30 @@ def _absolute(path: Path) -> Path:
 
 
 _IP_VERSION = 4
-"""All programs of the stack talk over it."""
+_HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.IGNORECASE)
+_EVERY_ADDRESS = "0.0.0.0"  # noqa: S104  # only compared with
 
 
-def _loopback(address: str) -> str:
-    if address != "localhost" and not (ip_address(address).version == _IP_VERSION and ip_address(address).is_loopback):
-        raise ValueError(
-            f"{address} is not a loopback address of IPv4; the page has no login yet, so it stays on this machine"
-        )
-    return address
+def _listening_address(address: str) -> str:
+    try:
+        if ip_address(address).version == _IP_VERSION:
+            return address
+    except ValueError:
+        # a wrong IPv4 address looks like a name too
+        if _HOST_NAME.fullmatch(address) and not address.rpartition(".")[2].isdecimal():
+            return address
+    raise ValueError(f"{address!r} is not an address of IPv4 or a host name")
+
+
+def _listed(value: object) -> object:
+    """`a, b` to its parts; anything else is left for pydantic to judge."""
+    return tuple(part for part in map(str.strip, value.split(",")) if part) if isinstance(value, str) else value
+
+
+def _without_commas(value: tuple[str, ...]) -> tuple[str, ...]:
+    if any("," in part or part != part.strip() or not part for part in value):
+        raise ValueError("a part of a list is empty or has a comma or spaces around it")
+    return value
 
 
 def _in_project(path: Path) -> Path:
@@ -68,6 +84,8 @@ def _in_project(path: Path) -> Path:
 Folder = Annotated[Path, AfterValidator(_absolute)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_without_commas)]
+"""With commas between in a variable."""
 
 
 class _Part(BaseModel):
@@ -129,8 +147,33 @@ class LocalSettings(_Part):
 class WebSettings(_Part):
     """Where the dashboard listens."""
 
-    address: Annotated[str, AfterValidator(_loopback)] = "127.0.0.1"
+    address: Annotated[str, AfterValidator(_listening_address)] = Field(
+        "127.0.0.1", description="Where the dashboard listens: an IPv4 address or a host name"
+    )
     port: Port = 8501
+
+    @property
+    def url(self) -> str:
+        """Where this machine reaches it."""
+        host = "127.0.0.1" if self.address == _EVERY_ADDRESS else self.address
+        return f"http://{host}:{self.port}"
+
+
+class AccessSettings(_Part):
+    """Who may do what, where people log in; a person is a verified e-mail address, or a subject, which has no @."""
+
+    admins: Listed = Field((), description="People who may also deploy, change contracts and uncover masked fields")
+    ops: Listed = Field((), description="People who may also see freshness and dead letters")
+    viewers: Listed = Field((), description="People who may see the sales")
+    role_claim: str = Field(
+        "", description="Claim of the id token that holds roles or groups: a text or a list of texts; empty for none"
+    )
+    admin_values: Listed = Field(("admin",), description="Its values that make an admin")
+    ops_values: Listed = Field(("ops",), description="Its values that make ops")
+    viewer_values: Listed = Field(("viewer",), description="Its values that make a viewer")
+    everyone: Literal["none", "viewer"] = Field(
+        "none", description="What somebody who is logged in without a role is: none or viewer"
+    )
 
 
 class Settings(BaseSettings):
@@ -152,6 +195,7 @@ class Settings(BaseSettings):
     shop: ShopSettings = ShopSettings()
     local: LocalSettings = Field(default_factory=LocalSettings)
     web: WebSettings = WebSettings()
+    access: AccessSettings = AccessSettings()
 
     def as_environment(self) -> dict[str, str]:
         """These settings as SALES_ variables, for the processes that the stack starts."""
@@ -162,6 +206,8 @@ class Settings(BaseSettings):
                 value, variable = getattr(part, name), f"{prefix}{name}".upper()
                 if isinstance(value, BaseModel):
                     variables |= flatten(value, f"{variable}__")
+                elif isinstance(value, tuple):
+                    variables[variable] = ",".join(value)
                 else:
                     variables[variable] = durationpy.to_str(value) if isinstance(value, timedelta) else str(value)
             return variables

@@ -18,7 +18,9 @@ from dashboard.settings import Settings
 class StackDeployment(OpenSourceDeployment):
     """What runs inside the Kafka and the Flink of one local stack."""
 
-    def __init__(self, settings: Settings, narrator: Callable[[], Narrator], wait_until: WaitUntil) -> None:
+    def __init__(
+        self, settings: Settings, narrator: Callable[[], Narrator], wait_until: WaitUntil, who: str | None = None
+    ) -> None:
         local = settings.local
         registry = Registry(f"http://127.0.0.1:{local.registry_port}")
         kafka = Kafka(f"127.0.0.1:{local.kafka_port}")
@@ -34,7 +36,9 @@ class StackDeployment(OpenSourceDeployment):
                 state=(local.home / "flink" / "state").as_uri(),
             ),
         )
-        super().__init__(settings.target, settings.pipeline, clusters, narrator, wait_until, local.home, is_local=True)
+        super().__init__(
+            settings.target, settings.pipeline, clusters, narrator, wait_until, local.home, is_local=True, who=who
+        )
 
     def plan(self, *, adopt: Collection[str] = (), prune: Collection[str] = ()) -> Plan:
         if adopt or prune:

@@ -3,11 +3,12 @@
 It looks every second, holds the stack's lock while it repairs, and says what it did in its log, one line an event.
 The one rule that keeps the numbers right while parts come back is that of every start: payments are held back, by
 cancelling the deduplication, whenever the join does not run, until the join has read the orders that came meanwhile.
+What somebody stopped on purpose stays away (`deploy/stopped.py`).
 """
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 
 import psutil
@@ -199,13 +200,15 @@ class Supervisor:
             if not _gone(deduplication):
                 self._hold_payments_back()
         faults = Faults()
-        gone = self._to_bring_back([name for name in deployment.statement_names if _gone(jobs.get(name))])
+        stopped = deployment.stopped.names()
+        wanted = [name for name in deployment.statement_names if name not in stopped]
+        gone = self._to_bring_back([name for name in wanted if _gone(jobs.get(name))])
         for name in gone:
             if name != DEDUPLICATION and not self._stop.is_set():
                 with faults.kept(), _timed(f"Statement {name}"):
                     self._stack.deployment.start(name)
         if join is not None and join.running and (DEDUPLICATION in gone or deployment.hold.exists()):
-            self._let_payments_follow()
+            self._let_payments_follow(stopped)
         faults.raise_first()
 
     def _to_bring_back(self, gone: list[str]) -> list[str]:
@@ -224,13 +227,14 @@ class Supervisor:
         self._orders_end = None
         self._stack.deployment.statements.cancel(DEDUPLICATION)
 
-    def _let_payments_follow(self) -> None:
+    def _let_payments_follow(self, stopped: Collection[str]) -> None:
         if self._orders_end is None:
             self._orders_end = self._stack.kafka.end_offsets(ORDERS_TOPIC)
         if self._stack.deployment.orders_to_read(self._orders_end) == 0:
             self._stack.deployment.statements.hold.unlink(missing_ok=True)
-            with _timed(f"Statement {DEDUPLICATION}"):
-                self._stack.deployment.start(DEDUPLICATION)
+            if DEDUPLICATION not in stopped:
+                with _timed(f"Statement {DEDUPLICATION}"):
+                    self._stack.deployment.start(DEDUPLICATION)
             self._orders_end = None
 
     def _tell_of_troubles(self, jobs: dict[str, Job]) -> None:

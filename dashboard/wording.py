@@ -1,5 +1,6 @@
 """How amounts, moments and lengths of time are written for people; the same on every page."""
 
+import re
 from datetime import datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -51,3 +52,22 @@ def day(at: datetime, zone: tzinfo, beside: datetime) -> str:
     """`21 Nov`, with its year if that is not the one of `beside`."""
     local = at.astimezone(zone)
     return f"{local.day} {local:%b}" + ("" if local.year == beside.astimezone(zone).year else f" {local.year}")
+
+
+_CODE = re.compile(r"(`[^`]+`)")
+_LINKED = re.compile(r"(?:https?://|www\.)[^\s,`]+|[^\s`()]+@[^\s`()]+\.\w+")
+_SIGNS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")
+
+
+def as_markdown(text: str) -> str:
+    """A sentence that reads as it stands where Markdown is shown; what stands between backticks is code.
+
+    Sentences quote what clusters and users gave, which could otherwise become a link or an image. Addresses, which
+    become links in whatever way they are escaped, are code too.
+    """
+    one_line = " ".join(text.split())
+    linked = "".join(
+        part if place % 2 else _LINKED.sub(r"`\g<0>`", part) for place, part in enumerate(_CODE.split(one_line))
+    )
+    parts = _CODE.split(linked)
+    return "".join(part if place % 2 else _SIGNS.sub(r"\\\1", part) for place, part in enumerate(parts))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from io import StringIO
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 from rich.console import Console
@@ -17,6 +17,9 @@ from dashboard.local.processes import ProcessTable
 from dashboard.local.services import SUPERVISOR
 from dashboard.narration import Narrator
 from dashboard.settings import PREFIX, Settings, load_settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 _PORTS = ("kafka_port", "kafka_controller_port", "registry_port", "flink_port", "flink_rpc_port", "gateway_port")
 # a zone with an odd offset: windows must be in UTC all the same
@@ -96,3 +99,12 @@ def environment(tmp_path: Path) -> dict[str, str]:
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
     with running_stack(stack_settings(tmp_path_factory.mktemp("stack") / "home")) as stack:
         yield stack
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    # only tests that look at pages need Playwright
+    from tests.browser import chromium
+
+    with chromium() as browser:
+        yield browser

@@ -15,7 +15,10 @@ def run(environment: dict[str, str], *words: str) -> subprocess.CompletedProcess
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("words", [["plan"], ["apply", "--yes"], ["drift"], ["audit"]])
+@pytest.mark.parametrize(
+    "words",
+    [["plan"], ["apply", "--yes"], ["drift"], ["audit"], ["stop", "x"], ["resume", "x"], ["restart-app"]],
+)
 def test_without_a_running_stack_each_says_what_starts_it(environment: dict[str, str], words: list[str]) -> None:
     result = run(environment, *words)
     assert result.returncode == 1

@@ -14,10 +14,12 @@ from rich.console import Console
 from dashboard import deployments
 from dashboard.cli import commands
 from dashboard.cloud_deployment import CloudDeployment
-from dashboard.errors import SettingsError
+from dashboard.deployments import deployed
+from dashboard.errors import DeployError, SettingsError
 from dashboard.narration import Narrator
+from dashboard.remotes import ecs
 from dashboard.remotes.kafka import Kafka, Topic
-from dashboard.settings import PREFIX, Settings
+from dashboard.settings import PREFIX, Settings, load_settings
 from tests.deploy.cloud import HASTE, KMS_KEY, with_orders
 from tests.fakes.confluent_cloud import FakeConfluentCloud
 from tests.guarded_broker import RIGHT, USER, Guarded, guarded_broker
@@ -151,6 +153,67 @@ def test_the_pipeline_is_planned_applied_looked_at_drifts_and_is_destroyed(
     assert destroyed.exit_code == 0, destroyed.output + str(destroyed.exception)
     assert not [name for name, one in cloud.statements.items() if one.phase != "DELETING"]
     assert not cloud.tableflow_topics
+
+
+def test_a_statement_is_stopped_and_resumed_by_hand_and_the_audit_log_tells(
+    command: Command, cloud: FakeConfluentCloud
+) -> None:
+    name = "completed-orders-materializer"
+    assert command("apply", "--yes").exit_code == 0
+    stopped = command("stop", name)
+    assert stopped.exit_code == 0, str(stopped.exception)
+    assert cloud.statements[name].phase == "STOPPED"
+    assert cloud.statements["unique-payments-maintenance"].phase == "RUNNING", "the service keeps the join's state"
+    rows = {one["name"]: one for one in json.loads(command("status", "--json").stdout)["resources"]}
+    assert (rows[name]["state"], rows[name]["phase"]) == ("stopped", "STOPPED")
+    assert "nothing to stop" in str(command("stop", name).exception)
+    resumed = command("resume", name)
+    assert resumed.exit_code == 0, str(resumed.exception)
+    assert command("drift").exit_code == 0
+    assert "only makes or alters a table" in str(command("stop", "completed-orders").exception)
+    acts = [act for act in json.loads(command("audit", "--json").stdout) if act["thing"] == f"statement {name}"]
+    assert [act["what"] for act in acts if "stop" in act["what"] or "resume" in act["what"]] == [
+        "stop begins",
+        "stop ended",
+        "stop begins",
+        "stop failed",
+        "resume begins",
+        "resume ended",
+    ]
+
+
+def test_the_payment_app_is_restarted_where_its_place_is_known(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(ecs, "restart", lambda *words: asked.append(words))
+    unknown = command("restart-app")
+    assert unknown.exit_code == 1
+    assert isinstance(unknown.exception, DeployError)
+    assert "SALES_CONFLUENT__ECS_CLUSTER" in unknown.exception.hint
+    assert deployed(load_settings(target="confluent"), Narrator()).restart_command == ""
+    known = command("restart-app", CONFLUENT__ECS_CLUSTER="shop")
+    assert known.exit_code == 0, str(known.exception)
+    assert asked == [("shop", "payment-app-service", "us-east-1")]
+    by_hand = deployed(load_settings(target="confluent"), Narrator()).restart_command
+    assert by_hand == ecs.command(*asked[0])
+    (act,) = [act for act in json.loads(command("audit", "--json").stdout) if act["what"] == "restart ended"]
+    assert act["thing"] == "payment-app-service"
+
+
+def test_a_check_is_a_query_that_ends_and_of_no_other_text(command: Command, cloud: FakeConfluentCloud) -> None:
+    assert command("apply", "--yes").exit_code == 0
+    deployment = deployed(load_settings(target="confluent"), Narrator())
+    # what is not read as of now goes on for ever, here too
+    assert deployment.check("duplicates-in-payments").rows == []
+    cloud.script_rows("FROM payments GROUP BY .* LIMIT 3", ["order_id", "times"], [[1, 2], [2, 2], [3, 4]])
+    found = deployment.check("duplicates-in-payments", limit=2)
+    assert (found.columns, found.rows, found.more) == (["order_id", "times"], [["1", "2"], ["2", "2"]], True)
+    assert found.sql == deployment.checks["duplicates-in-payments"]
+    asked = len(cloud.requests)
+    with pytest.raises(DeployError, match="There is no check called DROP TABLE payments"):
+        deployment.check("DROP TABLE payments")
+    assert len(cloud.requests) == asked
 
 
 def test_another_window_size_is_refused_without_the_flag_and_a_saved_plan_is_applied_with_it(

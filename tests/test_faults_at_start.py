@@ -300,7 +300,8 @@ def test_of_two_starts_at_once_the_second_is_refused_and_the_first_not_disturbed
     assert first.returncode == ExitCode.INTERRUPTED
     assert "Traceback" not in narration
     said = refusal(second, home)
-    assert f"Another command is starting or stopping the stack in {home}." in said
+    assert f"Another command is starting or stopping the stack in {home}: `up` by " in said
+    assert f":{first.pid} since " in said
     assert "Wait for it to end" in said
 
 

@@ -152,6 +152,14 @@ def test_a_child_process_given_the_settings_as_variables_reads_the_same_settings
         shop={"rate": 0.5, "history": "36h", "history_payments": 10, "seed": 0, "payment_delay": "1ms"},
         local={"home": tmp_path / "a home with spaces", "cache": tmp_path / "cache", "kafka_port": 1},
         web={"address": "127.0.0.2", "port": 65_535},
+        access={
+            "admins": ["ada@example.com", "00u1"],
+            "ops": [],
+            "role_claim": "https://example.com/groups",
+            "ops_values": ["on call", "operators"],
+            "viewer_values": [],
+            "everyone": "viewer",
+        },
     )
     assert settings != load_settings()
 
@@ -159,3 +167,37 @@ def test_a_child_process_given_the_settings_as_variables_reads_the_same_settings
         monkeypatch.setenv(name, value)
 
     assert load_settings() == settings
+
+
+@pytest.mark.parametrize("text", ["ada@example.com,00u1", " ada@example.com , ,00u1,"])
+def test_a_list_of_people_has_commas_between(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:
+    monkeypatch.setenv("SALES_ACCESS__OPS", text)
+    (tmp_path / ".env").write_text(f"SALES_ACCESS__ADMINS={text}\nSALES_ACCESS__VIEWERS=\n")
+
+    access = load_settings().access
+
+    assert access.admins == access.ops == ("ada@example.com", "00u1")
+    assert access.viewers == ()
+
+
+@pytest.mark.parametrize("people", [["a,b"], [""], [" a"]])
+def test_a_part_of_a_list_that_no_variable_could_say_is_refused(people: list[str]) -> None:
+    with pytest.raises(SettingsError, match="SALES_ACCESS__ADMINS"):
+        load_settings(access={"admins": people})
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "localhost", "0.0.0.0", "192.168.1.5", "sales-1.example.com"])  # noqa: S104
+def test_the_dashboard_may_listen_on_an_address_or_a_name(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("SALES_WEB__ADDRESS", address)
+
+    web = load_settings().web
+
+    assert web.url == f"http://{'127.0.0.1' if address == '0.0.0.0' else address}:8501"  # noqa: S104
+
+
+@pytest.mark.parametrize("address", ["", "::1", "256.1.1.1", "127.1", "a b", "-a", "http://a", "a:80", "a\n"])
+def test_what_nothing_can_listen_on_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("SALES_WEB__ADDRESS", address)
+
+    with pytest.raises(SettingsError, match="not an address of IPv4 or a host name"):
+        load_settings()

@@ -19,6 +19,7 @@ from rich.console import Console
 from dashboard import supervisor as supervising
 from dashboard.deploy.one_job import Doubled
 from dashboard.deploy.statements import DEDUPLICATION, JOIN
+from dashboard.deploy.stopped import StopList
 from dashboard.errors import UnreachableError
 from dashboard.lifecycle import LocalStack
 from dashboard.local import services
@@ -197,6 +198,7 @@ class Jobs:
     """The statements of a stack as its Flink shows them."""
 
     hold: Path
+    stopped: StopList
     shown: dict[str, Job] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
     orders_unread: int = 0
@@ -232,7 +234,7 @@ class Jobs:
 @pytest.fixture
 def jobs(stack: LocalStack, programs: Programs, monkeypatch: pytest.MonkeyPatch) -> Jobs:
     """A stack whose JobManager and gateway run, with these jobs."""
-    jobs = Jobs(stack.settings.local.home / "hold")
+    jobs = Jobs(stack.settings.local.home / "hold", StopList(stack.settings.local.home / "stopped.json"))
     programs |= {name: sleeper(name) for name in ("jobmanager", "gateway")}
     for name in ("jobmanager", "gateway"):
         stack.processes.launch(programs[name])
@@ -388,3 +390,41 @@ def test_what_a_deployment_left_half_done_is_said_once_and_not_started(
         supervisor.look()
     assert left not in jobs.started
     assert said.text.count("is not deployed as described") == 1
+
+
+def test_what_somebody_stopped_stays_away_also_for_the_next_supervisor_and_while_programs_are_brought_back(
+    stack: LocalStack, jobs: Jobs
+) -> None:
+    for name in (DEDUPLICATION, JOIN):
+        jobs.stopped.add(name)
+    first = Supervisor(stack, Event())
+    first.look()
+    killed(stack, "jobmanager")
+    first.look()
+    assert pid(stack, "jobmanager"), "what nobody stopped is brought back"
+    Supervisor(stack, Event()).look()
+    assert jobs.started == []
+    jobs.stopped.clear()
+    first.look()
+    assert jobs.started == [JOIN]
+
+
+def test_a_deduplication_that_somebody_stopped_does_not_follow_a_join_that_is_brought_back(
+    stack: LocalStack, jobs: Jobs
+) -> None:
+    jobs.stopped.add(DEDUPLICATION)
+    jobs.hold.touch()
+    supervisor = Supervisor(stack, Event())
+    for _ in range(3):
+        supervisor.look()
+    assert jobs.started == [JOIN]
+    assert not jobs.hold.exists(), "the join is not kept from payments for ever"
+
+
+def test_payments_are_held_back_from_a_join_that_somebody_stopped(stack: LocalStack, jobs: Jobs) -> None:
+    jobs.stopped.add(JOIN)
+    jobs.run(DEDUPLICATION)
+    supervisor = Supervisor(stack, Event())
+    for _ in range(3):
+        supervisor.look()
+    assert jobs.shown == {}

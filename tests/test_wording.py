@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboard.wording import amount, compact_amount, day, length, moment
+from dashboard.wording import amount, as_markdown, compact_amount, day, length, moment
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = datetime(2026, 3, 1, 11, 0, 5, tzinfo=UTC)
@@ -76,3 +76,21 @@ def test_which_day_it_is_depends_on_the_readers_zone() -> None:
 def test_seconds_are_left_out_only_where_they_are_zero() -> None:
     assert moment(NOON, BERLIN, NOON, seconds=False) == "12:00:05"
     assert moment(NOON.replace(second=0), BERLIN, NOON, seconds=False) == "12:00"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "shown"),
+    [
+        ("Kafka does not answer.", r"Kafka does not answer\."),
+        ("`sales-trends up` starts it", "`sales-trends up` starts it"),
+        ("![x](https://example.com/a.png)", r"\!\[x\]\(`https://example.com/a.png)`"),
+        ("by ada@example.com (dashboard)", r"by `ada@example.com` \(dashboard\)"),
+        ("see www.example.com now", "see `www.example.com` now"),
+        (":red[wrong] $x$ <b>", r"\:red\[wrong\] \$x\$ \<b\>"),
+        ("a `tick that does not end", r"a \`tick that does not end"),
+        ("two\n\n# lines", r"two \# lines"),
+        ("back\\slash", r"back\\slash"),
+    ],
+)
+def test_a_sentence_reads_as_it_stands_where_markdown_is_shown(sentence: str, shown: str) -> None:
+    assert as_markdown(sentence) == shown

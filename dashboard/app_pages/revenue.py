@@ -8,12 +8,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import streamlit as st
 
 from dashboard import cached
+from dashboard.access import Role
 from dashboard.charts import HEIGHT, describe
 from dashboard.errors import SalesTrendsError
 from dashboard.readers.lake import Snapshot
 from dashboard.readers.revenue import RANGES, Trend
 from dashboard.settings import Settings
 from dashboard.shown_rows import as_csv, bars_as_rows, faults_as_rows
+from dashboard.visitor import gate
 from dashboard.wording import amount, compact_amount, length, moment
 
 REFRESH_SECONDS = 2
@@ -28,6 +30,7 @@ def page() -> None:
 
 @st.fragment(run_every=REFRESH_SECONDS)
 def board() -> None:
+    gate(Role.VIEWER, "Revenue")  # the timer runs this alone, without what the app asks first
     settings: Settings = st.session_state["settings"]
     zone = _reader_zone()
     header, notices = st.container(), st.container()

@@ -45,6 +45,15 @@ class Target(Protocol):
     def offsets(self, id_: Id) -> Mapping[str, Mapping[int, int]]:
         """What a thing that `found` saw has read: of each topic and partition the offset of its next record."""
 
+    def stoppable(self, name: str) -> Id:
+        """What a running statement's name stands for; raises DeployError for a name that no statement goes by."""
+
+    def stop(self, id_: Id, waits_for: Callable[[str], None]) -> str:
+        """Stops it with what it knows, and waits; says how, to go on with "was". Raises DeployError unless it runs."""
+
+    def resume(self, id_: Id, waits_for: Callable[[str], None]) -> None:
+        """Lets it go on and waits until it runs; raises DeployError when it runs, or when it cannot go on."""
+
     def forget(self) -> None:
         """After everything was removed: what the target notes about ours goes too, if nothing of ours is left."""
 

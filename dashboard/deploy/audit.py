@@ -48,13 +48,15 @@ class Act:
 class AuditLog:
     """The acts on one target."""
 
-    def __init__(self, kafka: Kafka, target: str) -> None:
+    def __init__(self, kafka: Kafka, target: str, who: str | None = None) -> None:
         self._kafka = kafka
         self._target = target
+        self.who = who or this_process()
+        """Who acts: a page names the person that it acts for."""
 
     def write(self, plan: str, what: str, thing: str = "", result: str = "ok") -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        act = Act(now, _who(), self._target, plan, what, thing, result)
+        act = Act(now, self.who, self._target, plan, what, thing, result)
         self._kafka.append(AUDIT_TOPIC, [(None, json.dumps(asdict(act)))])
 
     def acts(self) -> list[Act]:
@@ -75,6 +77,10 @@ class AuditLog:
                     f"The topic {AUDIT_TOPIC} holds a record that is not ours.", "See who else writes to that topic."
                 ) from error
 
+    def holder(self) -> str:
+        """Who has the right to change the target now; empty when nobody has."""
+        return Membership(self._kafka.access, _GROUP, AUDIT_TOPIC, "").holder()
+
     @contextmanager
     def only_writer(self, within_seconds: float = SESSION_SECONDS + 5) -> Iterator["Writer"]:
         """Holds the right to change the target; raises DeployError naming who has it when that is somebody else.
@@ -82,7 +88,7 @@ class AuditLog:
         Waits longer than a process that was killed is still taken for a member.
         """
         self._kafka.create_topics([_TOPIC])
-        membership = Membership(self._kafka.access, _GROUP, AUDIT_TOPIC, _who())
+        membership = Membership(self._kafka.access, _GROUP, AUDIT_TOPIC, self.who)
         with membership.sought(within_seconds):
             if not membership.held:
                 raise DeployError(
@@ -154,5 +160,6 @@ class AuditedReport:
         self._log.write(self._plan.digest, told, str(step.id), error.message if error else "ok")
 
 
-def _who() -> str:
+def this_process() -> str:
+    """Who acts as long as nobody else is named: `user@host:pid`."""
     return f"{getpass.getuser()}@{socket.gethostname()}:{os.getpid()}"

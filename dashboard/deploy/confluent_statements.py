@@ -29,6 +29,7 @@ _HELPER = "user.confluent.io/sales-trends-helper"
 """Of a statement that only undoes what another one did: nothing of the pipeline, and so never an orphan."""
 _STATES: Mapping[str, State] = {"RUNNING": "ready", "STOPPED": "stopped", "FAILED": "failed"}
 """Of a statement that goes on running; any other phase, also one that we do not know, is shown as it is."""
+_OVER = cloud_statement.ENDED | cloud_statement.FAILED
 _STABLE_LOOKS = 2
 _WATERMARK = re.compile(r"ALTER TABLE `?(?P<table>[\w.]+)`? MODIFY WATERMARK FOR (?P<column>\w+) AS (?P<expression>.+)")
 _OPTION = re.compile(r"ALTER TABLE `?(?P<table>[\w.]+)`? SET \('(?P<key>[^']+)' = '(?P<value>[^']*)'\)")
@@ -142,6 +143,35 @@ class Statements:
         self._patience.until(ready, f"The statement {name} is not {wanted}")
         self._delete_older(name)
 
+    def stop(self, id_: Id, waits_for: Callable[[str], None]) -> None:
+        """As the service does it: the live version keeps its state and is STOPPED a little later."""
+        live = self._of_ours(id_)
+        if live.phase in _OVER:
+            raise DeployError(f"The statement {id_.name} is {live.phase}, so there is nothing to stop.", _next(live))
+
+        def stopped() -> bool:
+            there = self._flink.statement(live.name)
+            if there is None or there.phase in cloud_statement.FAILED:
+                why = there.detail.rstrip(".") if there else "it was deleted meanwhile"
+                raise DeployError(f"The statement {id_.name} failed while it stopped: {why or 'no reason is given'}.")
+            waits_for(f"{id_.name}: {there.phase} {there.detail}".strip())
+            return there.phase == "STOPPED"
+
+        self._flink.stop(live.name)
+        self._patience.until(stopped, f"The statement {id_.name} is not STOPPED")
+
+    def resume(self, id_: Id, waits_for: Callable[[str], None]) -> None:
+        """As the service does it, from where the live version stopped."""
+        live = self._of_ours(id_)
+        if live.phase != "STOPPED" and live.phase in _OVER:
+            raise DeployError(f"The statement {id_.name} is {live.phase}, so it cannot be resumed.", _next(live))
+        if live.phase != "STOPPED" and not live.stopped:
+            raise DeployError(f"The statement {id_.name} is {live.phase}, so there is nothing to resume.")
+        # asked to stop and not stopped yet: the service takes no resume before
+        self._patience.until(lambda: self._rests(live.name), f"The statement {id_.name} is not STOPPED")
+        self._flink.resume(live.name)
+        self.wait_ready(id_.name, waits_for)
+
     def remove(self, name: str, *, data: bool) -> bool:
         """Whether nothing is left; without `data` the table is, which then is no longer whole."""
         self._delete_all(name)
@@ -202,6 +232,26 @@ class Statements:
         if len(self.versions[id_.name]) > 1:
             return replace(found, state="failed", trouble="it has not taken over from the version before it yet")
         return found
+
+    def _of_ours(self, id_: Id) -> cloud_statement.Statement:
+        """The live version; raises DeployError when there is none, or one that a stop or resume would harm."""
+        there, state = self._newest(id_.name), "is being removed"
+        if there is None:
+            raise DeployError(f"The statement {id_.name} is not there.", "`sales-trends plan` shows what makes it.")
+        if LABEL not in there.labels:
+            raise DeployError(
+                f"Nothing says that we made the statement {id_.name}, so it is left to whoever did.",
+                f"If it is ours, `sales-trends apply --adopt {id_.name}` takes it over.",
+            )
+        if len(self.versions[id_.name]) > 1:
+            state = "has not taken over from the version before it yet"
+        elif self._noted.get(id_) != BEING_REMOVED:
+            return there
+        raise DeployError(f"The statement {id_.name} {state}.", "The next `sales-trends apply` ends that.")
+
+    def _rests(self, live: str) -> bool:
+        there = self._flink.statement(live)
+        return there is None or there.phase in _OVER
 
     def _newest(self, name: str) -> cloud_statement.Statement | None:
         return self.versions[name][-1] if name in self.versions else None
@@ -291,6 +341,13 @@ class Statements:
     def _delete_subjects(self, table: str) -> None:
         for part in ("key", "value"):
             self._registry.delete(f"{table}-{part}")
+
+
+def _next(over: cloud_statement.Statement) -> str:
+    """What to do about a statement that does not run any more."""
+    if over.phase == "STOPPED":
+        return "`sales-trends resume` lets it go on."
+    return f"{over.detail.rstrip('.') or 'No reason is given'}. `sales-trends plan` shows what makes it anew."
 
 
 def _plain(expression: str) -> str:

@@ -21,6 +21,7 @@ from dashboard.deploy.ledger import BEING_REMOVED, Ledger
 from dashboard.deploy.pipeline import Pipeline
 from dashboard.deploy.plan import Action, Plan, Step
 from dashboard.deploy.resources import Found, Id, Kind, Wanted
+from dashboard.deploy.stoppable import stoppable
 from dashboard.deploy.topics import input_topic
 from dashboard.remotes import ecs
 from dashboard.remotes.cloud_flink import CloudFlink
@@ -165,6 +166,20 @@ class ConfluentTarget:
 
     def offsets(self, id_: Id) -> dict[str, dict[int, int]]:
         return self._statements.offsets(id_.name) if id_.kind == "statement" else {}
+
+    def stoppable(self, name: str) -> Id:
+        return stoppable(self._pipeline, name)
+
+    def stop(self, id_: Id, waits_for: Callable[[str], None]) -> str:
+        # payments need not be held back, nor can they be: a stopped join keeps its state with the service, and both of
+        # its inputs wait in their topics, as when an apply resumes it
+        self._statements.look(self._ledger.entries())
+        self._statements.stop(id_, waits_for)
+        return "stopped"
+
+    def resume(self, id_: Id, waits_for: Callable[[str], None]) -> None:
+        self._statements.look(self._ledger.entries())
+        self._statements.resume(id_, waits_for)
 
     def forget(self) -> None:
         self._statements.delete_helpers()

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from dashboard.deploy.apply import Application, Target, destroy_plan_for, plan_for
-from dashboard.deploy.audit import AuditedReport, AuditLog
+from dashboard.deploy.audit import AuditedReport, AuditLog, Writer
 from dashboard.deploy.plan import Plan
 from dashboard.deploy.resource_status import ResourceStatus, resource_statuses
+from dashboard.deploy.resources import Id, Wanted
+from dashboard.deploy.stoppable import told
 from dashboard.errors import DeployError, SalesTrendsError
 from dashboard.narration import Narrator
 from dashboard.remotes.kafka import Kafka
@@ -29,10 +31,11 @@ class Change:
 class TargetDeployment:
     """The pipeline on one target."""
 
-    def __init__(self, target: Target, kafka: Kafka, narrator: Callable[[], Narrator]) -> None:
+    def __init__(self, target: Target, kafka: Kafka, narrator: Callable[[], Narrator], who: str | None = None) -> None:
+        """`who` is told to others as the one who acts; this process by default."""
         self.target = target
         self.kafka = kafka
-        self.audit = AuditLog(kafka, target.name)
+        self.audit = AuditLog(kafka, target.name, who)
         self._narrator = narrator
 
     def plan(self, *, adopt: Collection[str] = (), prune: Collection[str] = ()) -> Plan:
@@ -78,6 +81,35 @@ class TargetDeployment:
             self.target.forget()
         return change.plan
 
+    def stop(self, name: str) -> str:
+        """Stops one running statement so that it can go on later with what it knows; says what happened.
+
+        `name` is a statement's, or of the statement that copies a topic to Iceberg, where the target has those. Raises
+        DeployError for another name, and for a statement that does not run.
+        """
+        id_ = self.target.stoppable(name)
+        with self.acting("stop", str(id_)) as writer:
+            return self._stop(id_, writer)
+
+    def resume(self, name: str) -> str:
+        """Lets a stopped statement go on from where it stopped, and waits until it runs; says what happened.
+
+        Raises DeployError as `stop` does, and for a statement that runs or that can only be made anew.
+        """
+        id_ = self.target.stoppable(name)
+        with self.acting("resume", str(id_)) as writer:
+            return self._resume(id_, writer)
+
+    @contextmanager
+    def acting(self, what: str, thing: str) -> Iterator[Writer]:
+        """One act without a plan, by the only writer; the audit log tells how it ended."""
+        with self.audit.only_writer() as writer, self._audited("", what, thing):
+            yield writer
+
+    def wanted(self) -> list[Wanted]:
+        """Everything that the files describe for this target, and how it depends."""
+        return self.target.wanted()
+
     def resources(self) -> list[ResourceStatus]:
         """Each thing of the pipeline as it is now, what is missing included."""
         return resource_statuses(self.target, self.kafka)
@@ -98,16 +130,33 @@ class TargetDeployment:
                 step.result = f"{len(plan.acts)} of {len(plan.steps)} to do" if plan.acts else "no change"
             report = AuditedReport(self.audit, writer, plan)
             change = Change(plan, Application(plan, self.target, report, lose=agreed), report)
-            self.audit.write(plan.digest, f"{what} begins")
-            try:
+            with self._audited(plan.digest, what):
                 yield change
-            except BaseException as error:
-                told = error.message if isinstance(error, SalesTrendsError) else type(error).__name__
-                # what went wrong is what to tell, also when the log is out of reach for the same reason
-                with suppress(SalesTrendsError):
-                    self.audit.write(plan.digest, f"{what} failed", result=told)
-                raise
-            self.audit.write(plan.digest, f"{what} ended")
+
+    @contextmanager
+    def _audited(self, plan: str, what: str, thing: str = "") -> Iterator[None]:
+        self.audit.write(plan, f"{what} begins", thing)
+        try:
+            yield
+        except BaseException as error:
+            reason = error.message if isinstance(error, SalesTrendsError) else type(error).__name__
+            # what went wrong is what to tell, also when the log is out of reach for the same reason
+            with suppress(SalesTrendsError):
+                self.audit.write(plan, f"{what} failed", thing, reason)
+            raise
+        self.audit.write(plan, f"{what} ended", thing)
+
+    def _stop(self, id_: Id, writer: Writer) -> str:
+        with self._narrator().step(f"Stop {id_.name}") as step:
+            writer.check()
+            step.result = self.target.stop(id_, step.waits_for)
+        return f"{told(id_)} was {step.result}."
+
+    def _resume(self, id_: Id, writer: Writer) -> str:
+        with self._narrator().step(f"Resume {id_.name}") as step:
+            writer.check()
+            self.target.resume(id_, step.waits_for)
+        return f"{told(id_)} runs again."
 
     def _all_known(self, what: str, names: Collection[str], known: Collection[str]) -> None:
         if strangers := sorted(set(names) - set(known)):

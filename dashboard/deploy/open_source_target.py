@@ -16,6 +16,7 @@ from dashboard.deploy.plan import Action, Plan, Step
 from dashboard.deploy.resources import Found, Id, State, Wanted, digest_of, readable
 from dashboard.deploy.savepoint_offsets import source_offsets
 from dashboard.deploy.statements import DEDUPLICATION, JOIN, Deployment
+from dashboard.deploy.stoppable import stoppable, told
 from dashboard.deploy.topics import created_topic, input_topic
 from dashboard.errors import DeployError
 from dashboard.remotes.flink import Job
@@ -126,8 +127,7 @@ class OpenSourceTarget:
                 found[one.id] = replace(found[one.id], holds_data=holds_data)
         living = {job.name for job in self._deployment.flink.jobs() if not job.ended}
         for id_ in self._noted.keys() - found.keys() - {one.id for one in self.wanted()}:
-            name = tableflow.statement_name(id_.name) if id_.kind == "tableflow" else id_.name
-            found[id_] = self._found(id_, "ready" if name in living else "stopped")
+            found[id_] = self._found(id_, "ready" if statement_name(id_) in living else "stopped")
         return found
 
     def check(self, plan: Plan) -> None:
@@ -163,20 +163,41 @@ class OpenSourceTarget:
                 self._kafka.create_topics([input_topic(topic) if topic else created_topic(id_.name)])
             case "contract":
                 self._registry.register(id_.name, self._schema(id_.name))
-            case "statement":
-                self._start(id_.name)
-            case "tableflow":
-                self._start(tableflow.statement_name(id_.name))
+            case "statement" | "tableflow":
+                self._start(statement_name(id_))
 
     def wait_ready(self, id_: Id, waits_for: Callable[[str], None]) -> None:
         if id_.kind in ("statement", "tableflow"):
-            name = id_.name if id_.kind == "statement" else tableflow.statement_name(id_.name)
-            self._deployment.wait_running([name], waits_for, stuck=self._stuck)
+            self._deployment.wait_running([statement_name(id_)], waits_for, stuck=self._stuck)
+
+    def stoppable(self, name: str) -> Id:
+        copies = {tableflow.statement_name(topic): topic for topic in self._pipeline.tableflow_topics}
+        return stoppable(self._pipeline, name, copies)
+
+    def stop(self, id_: Id, waits_for: Callable[[str], None]) -> str:
+        name = statement_name(id_)
+        job = self._deployment.jobs().get(name)
+        if job is None or job.ended:
+            raise DeployError(f"{told(id_)} does not run, so there is nothing to stop.", "`sales-trends status` tells.")
+        # the local stack is ours as a whole
+        if not self._holds_back and id_ not in self._ledger.entries():
+            raise DeployError(
+                f"Nothing says that we made the statement {name}, so it is left to whoever did.",
+                f"If it is ours, `sales-trends apply --adopt {id_.name}` takes it over.",
+            )
+        waits_for(f"savepoint of {name}")
+        if self._deployment.stop_one(name):
+            return "stopped with a savepoint"
+        return "cancelled, for it could make no savepoint; it will go on from its newest checkpoint"
+
+    def resume(self, id_: Id, waits_for: Callable[[str], None]) -> None:
+        self._start(statement_name(id_))
+        self.wait_ready(id_, waits_for)
 
     def remove(self, id_: Id, *, data: bool) -> None:
         if id_.kind == "tableflow" and not data:
             # with its state, so that it goes on where it was as long as its topic and its table are the same
-            self._deployment.stop_one(tableflow.statement_name(id_.name))
+            self._deployment.stop_one(statement_name(id_))
             return
         # when this process is killed in the middle, what is left is not taken for what it was
         self._note({id_: BEING_REMOVED})
@@ -192,7 +213,7 @@ class OpenSourceTarget:
             case "statement":
                 self._forget(id_.name)
             case "tableflow":
-                self._forget(tableflow.statement_name(id_.name))
+                self._forget(statement_name(id_))
                 self._deployment.drop_copy(id_.name)
         self._note({id_: None})
 
@@ -200,10 +221,9 @@ class OpenSourceTarget:
         reads = next(
             (one.comes_from for one in self.wanted() if one.id == id_ and (one.keeps_state or one.flow)), frozenset()
         )
-        group = tableflow.statement_name(id_.name) if id_.kind == "tableflow" else id_.name
         there = self._topics or self._kafka.topic_names()
         topics = [read.name for read in sorted(reads) if read.kind == "topic" and read.name in there]
-        return {topic: self._kafka.committed_offsets(group, topic) for topic in topics}
+        return {topic: self._kafka.committed_offsets(statement_name(id_), topic) for topic in topics}
 
     def forget(self) -> None:
         if not self._ledger.entries().keys() & self.found().keys():
@@ -352,6 +372,11 @@ class OpenSourceTarget:
         if schema is None:
             raise DeployError(f"No file describes the contract {subject}.")
         return schema
+
+
+def statement_name(id_: Id) -> str:
+    """Of the statement that a running thing is."""
+    return tableflow.statement_name(id_.name) if id_.kind == "tableflow" else id_.name
 
 
 def _wanted_input(topic: InputTopic) -> Wanted:

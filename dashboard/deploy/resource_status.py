@@ -33,6 +33,8 @@ class ResourceStatus:
     """What it has read of its topics."""
     behind: int | None
     """Records it has not read; None for what reads no topic."""
+    text: str = ""
+    """What it was made of; empty where nothing tells."""
 
     def as_dict(self) -> dict[str, object]:
         return asdict(self) | {"since": self.since.isoformat() if self.since else None}
@@ -81,4 +83,5 @@ def _row(
         since=found.since if found else None,
         offsets={topic: dict(offsets) for topic, offsets in read.items()},
         behind=behind if read else None,
+        text=found.text if found else "",
     )

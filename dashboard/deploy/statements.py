@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from dashboard.deploy import one_job, open_source, tableflow
+from dashboard.deploy.checks import CheckResult, check_result, checked_sql, first_rows
 from dashboard.deploy.one_job import Doubled
 from dashboard.deploy.open_source import Addresses, flink_duration
 from dashboard.deploy.pipeline import Pipeline, Statement
 from dashboard.deploy.skipped import SkipList, held_while
 from dashboard.deploy.snapshots import Snapshots
+from dashboard.deploy.stopped import StopList
 from dashboard.errors import DeployError
 from dashboard.remotes.flink import Flink, Job, Session
 from dashboard.settings import PipelineSettings
@@ -41,6 +42,8 @@ class Deployment:
     skipped: SkipList
     hold: Path
     """A join that is started while this file exists is given no payments until it is gone."""
+    stopped: StopList
+    """Empty but on the local stack."""
 
     @cached_property
     def snapshots(self) -> Snapshots:
@@ -150,13 +153,14 @@ class Deployment:
             self._create_tables(session, name)
             return str(session.execute(f"EXPLAIN {open_source.running_statement(statement)}").rows[0][0])
 
-    def check(self, name: str) -> list[dict[str, Any]]:
-        """The rows that pipeline_sql/checks/<name>.sql finds in the topics as they are now."""
+    def check(self, name: str, limit: int) -> CheckResult:
+        """What pipeline_sql/checks/<name>.sql finds in the topics as they are now, `limit` rows at most."""
+        sql = checked_sql(self.pipeline.checks, name)
         properties = open_source.session_properties(name, {"execution.runtime-mode": "batch"}, self.addresses)
         with self.flink.session(properties) as session:
             self._create_tables(session, name, bounded=True)
-            result = session.execute(self.pipeline.checks[name])
-        return [dict(zip(result.columns, row, strict=True)) for row in result.rows]
+            result = session.execute(first_rows(sql, limit))
+        return check_result(sql, result.columns, result.rows, limit)
 
     def wait_running(
         self,

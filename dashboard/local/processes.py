@@ -167,8 +167,13 @@ class ProcessTable:
         Only for whoever holds the stack's lock, because another command may be between the two just now.
         """
         recorded = {process.pid for path in self._run.glob("*.json") if (process := self.find(path.stem))}
-        # a process started by a recorded one carries the mark too
-        strays = [one for one in self.marked() if one.pid not in recorded and one.ppid() not in recorded]
+        strays = []
+        for one in self.marked():
+            # Flink begins commands that have ended a moment later
+            with contextlib.suppress(psutil.NoSuchProcess):
+                # whatever a recorded one starts carries the mark too
+                if recorded.isdisjoint(process.pid for process in (one, *one.parents())):
+                    strays.append(one)
         for stray in strays:
             with contextlib.suppress(psutil.NoSuchProcess):
                 stray.kill()

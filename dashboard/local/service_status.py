@@ -36,13 +36,13 @@ class ServiceStatus:
 
 def service_statuses(settings: Settings, processes: ProcessTable) -> list[ServiceStatus]:
     """Every program in the order of their start."""
-    local, web = settings.local, settings.web
+    local = settings.local
     addresses = {
         "kafka": f"127.0.0.1:{local.kafka_port}",
         "registry": f"http://127.0.0.1:{local.registry_port}",
         "jobmanager": f"http://127.0.0.1:{local.flink_port}",
         "gateway": f"http://127.0.0.1:{local.gateway_port}",
-        services.DASHBOARD: f"http://{web.address}:{web.port}",
+        services.DASHBOARD: settings.web.url,
     }
     versions = service_versions()
     return [_status(processes, name, addresses.get(name, ""), versions[name]) for name in services.NAMES]

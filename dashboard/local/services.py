@@ -14,7 +14,8 @@ from dashboard.local.java import python_module
 from dashboard.local.processes import Service
 from dashboard.local.shop.progress import read_progress
 from dashboard.local.worker import silence
-from dashboard.settings import Settings
+from dashboard.login_provider import secrets_files
+from dashboard.settings import PREFIX, Settings
 
 STORAGE = ("kafka", "registry")
 FLINK = ("jobmanager", "taskmanager", "gateway")
@@ -27,6 +28,7 @@ SUPERVISOR = "supervisor"
 NAMES = (*PLATFORM, *SHOP, DASHBOARD, SUPERVISOR)
 STOP_ORDER = (SUPERVISOR, DASHBOARD, *reversed(SHOP), *reversed(PLATFORM))
 
+_ACCESS = f"{PREFIX}ACCESS__"
 _APP = Path(__file__).parents[1] / "app.py"
 
 
@@ -38,7 +40,7 @@ def all_services(settings: Settings, classpaths: Classpaths) -> dict[str, Servic
         _registry_service(settings),
         *flink_services(settings.local, os.pathsep.join((classpaths.flink, interceptors))),
         _order_feed_service(settings),
-        _payment_app_service(settings),
+        payment_app_service(settings),
         _dashboard_service(settings),
         supervisor_service(settings),
     ]
@@ -51,7 +53,7 @@ def _registry_service(settings: Settings) -> Service:
         name="registry",
         title="Schema registry and catalog",
         command=python_module("dashboard.local.registry_and_catalog"),
-        environment=settings.as_environment(),
+        environment=_variables(settings),
         ready=lambda: "" if answers(f"{url}/health") else "its health page",
         ports={settings.local.registry_port: "SALES_LOCAL__REGISTRY_PORT"},
         address=url,
@@ -71,26 +73,25 @@ def _order_feed_service(settings: Settings) -> Service:
         name=ORDER_FEED,
         title="Shop: order feed",
         command=python_module("dashboard.local.shop.order_feed"),
-        environment=settings.as_environment(),
+        environment=_variables(settings),
         ready=waits_for,
         ready_within_seconds=300,
         silence=partial(silence, settings.local.home, ORDER_FEED),
     )
 
 
-def _payment_app_service(settings: Settings) -> Service:
+def payment_app_service(settings: Settings) -> Service:
     return Service(
         name=PAYMENT_APP,
         title="Shop: payment app",
         command=python_module("dashboard.local.shop.payment_app"),
-        environment=settings.as_environment(),
+        environment=_variables(settings),
         ready=lambda: "",
         silence=partial(silence, settings.local.home, PAYMENT_APP),
     )
 
 
 def _dashboard_service(settings: Settings) -> Service:
-    url = f"http://{settings.web.address}:{settings.web.port}"
     return Service(
         name=DASHBOARD,
         title="Dashboard",
@@ -101,11 +102,13 @@ def _dashboard_service(settings: Settings) -> Service:
             f"--server.address={settings.web.address}",
             f"--server.port={settings.web.port}",
             "--server.headless=true",
+            # so that it finds a login provider where `up` found it, or none where `up` found none
+            *(f"--secrets.files={file}" for file in secrets_files()),
         ],
-        environment=settings.as_environment(),
-        ready=lambda: "" if answers(f"{url}/_stcore/health") else "its health page",
+        environment=_variables(settings),
+        ready=lambda: "" if answers(f"{settings.web.url}/_stcore/health") else "its health page",
         ports={settings.web.port: "SALES_WEB__PORT"},
-        address=url,
+        address=settings.web.url,
     )
 
 
@@ -115,9 +118,14 @@ def supervisor_service(settings: Settings) -> Service:
         name=SUPERVISOR,
         title="Supervisor",
         command=python_module("dashboard.supervisor"),
-        environment=settings.as_environment(),
+        environment=_variables(settings),
         ready=lambda: "",
     )
+
+
+def _variables(settings: Settings) -> dict[str, str]:
+    """What a program is given; not who may do what, which the dashboard reads from `.env` again at every act."""
+    return {name: value for name, value in settings.as_environment().items() if not name.startswith(_ACCESS)}
 
 
 def answers(url: str, within_seconds: float = 1) -> bool:

@@ -17,6 +17,7 @@ from dashboard.errors import DeployError, SalesTrendsError, UnreachableError
 from dashboard.remotes import cloud_results
 from dashboard.remotes.cloud_api import REAL_TIME, CloudApi, Pace
 from dashboard.remotes.cloud_errors import ApiKey, Conflict, NotFound
+from dashboard.remotes.cloud_results import Answer
 from dashboard.remotes.cloud_statement import (
     DELETING,
     FAILED,
@@ -159,7 +160,14 @@ class CloudFlink:
     def query(
         self, text: str, name: str, properties: Mapping[str, str] = _NOTHING, within_seconds: float = _QUERY_SECONDS
     ) -> list[dict[str, str | None]]:
-        """All rows of a SELECT that ends, by column; what is nested stands as JSON.
+        """All rows of a SELECT that ends, by column; see `answer`."""
+        found = self.answer(text, name, properties, within_seconds)
+        return [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+
+    def answer(
+        self, text: str, name: str, properties: Mapping[str, str] = _NOTHING, within_seconds: float = _QUERY_SECONDS
+    ) -> Answer:
+        """What a SELECT finds that ends, by itself or by the property `sql.snapshot.mode`.
 
         It runs as a statement whose name begins with `name`, and which is deleted at the end.
         """
@@ -167,7 +175,7 @@ class CloudFlink:
         deadline = self._pace.clock() + within_seconds
         try:
             self.create(unique, text, properties, _HIDDEN)
-            rows = cloud_results.read(
+            found = cloud_results.read(
                 self._api, self._path(unique), lambda: self.statement(unique), deadline=deadline, doing=f"answer {name}"
             )
         except BaseException as error:
@@ -177,7 +185,7 @@ class CloudFlink:
                 self._api.delete(self._path(unique), f"delete the statement {unique}", once=once)
             raise
         self.delete(unique)
-        return rows
+        return found
 
     def tables(self) -> dict[str, Table]:
         """Every table of the database by its name."""

@@ -5,7 +5,7 @@ Source: docs.confluent.io/cloud/current/api.html, section "Statement Results (sq
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from dashboard.errors import DeployError
 from dashboard.remotes.cloud_api import CloudApi, next_page
@@ -16,10 +16,16 @@ _REMOVED = (1, 3)
 """The operations -U and -D; 0 and 2 are +I and +U, and none is +I."""
 
 
-def read(
-    api: CloudApi, path: str, statement: Callable[[], Statement | None], *, deadline: float, doing: str
-) -> list[dict[str, str | None]]:
-    """All rows by column, once the statement is past PENDING.
+class Answer(NamedTuple):
+    """What a query found."""
+
+    columns: list[str]
+    rows: list[list[str | None]]
+    """What is nested stands as JSON."""
+
+
+def read(api: CloudApi, path: str, statement: Callable[[], Statement | None], *, deadline: float, doing: str) -> Answer:
+    """All rows, once the statement is past PENDING.
 
     Raises DeployError when the statement fails, and when `deadline` (of the interface's clock) passes.
     """
@@ -56,7 +62,7 @@ def read(
             api.pace.sleep(_POLL_SECONDS)
     if any(len(row) != len(columns) for row in rows):
         raise DeployError(f"Flink did not {doing}: its rows do not have the {len(columns)} columns that it announced.")
-    return [dict(zip(columns, map(_cell, row), strict=True)) for row in rows]
+    return Answer(columns, [[_cell(value) for value in row] for row in rows])
 
 
 def _apply(rows: list[list[Any]], change: dict[str, Any]) -> None:

@@ -72,7 +72,7 @@ class Membership:
             consumer.close()
 
     def holder(self) -> str:
-        """The name of another process that has the right; empty when none is known to."""
+        """The name of who else has the right, which may be our own name; empty when nobody is known to."""
         refusal = Refusal()
         options: dict[str, Any] = {**self._access.config(), "error_cb": refusal}
         admin = AdminClient(options)
@@ -82,7 +82,8 @@ class Membership:
             admin.poll(0)  # only now does the library tell what it heard beside the call
             raise self._access.fault(refusal, error.args[0].str()) from error
         names = [one.client_id for one in group.members if one.assignment and one.assignment.topic_partitions]
-        return next((str(name) for name in names if name != self._name), "")
+        # one person may be at work in two places by one name
+        return next((str(name) for name in names if name != self._name), "" if self.held else "".join(names[:1]))
 
     def _poll(self, consumer: Consumer) -> None:
         """A member that does not poll is taken for dead; nothing is read."""

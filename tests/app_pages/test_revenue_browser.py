@@ -2,15 +2,7 @@
 
 import csv
 import io
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,15 +11,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from pyiceberg.table import Table
 
 from dashboard.readers.lake import open_catalog
-from dashboard.sql_files import ROOT
+from tests.browser import dashboard_process
 from tests.iceberg_tables import append, revenue_table, served_catalog
 
 pytestmark = pytest.mark.browser
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 WINDOW = timedelta(seconds=5)
 BARS = ".js-plotly-plot .bars .point"
 
@@ -51,63 +42,17 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if executable is None:
-        pytest.fail("There is no browser. Install Chromium, for example `apt-get install chromium`.")
-    as_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"] if as_root else [])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
-    with served_catalog(folder) as uri, dashboard_process(uri, folder) as url:
+    with served_catalog(folder) as uri, dashboard_process(folder, catalog_at(uri)) as url:
         site = Site(url, revenue_table(open_catalog(uri)), {})
         end = newest_window_end()
         site.add([end - n * WINDOW for n in range(1, 1000) if n % 4])
         yield site
 
 
-@contextmanager
-def dashboard_process(uri: str, folder: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("SALES_")}
-    registry_port = re.findall(r":(\d+)/", uri)[0]
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", f"--server.port={port}"]
-    with (folder / "streamlit.log").open("w") as log:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={**environment, "SALES_LOCAL__REGISTRY_PORT": registry_port},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_until_healthy(url, process)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    while True:
-        try:
-            with opener.open(f"{url}/_stcore/health", timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            assert process.poll() is None, "the dashboard ended while starting"
-            assert time.monotonic() < deadline, "the dashboard did not start within 60 s"
-            time.sleep(0.2)
+def catalog_at(uri: str) -> dict[str, str]:
+    return {"SALES_LOCAL__REGISTRY_PORT": re.findall(r":(\d+)/", uri)[0]}
 
 
 def newest_window_end() -> datetime:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from dashboard.deploy.plan import Plan, Step
-from dashboard.deploy.resources import Found, Id, Wanted
+from dashboard.deploy.resources import Found, Id, State, Wanted
 from dashboard.errors import DeployError, SalesTrendsError
 
 TOPIC, OTHER = Id("topic", "topic"), Id("topic", "other")
@@ -69,6 +69,28 @@ class Mars:
 
     def offsets(self, _id: Id) -> dict[str, dict[int, int]]:
         return {}
+
+    def stoppable(self, name: str) -> Id:
+        if name not in (FIRST.name, SECOND.name):
+            raise DeployError(f"There is no statement called {name}.")
+        return Id("statement", name)
+
+    def stop(self, id_: Id, waits_for: Callable[[str], None]) -> str:
+        waits_for(f"{id_} to stop")
+        self._change(id_, "stop", "ready", "stopped")
+        return "stopped"
+
+    def resume(self, id_: Id, waits_for: Callable[[str], None]) -> None:
+        waits_for(f"{id_} to run")
+        self._change(id_, "resume", "stopped", "ready")
+
+    def _change(self, id_: Id, what: str, before: State, after: State) -> None:
+        if id_ in self.refuses:
+            raise self.refuses[id_]
+        if self.things[id_].state != before:
+            raise DeployError(f"There is nothing to {what}: {id_} is {self.things[id_].state}.")
+        self.did.append(f"{what} {id_}")
+        self.things[id_] = replace(self.things[id_], state=after)
 
     def forget(self) -> None:
         self.did.append("forget")

@@ -161,3 +161,50 @@ def test_a_reader_of_the_log_reads_each_act_once_and_begins_anew_with_another_to
     broker.create_topics([Topic(AUDIT_TOPIC, 1)])
     deployment.audit.write("2", "destroy begins")
     assert [act.what for act in reader.acts()] == ["destroy begins"]
+
+
+def test_a_statement_is_stopped_and_resumed_and_the_log_tells_who_did_what_to_it(
+    deployment: TargetDeployment, mars: Mars
+) -> None:
+    deployment.apply()
+    begun = len(deployment.audit.acts())
+    assert deployment.stop(FIRST.name) == "The statement first was stopped."
+    assert deployment.resume(FIRST.name) == "The statement first runs again."
+    assert mars.did[-2:] == [f"stop {FIRST}", f"resume {FIRST}"]
+    assert acts(deployment)[begun:] == [
+        (f"{what} {how}", str(FIRST), "ok") for what in ("stop", "resume") for how in ("begins", "ended")
+    ]
+    assert {act.who for act in deployment.audit.acts()} == {deployment.audit.who}
+
+
+def test_a_stop_that_is_refused_is_in_the_log_with_the_reason(deployment: TargetDeployment) -> None:
+    deployment.apply()
+    deployment.stop(FIRST.name)
+    with pytest.raises(DeployError, match="nothing to stop"):
+        deployment.stop(FIRST.name)
+    assert acts(deployment)[-1] == ("stop failed", str(FIRST), f"There is nothing to stop: {FIRST} is stopped.")
+
+
+def test_a_name_that_no_statement_goes_by_is_refused_before_anything_is_written(deployment: TargetDeployment) -> None:
+    for act in (deployment.stop, deployment.resume):
+        with pytest.raises(DeployError, match="no statement called venus"):
+            act("venus")
+    assert deployment.audit.acts() == []
+
+
+def test_who_acts_is_told_to_others_and_by_the_log_also_when_it_is_one_person_in_two_places(
+    broker: Kafka, mars: Mars, deployment: TargetDeployment
+) -> None:
+    def page(who: str) -> TargetDeployment:
+        return TargetDeployment(mars, broker, lambda: Narrator(Console(file=StringIO())), who)
+
+    ada = page("Ada Lovelace")
+    ada.apply()
+    assert {act.who for act in deployment.audit.acts()} == {"Ada Lovelace"}
+    with ada.acting("think", ""):
+        for second in (page("Bob"), page("Ada Lovelace")):
+            with (
+                pytest.raises(DeployError, match="is being changed by Ada Lovelace"),
+                second.audit.only_writer(within_seconds=6),
+            ):
+                pass

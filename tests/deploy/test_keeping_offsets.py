@@ -15,6 +15,7 @@ from dashboard.deploy.plan import Action
 from dashboard.deploy.savepoint_offsets import source_offsets
 from dashboard.deploy.skipped import SkipList
 from dashboard.deploy.statements import Deployment
+from dashboard.deploy.stopped import StopList
 from dashboard.errors import DeployError
 from dashboard.remotes.flink import Flink, Job
 from dashboard.remotes.registry import Registry
@@ -113,8 +114,8 @@ def target_of(cluster: Cluster, condition: str) -> OpenSourceTarget:
     pipeline = Pipeline([InputTopic("raw", 2, None, None)], [table, insert], [], {})
     nowhere = "http://127.0.0.1:1"
     addresses = Addresses("127.0.0.1:1", nowhere, nowhere, "lkc-1", cluster.state.as_uri())
-    skipped = SkipList(cluster.state / "skipped.json")
-    deployment = Deployment(cluster, pipeline, PipelineSettings(), addresses, skipped, cluster.state / "hold")
+    skipped, stopped = SkipList(cluster.state / "skipped.json"), StopList(cluster.state / "stopped.json")
+    deployment = Deployment(cluster, pipeline, PipelineSettings(), addresses, skipped, cluster.state / "hold", stopped)
     target = OpenSourceTarget(
         "here",
         deployment,

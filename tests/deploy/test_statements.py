@@ -12,6 +12,7 @@ from dashboard.deploy.open_source import Addresses
 from dashboard.deploy.pipeline import load_pipeline
 from dashboard.deploy.skipped import SkipList
 from dashboard.deploy.statements import DEDUPLICATION, JOIN, Deployment
+from dashboard.deploy.stopped import StopList
 from dashboard.errors import DeployError
 from dashboard.remotes.flink import Flink, Job, Result, Session
 from dashboard.settings import PipelineSettings
@@ -27,6 +28,7 @@ def deployment(tmp_path: Path) -> Deployment:
         Addresses("127.0.0.1:1", nowhere, nowhere, "lkc-1", tmp_path.as_uri()),
         SkipList(tmp_path / "skipped.json"),
         tmp_path / "hold",
+        StopList(tmp_path / "stopped.json"),
     )
 
 

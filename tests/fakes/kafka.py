@@ -1,8 +1,8 @@
 """A Kafka cluster in memory: topics and what is appended to them, as much as a deployment asks of one."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 
-from dashboard.remotes.kafka import Kafka, Topic
+from dashboard.remotes.kafka import Kafka, Record, Topic
 
 
 class FakeKafka(Kafka):
@@ -38,7 +38,15 @@ class FakeKafka(Kafka):
             self._forget([deleted])
 
     def end_offsets(self, topic: str) -> dict[int, int]:
+        if self.topics[topic] == 1 and topic not in self.empty:
+            return {0: max(1, len(self.appended.get(topic, [])))}
         return dict.fromkeys(range(self.topics[topic]), 0 if topic in self.empty else 1)
+
+    def records(self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int]) -> Generator[Record, None, None]:
+        """Of a topic of one partition."""
+        for offset, value in enumerate(self.appended.get(topic, [])):
+            if starts[0] <= offset < ends[0]:
+                yield Record(0, offset, 0, value)
 
     def append(self, topic: str, records: Iterable[tuple[str | None, str]]) -> None:
         self.on_write()

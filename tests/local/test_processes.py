@@ -1,6 +1,7 @@
 import dataclasses
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from io import StringIO
@@ -13,6 +14,7 @@ from rich.console import Console
 from dashboard.errors import StackError
 from dashboard.local.processes import ProcessTable, Service
 from dashboard.narration import Step
+from tests.conftest import eventually
 
 
 @pytest.fixture
@@ -130,3 +132,20 @@ def test_what_another_stack_runs_is_not_ours(table: ProcessTable, tmp_path: Path
         assert other.find("it") is not None
     finally:
         other.stop("it", 0)
+
+
+def test_what_a_program_started_through_another_is_no_stray_and_what_has_just_ended_no_fault(
+    table: ProcessTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Flink, which begins short-lived commands through a shell now and then."""
+    script = "sh -c 'sh -c \"sleep 300 & wait\" & wait' & wait"
+    table.launch(dataclasses.replace(sleeper(tmp_path / "marker"), command=["sh", "-c", script]))
+    eventually(lambda: len(table.marked()) == 4, 20, every_seconds=0.05)
+    with subprocess.Popen([sys.executable, "-c", "pass"]) as ended:
+        gone = psutil.Process(ended.pid)
+    there = table.marked()
+    monkeypatch.setattr(table, "marked", lambda: [gone, *there])
+    table.end_strays()
+    assert all(one.is_running() for one in there)
+    for one in there:
+        one.kill()

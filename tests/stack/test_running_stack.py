@@ -59,16 +59,19 @@ def test_the_deduplication_keeps_the_first_row_as_an_append_only_stream(stack: L
 
 
 def test_payments_hold_duplicates_and_unique_payments_hold_none(stack: LocalStack) -> None:
-    assert stack.deployment.statements.check("duplicates-in-payments")
-    counts = Counter(row["times"] for row in stack.deployment.statements.check("duplicates-in-unique-payments"))
+    assert stack.deployment.check("duplicates-in-payments").rows
+    found = stack.deployment.check("duplicates-in-unique-payments", limit=1_000_000)
+    assert found.columns == ["order_id", "times"]
+    counts = Counter(times for _, times in found.rows)
     assert set(counts) == {1}
     assert counts[1] > 4_000
 
 
 def test_the_preview_shows_windows_with_their_revenue(stack: LocalStack) -> None:
-    rows = stack.deployment.statements.check("revenue-summary-preview")
-    assert len(rows) > 1_000
-    assert set(rows[0]) == {"window_start", "window_end", "total_revenue"}
+    found = stack.deployment.check("revenue-summary-preview", limit=1_000)
+    assert (len(found.rows), found.more) == (1_000, True)
+    assert found.columns == ["window_start", "window_end", "total_revenue"]
+    assert found.sql == stack.deployment.checks["revenue-summary-preview"]
 
 
 @pytest.mark.parametrize(

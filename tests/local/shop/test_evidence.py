@@ -1,3 +1,5 @@
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -101,6 +103,36 @@ def test_a_batch_held_up_for_long_is_looked_for_even_while_the_shop_lives(shop_s
     with OrderJournal(settings.local.home) as journal:
         journal.set_facts(written_ms=now_ms() - 30_000)
         assert gather_evidence(settings.local).orders == {3000: OLD, 3001: OLD}
+
+
+def test_a_shop_that_settles_and_goes_on_while_the_topic_is_asked_is_believed(
+    shop_settings: Any, broker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evidence, "_READ_SECONDS", 20)
+    settings = shop_settings()
+    journal_orders(settings, [(3000, OLD), (3001, OLD)], settled=3000)
+    asked, over = threading.Event(), threading.Event()
+
+    def goes_on_sending() -> None:
+        number = 3001
+        while not over.is_set():
+            produce(broker, "shiftleft.public.orders", [(key_of(number), OLD)])
+            number += 1
+            if number > 3003:
+                asked.set()
+
+    with OrderJournal(settings.local.home) as journal, ThreadPoolExecutor() as pool:
+        journal.set_facts(written_ms=now_ms() - 30_000)
+        sending = pool.submit(goes_on_sending)
+        found = pool.submit(gather_evidence, settings.local)
+        try:
+            assert asked.wait(10)
+            with journal.transaction():
+                journal.set_facts(settled_through=3001, written_ms=now_ms())
+            assert found.result(15).orders == {3000: OLD, 3001: OLD}
+        finally:
+            over.set()
+            sending.result(10)
 
 
 def test_a_batch_with_old_times_that_was_only_just_written_is_not_yet_looked_for(shop_settings: Any) -> None:
