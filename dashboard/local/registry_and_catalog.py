@@ -28,7 +28,7 @@ from dashboard.local.registry.store import Store
 from dashboard.settings import load_settings
 
 SERVER = "sales-trends-local (development stand-in)"
-_PAGE = """Sales Trends, local stack: schema registry (here) and Iceberg REST catalog (under /iceberg).
+_PAGE = """Sales Trends, local stack: schema and DEK registry (here) and Iceberg REST catalog (under /iceberg).
 A stand-in for development, not Confluent's Schema Registry and not for production.
 """
 

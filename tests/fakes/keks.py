@@ -69,19 +69,21 @@ class DekRegistry:
             ("GET", _VERSION, self.read_dek),
             ("DELETE", _DEK, self.delete_deks),
             ("DELETE", _VERSION, self.delete_deks),
+            ("POST", f"{_DEK}/undelete", self.undelete_deks),
+            ("POST", f"{_VERSION}/undelete", self.undelete_deks),
         ]
         return [(method, path, _answering(work)) for method, path, work in works]
 
     def list_keks(self, call: Call) -> Any:
         """Names, not objects."""
-        return sorted(name for name, kek in self.keks.items() if call.flag("deleted") or not kek.deleted)
+        return _page(call, sorted(name for name, kek in self.keks.items() if call.flag("deleted") or not kek.deleted))
 
     def create_kek(self, call: Call) -> Any:
         body = json.loads(call.body)
         name = _checked_name(body.get("name"))
         for needed in ("kmsKeyId", "kmsType"):
             if not body.get(needed):
-                raise KeyRefusal(42271, f"Invalid or missing key info: {needed}")
+                raise _invalid(needed)
         if len(self.keks) >= _MOST_KEYS:
             raise KeyRefusal(40972, f"A maximum of {_MOST_KEYS} keys already exist")
         fields = {"kmsProps": {}, "shared": False} | {key: body[key] for key in body.keys() & _FIELDS}
@@ -96,13 +98,14 @@ class DekRegistry:
     def update_kek(self, call: Call) -> Any:
         kek = self._kek(call)
         body = json.loads(call.body)
-        kek.content |= {key: body[key] for key in body.keys() & {"kmsProps", "doc", "shared"}} | {"ts": _now_ms()}
+        changed = kek.content | {key: body[key] for key in body.keys() & {"kmsProps", "doc", "shared"}}
+        kek.content = {key: part for key, part in changed.items() if part is not None} | {"ts": _now_ms()}
         return kek.shown()
 
     def delete_kek(self, call: Call) -> Any:
         kek, permanent = self._kek(call, deleted=True), call.flag("permanent")
         if any(permanent or not dek.get("deleted") for dek in kek.deks.values()):
-            raise KeyRefusal(42272, f"References to key '{call.part('name')}' still exist")
+            raise KeyRefusal(42272, f"One or more references exist to the key '{call.part('name')}'")
         if permanent and not kek.deleted:
             message = f"Key '{call.part('name')}' was not deleted first before being permanently deleted"
             raise KeyRefusal(40471, message)
@@ -116,22 +119,23 @@ class DekRegistry:
         return None
 
     def list_deks(self, call: Call) -> Any:
-        kek = self._kek(call, deleted=True)
-        return sorted({key[0] for key, dek in kek.deks.items() if call.flag("deleted") or not dek.get("deleted")})
+        deleted = call.flag("deleted")
+        deks = self._kek(call, deleted=deleted).deks
+        return _page(call, sorted({key[0] for key, dek in deks.items() if deleted or not dek.get("deleted")}))
 
     def create_dek(self, call: Call) -> Any:
         kek = self._kek(call)
         body = json.loads(call.body)
         subject = call.part("subject") if call.has("subject") else str(body.get("subject", ""))
         if not subject:
-            raise KeyRefusal(42271, "Invalid or missing key info: subject")
+            raise _invalid("subject")
         algorithm, version = body.get("algorithm") or "AES256_GCM", int(body.get("version") or 1)
         material = body.get("encryptedKeyMaterial")
-        if not material and not kek.content["shared"]:
-            raise KeyRefusal(42271, "Invalid or missing key info: encryptedKeyMaterial")
         known = kek.deks.get((subject, algorithm, version))
-        if known and not (known.get("deleted") and material in (None, known["encryptedKeyMaterial"])):
+        if known and not (known.get("deleted") and material == known["encryptedKeyMaterial"]):
             raise KeyRefusal(40971, f"Key '{subject}' already exists; use a different value")
+        if not material and not kek.content["shared"]:
+            raise _invalid("encryptedKeyMaterial")
         dek = {"kekName": call.part("name"), "subject": subject, "version": version, "algorithm": algorithm}
         dek |= {"encryptedKeyMaterial": material or _random(), "ts": _now_ms()}
         # a shared key is one the registry may use itself: it then tells what it decrypts to
@@ -140,42 +144,62 @@ class DekRegistry:
         return dek
 
     def read_dek(self, call: Call) -> Any:
-        return self._deks(call, deleted=call.flag("deleted"))[-1]
+        """Without a version the first one, not the latest."""
+        deleted = call.flag("deleted")
+        self._kek(call, deleted=deleted)
+        found = self._deks(call, deleted=deleted, version="1")
+        if not found:
+            raise _no_key(call.part("subject"))
+        return found[-1]
 
     def list_versions(self, call: Call) -> Any:
-        return [dek["version"] for dek in self._deks(call, deleted=call.flag("deleted"))]
+        deleted = call.flag("deleted")
+        self._kek(call, deleted=deleted)
+        return _page(call, [dek["version"] for dek in self._deks(call, deleted=deleted)])
 
     def delete_deks(self, call: Call) -> Any:
-        for dek in self._deks(call, deleted=True):
-            if not call.flag("permanent"):
-                dek["deleted"] = True
-            elif not dek.get("deleted"):
-                message = f"Key '{dek['subject']}' was not deleted first before being permanently deleted"
-                raise KeyRefusal(40471, message)
-            else:
+        deks = self._deks_in_bin_or_not(call)
+        if call.flag("permanent") and not all(dek.get("deleted") for dek in deks):
+            message = f"Key '{call.part('subject')}' was not deleted first before being permanently deleted"
+            raise KeyRefusal(40471, message)
+        for dek in deks:
+            if call.flag("permanent"):
                 del self._kek(call, deleted=True).deks[dek["subject"], dek["algorithm"], dek["version"]]
+            else:
+                dek["deleted"] = True
+        return None
+
+    def undelete_deks(self, call: Call) -> Any:
+        deks = self._deks_in_bin_or_not(call)
+        if self._kek(call, deleted=True).deleted:
+            raise KeyRefusal(40472, f"Key '{call.part('name')}' must be undeleted first")
+        for dek in deks:
+            dek.pop("deleted", None)
         return None
 
     def _kek(self, call: Call, *, deleted: bool = False) -> Kek:
         kek = self.keks.get(call.part("name"))
         if kek is None or (kek.deleted and not deleted):
-            raise KeyRefusal(40470, f"Key '{call.part('name')}' not found")
+            raise _no_key(call.part("name"))
         return kek
 
-    def _deks(self, call: Call, *, deleted: bool) -> list[dict[str, Any]]:
+    def _deks_in_bin_or_not(self, call: Call) -> list[dict[str, Any]]:
+        found = self._deks(call, deleted=True)
+        if not found:
+            raise _no_key(call.part("subject"))
+        return found
+
+    def _deks(self, call: Call, *, deleted: bool, version: str = "latest") -> list[dict[str, Any]]:
         """Of one subject and algorithm, oldest first; one version alone if the path names it."""
         subject, algorithm = call.part("subject"), call.query.get("algorithm") or "AES256_GCM"
-        wanted = call.part("version") if call.has("version") else "latest"
-        found = [
+        wanted = call.part("version") if call.has("version") else version
+        return [
             dek
-            for (one, kind, version), dek in sorted(self._kek(call, deleted=True).deks.items())
+            for (one, kind, number), dek in sorted(self._kek(call, deleted=True).deks.items())
             if (one, kind) == (subject, algorithm)
             and (deleted or not dek.get("deleted"))
-            and wanted in ("latest", "-1", str(version))
+            and wanted in ("latest", "-1", str(number))
         ]
-        if not found:
-            raise KeyRefusal(40470, f"Key '{subject}' not found")
-        return found
 
 
 def refuse(refusal: KeyRefusal) -> Response:
@@ -195,9 +219,22 @@ def _answering(work: Callable[[Call], Any]) -> Work:
     return answer
 
 
+def _no_key(name: str) -> KeyRefusal:
+    return KeyRefusal(40470, f"Key '{name}' not found")
+
+
+def _page(call: Call, items: list[Any]) -> list[Any]:
+    first, limit = int(call.query.get("offset", "0")), int(call.query.get("limit", "-1"))
+    return items[first:][: limit if limit > 0 else None]
+
+
+def _invalid(field: str) -> KeyRefusal:
+    return KeyRefusal(42271, f"Invalid or missing value for field '{field}' of key")
+
+
 def _checked_name(name: Any) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise KeyRefusal(42271, "Invalid or missing key info: name")
+        raise _invalid("name")
     return name
 
 

@@ -5,18 +5,15 @@ from threading import RLock
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dashboard.local.registry.answers import answered, described
 from dashboard.local.registry.routes import create_registry
-from dashboard.local.registry.store import Registered, Store
+from dashboard.local.registry.store import Store
 from dashboard.local.registry.subjects import Subjects
 from tests.fakes.calls import Call, Key, routes
 from tests.fakes.keks import DekRegistry
-
-_MOST_SCHEMAS = 1000
 
 
 class BasicKey:
@@ -43,28 +40,8 @@ class FakeRegistry:
         self.deks = DekRegistry()
 
     def app(self, key: Key, lock: RLock) -> ASGIApp:
-        own = [*self.deks.table(), ("GET", "/schemas", self._schemas)]
-        served = Starlette(routes=[*routes(own, _anyone, lock), Mount("/", create_registry(self._store))])
+        served = Starlette(routes=[*routes(self.deks.table(), _anyone, lock), Mount("/", create_registry(self._store))])
         return BasicKey(served, key)
-
-    def _schemas(self, call: Call) -> Response:
-        """Versions by the beginning of their subject's name; without a limit, or above it, 1,000.
-
-        Source: SchemasResource.java of Confluent Schema Registry @794611bd.
-        """
-        prefix = call.query.get("subjectPrefix", "").removeprefix(":*:")
-        found = [
-            described(version)
-            for subject in self._store.subjects()
-            if subject.startswith(prefix)
-            for version in self._versions(subject, call)
-        ]
-        first, limit = (int(call.query.get(name, unset)) for name, unset in (("offset", "0"), ("limit", "-1")))
-        return answered(found[first:][: limit if 0 <= limit < _MOST_SCHEMAS else _MOST_SCHEMAS])
-
-    def _versions(self, subject: str, call: Call) -> list[Registered]:
-        known = [one for one in self._store.versions(subject) if call.flag("deleted") or not one.deleted]
-        return known[-1:] if call.flag("latestOnly") else known
 
     def close(self) -> None:
         self._store.close()

@@ -1,60 +1,15 @@
-import os
-import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import httpx
 import psutil
 import pyarrow as pa
-import pytest
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from pyiceberg.catalog.rest import RestCatalog
-from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from tests.local.conftest import Program
 
 ROWS = pa.table({"id": [1, 2, 3]})
 ORDERS = ("lkc-local", "shiftleft.public.orders")
-
-
-@dataclass
-class Program:
-    """The real process, started and killed as often as a test likes, always over the same files."""
-
-    home: Path
-    port: int
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        environment = os.environ | {"SALES_LOCAL__HOME": str(self.home), "SALES_LOCAL__REGISTRY_PORT": str(self.port)}
-        command = [sys.executable, "-m", "dashboard.local.registry_and_catalog"]
-        self.process = subprocess.Popen(command, env=environment)
-        self._wait_until_healthy()
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
-
-    @retry(retry=retry_if_exception_type(httpx.TransportError), wait=wait_fixed(0.05), stop=stop_after_delay(60))
-    def _wait_until_healthy(self) -> None:
-        assert httpx.get(f"{self.url}/health").json() == {"status": "ok"}
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    program = Program(tmp_path_factory.mktemp("stack"), port)
-    program.start()
-    yield program
-    program.kill()
 
 
 def test_it_says_that_it_is_a_stand_in(program: Program) -> None:

@@ -11,6 +11,7 @@ from dashboard.local.registry.refusals import RegistryRefusal
 from dashboard.local.registry.store import Contract, Registered
 
 CONTENT_TYPE = "application/vnd.schemaregistry.v1+json"
+_NO_CONTENT = 204
 
 
 class Text(str):
@@ -20,6 +21,9 @@ class Text(str):
 
 
 def answered(result: object, status: int = 200) -> Response:
+    """None is no content: what was asked is done, and there is nothing to tell of it."""
+    if result is None:
+        return Response(status_code=_NO_CONTENT)
     if isinstance(result, Text):
         return Response(result, media_type=CONTENT_TYPE)
     return JSONResponse(result, status_code=status, media_type=CONTENT_TYPE)

@@ -11,8 +11,9 @@ from urllib.parse import unquote
 
 from starlette.requests import Request
 
-from dashboard.local.registry.refusals import BadRequest, NotPermitted, SchemaInvalid, TooLarge
+from dashboard.local.registry.refusals import BadRequest, NotPermitted, RuleSetInvalid, SchemaInvalid, TooLarge
 from dashboard.local.registry.subjects import Candidate
+from dashboard.local.registry.tags import EntityTags, TagChange
 
 LARGEST_BODY_BYTES = 8 * 2**20
 _UNKNOWN_HERE = ("schemaTagsToAdd", "schemaTagsToRemove", "propagateSchemaTags")
@@ -59,9 +60,19 @@ class Call:
         offset, limit = self._number("offset", 0), self._number("limit", -1)
         return list(items[max(offset, 0) :][: limit if limit > 0 else None])
 
+    def content(self) -> dict[str, Any]:
+        """The JSON object in the body."""
+        try:
+            content = json.loads(self._body)
+        except (ValueError, RecursionError) as exc:
+            raise BadRequest(f"The body is not JSON: {exc}") from exc
+        if not isinstance(content, dict):
+            raise BadRequest(f"The body is a JSON object, got {type(content).__name__}.")
+        return content
+
     def candidate(self) -> Candidate:
         """The schema in the body."""
-        content = self._content()
+        content = self.content()
         schema_type = content.get("schemaType") or "AVRO"
         if schema_type != "AVRO":
             raise SchemaInvalid(f"Schema type {schema_type!r} is not supported by this registry; it knows AVRO only.")
@@ -78,25 +89,33 @@ class Call:
             normalize=self.flag("normalize"),
         )
 
+    def tag_change(self) -> TagChange:
+        """What is to become of the tags of a version, of its metadata and its rules."""
+        content = self.content()
+        merge, remove = _typed(content, "rulesToMerge", dict), _typed(content, "rulesToRemove", list)
+        rule_set = _typed(content, "ruleSet", dict)
+        if rule_set is not None and (merge is not None or remove is not None):
+            raise RuleSetInvalid("ruleSet should be omitted if specifying rulesToMerge or rulesToRemove")
+        return TagChange(
+            add=_entities(content, "tagsToAdd"),
+            remove=_entities(content, "tagsToRemove"),
+            metadata=_typed(content, "metadata", dict),
+            rule_set=rule_set,
+            rules_to_merge=merge,
+            rules_to_remove=[str(name) for name in remove or []],
+            new_version=_typed(content, "newVersion", int),
+        )
+
     def level(self) -> str:
         """The compatibility level in the body; what else a configuration may hold is refused, not dropped."""
-        content = {key: value for key, value in self._content().items() if value is not None}
+        content = {key: value for key, value in self.content().items() if value is not None}
         unknown = sorted(content.keys() - {"compatibility", "compatibilityLevel"})
         if unknown:
             raise NotPermitted(f"{', '.join(unknown)} cannot be configured in this registry.")
         return str(content.get("compatibility") or content.get("compatibilityLevel") or "").upper()
 
     def mode(self) -> str:
-        return str(self._content().get("mode") or "").upper()
-
-    def _content(self) -> dict[str, Any]:
-        try:
-            content = json.loads(self._body)
-        except (ValueError, RecursionError) as exc:
-            raise BadRequest(f"The body is not JSON: {exc}") from exc
-        if not isinstance(content, dict):
-            raise BadRequest(f"The body is a JSON object, got {type(content).__name__}.")
-        return content
+        return str(self.content().get("mode") or "").upper()
 
     def _number(self, name: str, default: int) -> int:
         text = self.query.get(name)
@@ -119,3 +138,17 @@ def _references(content: dict[str, Any]) -> tuple[dict[str, Any], ...]:
         if not isinstance(reference, dict) or not isinstance(reference.get("version"), int):
             raise BadRequest(f"A reference has a name, a subject and a version, got {reference!r}.")
     return tuple(references)
+
+
+def _entities(content: dict[str, Any], field: str) -> list[EntityTags]:
+    entities: list[EntityTags] = []
+    for one in _typed(content, field, list) or []:
+        match one:
+            case {"schemaEntity": {"entityPath": str(path), "entityType": ("sr_field" | "sr_record") as kind}}:
+                tags = one.get("tags") or []
+                if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+                    raise BadRequest(f"The tags of {path} in {field} are a list of texts.")
+                entities.append(EntityTags(path, kind, tuple(tags)))
+            case _:
+                raise BadRequest(f"{field} names entityPath and entityType (sr_field or sr_record), got {one!r}.")
+    return entities

@@ -7,9 +7,12 @@ RegistryRefusal
 ├── ModeNotSet (40409)           Incompatible (40901)          SchemaInvalid (42201)
 ├── VersionInvalid (42202)       CompatibilityInvalid (42203)  ModeInvalid (42204)
 ├── NotPermitted (42205)         StillReferenced (42206)       SubjectInvalid (42208)
-└── TooLarge (42209)             RuleSetInvalid (42210)
+├── TooLarge (42209)             RuleSetInvalid (42210)
+└── of keys: KeyUnknown (40470)  KeyNotSoftDeleted (40471)     KeySoftDeleted (40472)
+             KeyExists (40971)   TooManyKeys (40972)           KeyInvalid (42271)
+             KeyReferenced (42272)
 
-Source: Errors.java of Confluent Schema Registry @794611bd.
+Source: Errors.java and DekRegistryErrors.java of Confluent Schema Registry @794611bd.
 """
 
 from collections.abc import Sequence
@@ -176,3 +179,61 @@ class TooLarge(RegistryRefusal):
 
 class RuleSetInvalid(RegistryRefusal):
     error_code = 42210
+
+
+class KeyUnknown(RegistryRefusal):
+    """`name` is a kek's, or the subject of a dek."""
+
+    error_code = 40470
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Key '{name}' not found")
+        self.name = name
+
+
+class KeyNotSoftDeleted(RegistryRefusal):
+    error_code = 40471
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Key '{name}' was not deleted first before being permanently deleted")
+        self.name = name
+
+
+class KeySoftDeleted(RegistryRefusal):
+    error_code = 40472
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Key '{name}' must be undeleted first")
+        self.name = name
+
+
+class KeyExists(RegistryRefusal):
+    error_code = 40971
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Key '{name}' already exists; use a different value")
+        self.name = name
+
+
+class TooManyKeys(RegistryRefusal):
+    error_code = 40972
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"A maximum of {most} keys already exist")
+        self.most = most
+
+
+class KeyInvalid(RegistryRefusal):
+    error_code = 42271
+
+    def __init__(self, field: str, hint: str = "") -> None:
+        super().__init__(f"Invalid or missing value for field '{field}' of key.", hint)
+        self.field = field
+
+
+class KeyReferenced(RegistryRefusal):
+    error_code = 42272
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"One or more references exist to the key '{name}'")
+        self.name = name

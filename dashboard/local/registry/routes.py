@@ -3,7 +3,8 @@
 Paths arrive still percent-encoded (see `registry_and_catalog`), so a subject with a slash stays one segment.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -24,6 +25,9 @@ from dashboard.local.registry.answers import (
     verdict,
 )
 from dashboard.local.registry.calls import LARGEST_BODY_BYTES, Call, read_body
+from dashboard.local.registry.key_routes import KEY_ROUTES
+from dashboard.local.registry.key_store import KeyStore
+from dashboard.local.registry.keys import Keys
 from dashboard.local.registry.refusals import (
     CompatibilityNotSet,
     ModeNotSet,
@@ -35,8 +39,10 @@ from dashboard.local.registry.store import Registered, Store
 from dashboard.local.registry.subjects import Subjects
 
 _LARGEST_ID = 2**31 - 1
+_MOST_SCHEMAS = 1000
 
 Work = Callable[[Subjects, Call], object]
+T = TypeVar("T")
 
 
 def register(subjects: Subjects, call: Call) -> object:
@@ -52,6 +58,20 @@ def list_subjects(subjects: Subjects, call: Call) -> object:
     prefix = call.query.get("subjectPrefix", ":*:").removeprefix(":*:")
     everything = subjects.store.subjects().items()
     return call.page([s for s, deleted in everything if s.startswith(prefix) and call.wants(deleted=deleted)])
+
+
+def list_schemas(subjects: Subjects, call: Call) -> object:
+    """Versions by the beginning of their subject's name, at most 1,000 of them.
+
+    Source: SchemasResource.java of Confluent Schema Registry @794611bd.
+    """
+    prefix = call.query.get("subjectPrefix", "").removeprefix(":*:")
+    found = []
+    for subject in subjects.store.subjects():
+        if subject.startswith(prefix):
+            known = [one for one in subjects.store.versions(subject) if call.flag("deleted") or not one.deleted]
+            found += known[-1:] if call.flag("latestOnly") else known
+    return [described(one) for one in call.page(found)[:_MOST_SCHEMAS]]
 
 
 def delete_subject(subjects: Subjects, call: Call) -> object:
@@ -82,6 +102,10 @@ def list_referrers(subjects: Subjects, call: Call) -> object:
 
 def delete_version(subjects: Subjects, call: Call) -> object:
     return subjects.delete_version(call.part("subject"), call.part("version"), permanent=call.flag("permanent"))
+
+
+def change_tags(subjects: Subjects, call: Call) -> object:
+    return described(subjects.change_tags(call.part("subject"), call.part("version"), call.tag_change()))
 
 
 def get_latest_with_metadata(subjects: Subjects, call: Call) -> object:
@@ -180,8 +204,10 @@ ROUTES: tuple[tuple[str, str, Work], ...] = (
     ("POST", "/subjects/{subject}/versions", register),
     ("GET", "/subjects/{subject}/versions/{version}", get_version),
     ("DELETE", "/subjects/{subject}/versions/{version}", delete_version),
+    ("POST", "/subjects/{subject}/versions/{version}/tags", change_tags),
     ("GET", "/subjects/{subject}/versions/{version}/schema", get_version_text),
     ("GET", "/subjects/{subject}/versions/{version}/referencedby", list_referrers),
+    ("GET", "/schemas", list_schemas),
     ("GET", "/schemas/types", _constant(["AVRO"])),
     ("GET", "/schemas/ids/{id}", get_schema),
     ("GET", "/schemas/ids/{id}/schema", get_schema_text),
@@ -209,16 +235,19 @@ ROUTES: tuple[tuple[str, str, Work], ...] = (
 
 def create_registry(store: Store) -> Starlette:
     """The registry as an application of its own; `store` stays the caller's to close."""
-    subjects = Subjects(store)
-    routes = [Route(path, _endpoint(subjects, work), methods=[method]) for method, path, work in ROUTES]
+    routes = [*_routes(ROUTES, Subjects(store)), *_routes(KEY_ROUTES, Keys(KeyStore(store)))]
     handlers = {RegistryRefusal: refuse, HTTPException: refuse_path, RecursionError: refuse_depth, Exception: fail}
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
-def _endpoint(subjects: Subjects, work: Work) -> Callable[[Request], Awaitable[Response]]:
+def _routes(table: Sequence[tuple[str, str, Callable[[T, Call], object]]], things: T) -> list[Route]:
+    return [Route(path, _endpoint(things, work), methods=[method]) for method, path, work in table]
+
+
+def _endpoint(things: T, work: Callable[[T, Call], object]) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         body = await read_body(request, LARGEST_BODY_BYTES)
-        result = await run_in_threadpool(work, subjects, Call(request, body))
+        result = await run_in_threadpool(work, things, Call(request, body))
         return answered(result)
 
     return answer

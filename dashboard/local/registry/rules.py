@@ -3,6 +3,7 @@
 Source: Rule.java and RuleSet.java of Confluent Schema Registry @794611bd.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from dashboard.local.registry.refusals import RuleSetInvalid
@@ -35,6 +36,32 @@ def check_rule_set(rule_set: Any) -> None:
                 raise RuleSetInvalid(f"Found rule with duplicate name '{name}'")
             names.add(name)
             _check_rule(rule, phase, modes)
+
+
+def merged(old: dict[str, Any] | None, new: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The old rules without those that new ones have the name of, then the new ones; None when there is neither."""
+    if old is None or new is None:
+        return new if old is None else old
+    rule_set = old | {key: part for key, part in new.items() if part is not None}
+    for phase in _MODES:
+        former, latter = old.get(phase) or [], new.get(phase) or []
+        if former and latter:
+            names = {rule["name"] for rule in latter}
+            rule_set[phase] = [rule for rule in former if rule["name"] not in names] + latter
+        elif former or latter:
+            rule_set[phase] = former or latter
+    return rule_set
+
+
+def without(rule_set: dict[str, Any] | None, names: Sequence[str]) -> dict[str, Any] | None:
+    if rule_set is None:
+        return None
+    kept = {phase: [rule for rule in rule_set[phase] if rule["name"] not in names] for phase in _lists(rule_set)}
+    return rule_set | kept
+
+
+def _lists(rule_set: dict[str, Any]) -> list[str]:
+    return [phase for phase in _MODES if rule_set.get(phase) is not None]
 
 
 def _checked_name(rule: Any) -> str:

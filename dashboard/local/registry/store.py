@@ -76,27 +76,27 @@ class Store:
 
     def subjects(self) -> dict[str, bool]:
         """Every subject by name, and whether all its versions are soft deleted."""
-        rows = self._rows("SELECT subject, MIN(deleted) FROM versions GROUP BY subject ORDER BY subject")
+        rows = self.rows("SELECT subject, MIN(deleted) FROM versions GROUP BY subject ORDER BY subject")
         return {subject: bool(deleted) for subject, deleted in rows}
 
     def versions(self, subject: str) -> list[Registered]:
         """All versions of a subject, the soft deleted ones too, oldest first."""
-        rows = self._rows("SELECT * FROM registered WHERE subject = ? ORDER BY version", subject)
+        rows = self.rows("SELECT * FROM registered WHERE subject = ? ORDER BY version", subject)
         return [_registered(row) for row in rows]
 
     def uses(self, schema_id: int) -> list[Registered]:
         """Every version, the soft deleted ones too, that carries this id; empty if the id is unknown."""
-        rows = self._rows("SELECT * FROM registered WHERE id = ? ORDER BY subject, version", schema_id)
+        rows = self.rows("SELECT * FROM registered WHERE id = ? ORDER BY subject, version", schema_id)
         return [_registered(row) for row in rows]
 
     def id_of(self, guid: str) -> int | None:
-        rows = self._rows("SELECT id FROM schemas WHERE guid = ?", guid)
+        rows = self.rows("SELECT id FROM schemas WHERE guid = ?", guid)
         return int(rows[0][0]) if rows else None
 
     def referrers(self, subject: str, version: int) -> list[Registered]:
         """Every version, the soft deleted ones too, whose schema references this one."""
         source = "SELECT r.* FROM registered AS r, json_each(r.refs) AS ref WHERE ref.value ->> 'subject' = ?"
-        rows = self._rows(f"{source} AND ref.value ->> 'version' = ? ORDER BY r.id", subject, version)
+        rows = self.rows(f"{source} AND ref.value ->> 'version' = ? ORDER BY r.id", subject, version)
         return [_registered(row) for row in rows]
 
     def add(self, subject: str, version: int, contract: Contract) -> Registered:
@@ -105,33 +105,34 @@ class Store:
         if schema_id is None:
             columns = "INSERT INTO schemas (guid, text, refs, metadata, rule_set) VALUES (?, ?, ?, ?, ?) RETURNING id"
             kept = (json.dumps(contract.references), _dumped(contract.metadata), _dumped(contract.rule_set))
-            schema_id = int(self._rows(columns, contract.guid, contract.text, *kept)[0][0])
-        self._rows("INSERT INTO versions (subject, version, schema_id) VALUES (?, ?, ?)", subject, version, schema_id)
+            schema_id = int(self.rows(columns, contract.guid, contract.text, *kept)[0][0])
+        self.rows("INSERT INTO versions (subject, version, schema_id) VALUES (?, ?, ?)", subject, version, schema_id)
         return Registered(subject, version, schema_id, contract, deleted=False)
 
     def soft_delete(self, subject: str, version: int) -> None:
-        self._rows("UPDATE versions SET deleted = 1 WHERE subject = ? AND version = ?", subject, version)
+        self.rows("UPDATE versions SET deleted = 1 WHERE subject = ? AND version = ?", subject, version)
 
     def erase(self, subject: str, version: int) -> None:
         """Forget a version, its schema once nothing carries it, and the settings of a subject that is gone."""
-        self._rows("DELETE FROM versions WHERE subject = ? AND version = ?", subject, version)
-        self._rows("DELETE FROM schemas WHERE id NOT IN (SELECT schema_id FROM versions)")
-        self._rows("DELETE FROM settings WHERE subject = ?1 AND ?1 NOT IN (SELECT subject FROM versions)", subject)
+        self.rows("DELETE FROM versions WHERE subject = ? AND version = ?", subject, version)
+        self.rows("DELETE FROM schemas WHERE id NOT IN (SELECT schema_id FROM versions)")
+        self.rows("DELETE FROM settings WHERE subject = ?1 AND ?1 NOT IN (SELECT subject FROM versions)", subject)
 
     def setting(self, name: Literal["compatibility", "mode"], subject: str = "") -> str | None:
         """A setting of the subject, or of the whole registry for the empty subject; None if it is not set."""
-        rows = self._rows("SELECT compatibility, mode FROM settings WHERE subject = ?", subject)
+        rows = self.rows("SELECT compatibility, mode FROM settings WHERE subject = ?", subject)
         return rows[0][("compatibility", "mode").index(name)] if rows else None
 
     def set_setting(self, name: Literal["compatibility", "mode"], value: str | None, subject: str = "") -> None:
         with self.transaction():
-            self._rows("INSERT OR IGNORE INTO settings (subject) VALUES (?)", subject)
+            self.rows("INSERT OR IGNORE INTO settings (subject) VALUES (?)", subject)
             if name == "mode":
-                self._rows("UPDATE settings SET mode = ? WHERE subject = ?", value, subject)
+                self.rows("UPDATE settings SET mode = ? WHERE subject = ?", value, subject)
             else:
-                self._rows("UPDATE settings SET compatibility = ? WHERE subject = ?", value, subject)
+                self.rows("UPDATE settings SET compatibility = ? WHERE subject = ?", value, subject)
 
-    def _rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+    def rows(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """What a statement answers; for the parts of this memory that have a module of their own."""
         with self._lock:
             return self._connection.execute(statement, parameters).fetchall()
 

@@ -27,14 +27,16 @@ from dashboard.local.registry.refusals import (
     VersionSoftDeleted,
     VersionUnknown,
 )
-from dashboard.local.registry.rules import check_rule_set
+from dashboard.local.registry.rules import check_rule_set, merged, without
 from dashboard.local.registry.store import Contract, Registered, Store
+from dashboard.local.registry.tags import TagChange, retagged
 
 MODES = ("READWRITE", "READONLY", "READONLY_OVERRIDE")
 DEFAULT_LEVEL = "BACKWARD"
 DEFAULT_MODE = "READWRITE"
 LATEST = ("latest", "-1")
 _LARGEST_INT = 2**31 - 1
+_VERSION_PROPERTY = "confluent:version"
 
 
 @dataclass(frozen=True)
@@ -78,17 +80,42 @@ class Subjects:
         if candidate.rule_set is not None:
             check_rule_set(candidate.rule_set)
         with self.store.transaction():
-            if self.mode(subject) != "READWRITE":
-                raise NotPermitted(f"Subject {subject} is in read-only mode")
+            self._check_writable(subject)
             known = self.store.versions(subject)
             live = [version for version in known if not version.deleted]
             contract = candidate.filled_from(live[-1] if live else None)
-            parsed = self._parsed(contract)
-            if found := _same(contract, live):
-                return found
-            if reasons := incompatibilities(self.level(subject), parsed, self._parsed_all(live)):
-                raise Incompatible(subject, reasons)
-            return self.store.add(subject, known[-1].version + 1 if known else 1, contract)
+            self._parsed(contract)
+            return _same(contract, live) or self._added(subject, contract, known)
+
+    def change_tags(self, subject: str, version: str, change: TagChange) -> Registered:
+        """A new version: this one with other tags, and with them its metadata and the rules of the latest changed."""
+        for rule_set in (change.rule_set, change.rules_to_merge):
+            if rule_set is not None:
+                check_rule_set(rule_set)
+        with self.store.transaction():
+            self._check_writable(subject)
+            target = self.version(subject, version)
+            known = self.store.versions(subject)
+            number = known[-1].version + 1
+            if change.new_version not in (None, number):
+                raise SchemaInvalid(f"Version is not one more than previous version: the next one is {number}")
+            rule_set = change.rule_set
+            if rule_set is None:
+                latest = self.version(subject, LATEST[0]).contract
+                rule_set = without(merged(latest.rule_set, change.rules_to_merge), change.rules_to_remove)
+                check_rule_set(rule_set or {})
+            metadata = (target.contract.metadata if change.metadata is None else change.metadata) or {}
+            # with its number in it, it is never taken for one of the versions before
+            properties = metadata.get("properties") or {}
+            if not isinstance(properties, dict):
+                raise SchemaInvalid(f"The properties of metadata are an object, got {properties!r}")
+            contract = replace(
+                target.contract,
+                text=retagged(target.contract.text, change),
+                metadata=metadata | {"properties": properties | {_VERSION_PROPERTY: str(number)}},
+                rule_set=rule_set,
+            )
+            return self._added(subject, contract, known)
 
     def look_up(self, subject: str, candidate: Candidate, *, deleted: bool = False) -> Registered:
         """The version with exactly this contract, or with it once filled in from the latest version."""
@@ -110,7 +137,7 @@ class Subjects:
         return incompatibilities(self.level(subject), parsed, self._parsed_all(live))
 
     def version(self, subject: str, version: str, *, deleted: bool = False) -> Registered:
-        number = None if version in LATEST else _version_number(version)
+        number = None if version in LATEST else version_number(version)
         known = self._known(subject, deleted=deleted)
         for candidate in reversed(known):
             if number in (None, candidate.version):
@@ -182,6 +209,12 @@ class Subjects:
             raise SubjectUnknown(subject)
         return known
 
+    def _added(self, subject: str, contract: Contract, known: Sequence[Registered]) -> Registered:
+        live = [version for version in known if not version.deleted]
+        if reasons := incompatibilities(self.level(subject), self._parsed(contract), self._parsed_all(live)):
+            raise Incompatible(subject, reasons)
+        return self.store.add(subject, known[-1].version + 1 if known else 1, contract)
+
     def _check_writable(self, subject: str) -> None:
         if self.mode(subject) != "READWRITE":
             raise NotPermitted(f"Subject {subject or 'of the whole registry'} is in read-only mode")
@@ -234,7 +267,8 @@ def _same(contract: Contract, versions: Sequence[Registered]) -> Registered | No
     return None
 
 
-def _version_number(version: str) -> int:
+def version_number(version: str) -> int:
+    """Raises VersionInvalid for what is no number of a version; `latest` is none either."""
     if not version.isascii() or not version.isdecimal() or not 1 <= int(version[:11]) <= _LARGEST_INT:
         raise VersionInvalid(version)
     return int(version)

@@ -31,7 +31,7 @@ def test_the_text_of_a_schema_comes_alone_where_it_is_asked_for(http: httpx.Clie
 
 
 def test_paths_and_methods_that_are_not_there_answer_in_the_error_form(http: httpx.Client) -> None:
-    assert http.get("/dek-registry/v1/keks").json()["error_code"] == 404
+    assert http.get("/dek-registry/v2/keks").json()["error_code"] == 404
     assert http.patch("/subjects").json()["error_code"] == 405
 
 
@@ -43,6 +43,25 @@ def test_subjects_are_listed_by_prefix_and_in_pages(client: SchemaRegistryClient
     assert client.get_subjects(subject_prefix=subject) == names
     assert client.get_subjects(subject_prefix=subject, offset=1, limit=1) == names[1:2]
     assert client.get_subjects(subject_prefix="_%") == []
+
+
+def test_schemas_are_listed_by_prefix_latest_version_and_in_pages(
+    client: SchemaRegistryClient, http: httpx.Client, subject: str
+) -> None:
+    for text in ('"string"', '"bytes"'):
+        client.register_schema(f"{subject}-a", Schema(text))
+    client.register_schema(f"{subject}-b", STRING)
+
+    def listed(**params: str) -> list[tuple[str, int]]:
+        answer = http.get("/schemas", params={"subjectPrefix": subject} | params).json()
+        return [(one["subject"].removeprefix(f"{subject}-"), one["version"]) for one in answer]
+
+    assert listed() == [("a", 1), ("a", 2), ("b", 1)]
+    assert listed(latestOnly="true") == [("a", 2), ("b", 1)]
+    assert listed(offset="1", limit="1") == [("a", 2)]
+    client.delete_subject(f"{subject}-b")
+    assert listed() == [("a", 1), ("a", 2)]
+    assert listed(deleted="true") == [("a", 1), ("a", 2), ("b", 1)]
 
 
 @pytest.mark.usefixtures("_global_settings_put_back")
