@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import psutil
 import pytest
 
+from dashboard.checkup import examine_stack
 from dashboard.deploy.statements import DEDUPLICATION
 from dashboard.lifecycle import LocalStack
 from dashboard.local.services import DASHBOARD, PLATFORM, SHOP, SUPERVISOR
@@ -41,9 +42,10 @@ def runs_again(stack: LocalStack, name: str, killed_pid: int) -> bool:
     return (
         process is not None
         and process.pid != killed_pid
-        and stack.kafka.cluster_id(timeout_seconds=1) is not None
         and all(one.state == "running" for one in status.services)
         and status.running
+        # a process that runs again does not answer at once
+        and all(finding.ok for finding in examine_stack(stack))
     )
 
 
