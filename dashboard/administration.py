@@ -18,9 +18,11 @@ from dashboard.deploy import tableflow
 from dashboard.deploy.apply import agreed
 from dashboard.deploy.audit import Act, AuditReader
 from dashboard.deploy.checks import CheckResult
+from dashboard.deploy.contracts import ContractView
 from dashboard.deploy.lake_access import Snippet, access
 from dashboard.deploy.lineage import Picture, picture_of
 from dashboard.deploy.plan import Plan
+from dashboard.deploy.raw_records import RawRecord
 from dashboard.deploy.resource_status import ResourceStatus
 from dashboard.deploy.resources import Kind as ResourceKind
 from dashboard.deployments import Deployed, deployed, lake_address, settings_of
@@ -45,6 +47,8 @@ class Choices:
     """Another window size for the local stack; None leaves it. Elsewhere the target's description says it."""
     adopt: tuple[str, ...] = ()
     prune: tuple[str, ...] = ()
+    encrypt_fields: bool | None = None
+    """Whether the local stack's contracts encrypt; None leaves it."""
 
 
 NO_CHOICES = Choices()
@@ -140,6 +144,42 @@ class Administration:
 
         return self._begin(caller, plan.target, "destroy", act, plan=plan)
 
+    def contracts(self, caller: Caller, target: str) -> list[ContractView]:
+        """The contracts of our topics as the registry holds them now."""
+        caller.require(Role.ADMIN, "Seeing the contracts")
+        return self._deployed(caller, target).contracts()
+
+    def encrypts(self, caller: Caller, target: str) -> bool:
+        """Whether the contracts are to encrypt, unless somebody chooses otherwise."""
+        caller.require(Role.ADMIN, "Seeing the contracts")
+        return settings_of(target).pipeline.encrypt_fields
+
+    def contracts_plan(self, caller: Caller, target: str, encrypt_fields: bool | None = None) -> Plan:
+        """What it takes to make the contracts as described; `encrypt_fields` turns encryption on or off, locally."""
+        caller.require(Role.ADMIN, "Planning")
+        return self._deployed(caller, target, Choices(encrypt_fields=encrypt_fields)).contracts_plan()
+
+    def apply_contracts(self, caller: Caller, plan: Plan, encrypt_fields: bool | None = None) -> Progress:
+        """Begins to carry out exactly this plan of the contracts."""
+        caller.require(Role.ADMIN, "Changing a contract")
+        agreed(plan, ())
+        choices = Choices(encrypt_fields=encrypt_fields)
+
+        def act(deployment: Deployed) -> None:
+            deployment.apply_contracts(plan.digest)
+
+        return self._begin(caller, plan.target, "change the contracts", act, choices, plan)
+
+    def newest_records(self, caller: Caller, target: str, topic: str) -> list[RawRecord]:
+        """The newest records of a topic as they are on the wire, secrets in the clear left out."""
+        caller.require(Role.ADMIN, "Seeing raw records")
+        return self._deployed(caller, target).newest_records(topic)
+
+    def uncover_record(self, caller: Caller, target: str, topic: str, partition: int, offset: int) -> RawRecord:
+        """One record with all that stands in it; the audit log tells who asked for it."""
+        caller.require(Role.ADMIN, "Uncovering a record")
+        return self._deployed(caller, target).uncover_record(topic, partition, offset)
+
     def statement_of(self, caller: Caller, target: str, kind: ResourceKind, name: str) -> str:
         """The statement that can be stopped and resumed by itself and makes this thing; empty where there is none."""
         caller.require(Role.ADMIN, "Stopping a statement")
@@ -223,7 +263,7 @@ class Administration:
     def _deployed(self, caller: Caller, target: str, choices: Choices = NO_CHOICES) -> Deployed:
         narrator = Narrator()
         narrator.go_quiet()
-        return self._make(settings_of(target, choices.window_size), narrator, _acting(caller))
+        return self._make(_settings(target, choices), narrator, _acting(caller))
 
     def _begin(
         self,
@@ -234,7 +274,7 @@ class Administration:
         choices: Choices = NO_CHOICES,
         plan: Plan | None = None,
     ) -> Progress:
-        settings, who = settings_of(target, choices.window_size), _acting(caller)
+        settings, who = _settings(target, choices), _acting(caller)
 
         def carry_out(narrator: Narrator) -> None:
             try:
@@ -246,6 +286,10 @@ class Administration:
                 narrator.say(told)
 
         return self._runs.begin(target, what, caller.name, carry_out, plan)
+
+
+def _settings(target: str, choices: Choices) -> Settings:
+    return settings_of(target, choices.window_size, choices.encrypt_fields)
 
 
 def _unfinished(acts: Sequence[Act]) -> Act | None:

@@ -35,6 +35,14 @@ _PAGES = (
     _Listed(
         "Admin",
         Role.ADMIN,
+        "contracts",
+        "Contracts",
+        ":material/contract:",
+        "What each topic promises, and what stands on the wire.",
+    ),
+    _Listed(
+        "Admin",
+        Role.ADMIN,
         "deploy",
         "Deploy",
         ":material/rocket_launch:",

@@ -7,7 +7,7 @@ from dashboard.lifecycle import LocalStack
 from dashboard.local import services
 from dashboard.local.broker import CLUSTER_ID
 from dashboard.local.doctor import Finding
-from dashboard.local.home import recorded_window
+from dashboard.local.home import recorded_kind
 
 _TIMEOUT_SECONDS = 3
 _RESTART = "`sales-trends down`, then `sales-trends up`; nothing is lost."
@@ -17,13 +17,13 @@ def examine_stack(stack: LocalStack) -> list[Finding]:
     """Every finding about the stack of this home; one that says so when nothing of it runs. Changes nothing."""
     home = stack.settings.local.home
     try:
-        window = recorded_window(home)
+        kind = recorded_kind(home)
     except SalesTrendsError as error:
         return [Finding("Stack on disk", False, error.message, error.hint)]
     died = [name for name in services.NAMES if stack.processes.died(name)]
     running = [name for name in services.NAMES if stack.processes.find(name)]
     if not running and not died:
-        made = f"one with windows of {window} waits in {home}" if window else f"there is none in {home} yet"
+        made = f"one with windows of {kind.window} waits in {home}" if kind else f"there is none in {home} yet"
         return [Finding("Stack", True, f"nothing runs; {made}, `sales-trends up` starts it")]
     return [*_programs(stack, running, died), *_answers(stack, running)]
 

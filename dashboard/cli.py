@@ -17,8 +17,17 @@ import click
 from dashboard import __version__
 from dashboard import verify as verification
 from dashboard.checkup import examine_stack
+from dashboard.cli_contracts import contracts
 from dashboard.cli_deploy import DEPLOY_COMMANDS, resource_lines
-from dashboard.cli_options import json_option, lose_option, setting_option, settings_for, target_option, window_option
+from dashboard.cli_options import (
+    json_option,
+    lose_option,
+    setting_option,
+    settings_for,
+    target_option,
+    unencrypted_option,
+    window_option,
+)
 from dashboard.cli_token import token
 from dashboard.crash import save_trace
 from dashboard.deploy.resource_status import ResourceStatus
@@ -123,6 +132,7 @@ def commands() -> None:
 @commands.command()
 @target_option
 @_shop_options
+@unencrypted_option
 @lose_option
 @click.pass_obj
 def demo(narrator: Narrator, target: str, lose: tuple[str, ...]) -> None:
@@ -174,6 +184,7 @@ def _watch(stack: LocalStack) -> NoReturn:
 @commands.command()
 @target_option
 @_shop_options
+@unencrypted_option
 @click.option("--shop/--no-shop", default=True, show_default=True, help="Start the made-up shop too.")
 @click.option("--page/--no-page", default=True, show_default=True, help="Start the dashboard too.")
 @lose_option
@@ -382,5 +393,5 @@ def _stop(stack: LocalStack) -> None:
         stack.kill()
 
 
-for _command in (*DEPLOY_COMMANDS, token):
+for _command in (*DEPLOY_COMMANDS, contracts, token):
     commands.add_command(_command)

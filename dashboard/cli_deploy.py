@@ -53,7 +53,7 @@ def plan(
 
     Exit 0 when nothing is to be done, 2 when something is, 1 when it failed.
     """
-    made = _planned(narrator, partial(deployed(settings_for(target), narrator).plan, adopt=adopt, prune=prune))
+    made = planned(narrator, partial(deployed(settings_for(target), narrator).plan, adopt=adopt, prune=prune))
     if out is not None:
         try:
             out.write_text(json.dumps(made.as_dict(), indent=2) + "\n")
@@ -61,7 +61,7 @@ def plan(
             raise SettingsError(
                 f"The plan cannot be saved as {out}: {error.strerror}.", "Name another file."
             ) from error
-    _print(made, as_json)
+    print_plan(made, as_json)
     if made.changes:
         raise click.exceptions.Exit(ExitCode.CHANGES)
 
@@ -97,15 +97,15 @@ def apply(
             )
         digest, adopt, prune = saved
     else:
-        made = _planned(narrator, partial(deployment.plan, adopt=adopt, prune=prune))
+        made = planned(narrator, partial(deployment.plan, adopt=adopt, prune=prune))
         digest = made.digest
         if made.changes:
-            _print(made, as_json=False)
+            print_plan(made, as_json=False)
         if made.acts and not yes and not click.confirm("\nApply this?", err=True):
             narrator.say("Nothing was changed.")
             raise click.exceptions.Exit(ExitCode.FAILED)
     done = deployment.apply(digest, lose=lose, adopt=adopt, prune=prune)
-    narrator.say(f"Applied: {_summary(done)}." if done.acts else "There was nothing to do.")
+    narrator.say(f"Applied: {plan_summary(done)}." if done.acts else "There was nothing to do.")
 
 
 @click.command()
@@ -123,9 +123,9 @@ def destroy(
     Topics, tables and keys stay too unless each is named with --delete-data. The audit log stays in any case.
     """
     deployment = deployed(settings_for(target), narrator)
-    made = _planned(narrator, partial(deployment.destroy_plan, delete=delete))
+    made = planned(narrator, partial(deployment.destroy_plan, delete=delete))
     if only_plan or not as_json:
-        _print(made, as_json, named=delete)
+        print_plan(made, as_json, named=delete)
     if only_plan:
         return
     if (
@@ -138,8 +138,8 @@ def destroy(
     # also without acts: what an earlier one that was killed has left behind goes then
     done = deployment.destroy(made.digest, delete=delete)
     if as_json:
-        _print(done, as_json)
-    narrator.say(f"Destroyed: {_summary(done)}." if done.acts else "Nothing of ours runs here.")
+        print_plan(done, as_json)
+    narrator.say(f"Destroyed: {plan_summary(done)}." if done.acts else "Nothing of ours runs here.")
 
 
 @click.command()
@@ -151,7 +151,7 @@ def drift(narrator: Narrator, target: str, as_json: bool) -> None:
 
     Exit 0 when all is as described, 2 when something is not, 1 when it could not be found out.
     """
-    made = _planned(narrator, deployed(settings_for(target), narrator).plan)
+    made = planned(narrator, deployed(settings_for(target), narrator).plan)
     drifted = made.changes
     if as_json:
         told = made.as_dict()
@@ -256,7 +256,7 @@ def resource_lines(resources: Sequence[ResourceStatus]) -> list[str]:
     return aligned([["kind", "name", "state", "phase", "version", "age", "to read", ""], *rows]) if rows else []
 
 
-def _planned(narrator: Narrator, planning: Callable[[], Plan]) -> Plan:
+def planned(narrator: Narrator, planning: Callable[[], Plan]) -> Plan:
     with narrator.step("Plan") as step:
         made = planning()
         step.result = f"{len(made.changes)} changes" if made.changes else "no change"
@@ -285,7 +285,7 @@ def _saved(file: Path, target: str) -> tuple[str, tuple[str, ...], tuple[str, ..
     return digest, adopts, prunes
 
 
-def _print(made: Plan, as_json: bool, named: Collection[str] = ()) -> None:
+def print_plan(made: Plan, as_json: bool, named: Collection[str] = ()) -> None:
     """`named` is what somebody has agreed to lose already."""
     if as_json:
         click.echo(json.dumps(made.as_dict(), indent=2))
@@ -297,11 +297,11 @@ def _print(made: Plan, as_json: bool, named: Collection[str] = ()) -> None:
         # of what is new or goes there is nothing to compare
         for line in differences(step.before, step.after) if step.before and step.after else ():
             click.echo(f"      {line}")
-    click.echo(f"\n{_summary(made)}." if made.changes else "Nothing to do: everything is as described.")
+    click.echo(f"\n{plan_summary(made)}." if made.changes else "Nothing to do: everything is as described.")
     if open_losses := [name for name in made.losses if name not in named]:
         click.echo("To agree to what is dropped: " + " ".join(f"--lose {name}" for name in open_losses))
 
 
-def _summary(made: Plan) -> str:
+def plan_summary(made: Plan) -> str:
     counts = {action: sum(step.action is action for step in made.steps) for action in Action}
     return ", ".join(f"{count} {action.value}" for action, count in counts.items() if count)

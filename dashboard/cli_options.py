@@ -12,6 +12,7 @@ from dashboard.targets import LOCAL, target_names
 
 _ASKED_FOR = "dashboard.cli_options.asked_for"
 """Where a command keeps which settings were given as options."""
+_WINDOW, _ENCRYPTION = "SALES_PIPELINE__WINDOW_SIZE", "SALES_PIPELINE__ENCRYPT_FIELDS"
 
 
 def _known_target(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
@@ -47,22 +48,49 @@ def setting_option(name: str, variable: str, text: str) -> Callable[[Callable[..
     return click.option(name, expose_value=False, callback=apply, metavar="VALUE", help=text)
 
 
-window_option = setting_option(
-    "--window", "SALES_PIPELINE__WINDOW_SIZE", "Length of a revenue window, such as 5s or 1h."
+window_option = setting_option("--window", _WINDOW, "Length of a revenue window, such as 5s or 1h.")
+
+
+def _encryption(context: click.Context, _parameter: click.Parameter, encrypts: bool | None) -> None:
+    if encrypts is not None:
+        os.environ[_ENCRYPTION] = str(encrypts).lower()
+        context.meta.setdefault(_ASKED_FOR, set()).add(_ENCRYPTION)
+
+
+unencrypted_option = click.option(
+    "--unencrypted",
+    flag_value=False,
+    type=bool,
+    default=None,
+    expose_value=False,
+    callback=_encryption,
+    help="Start with card numbers in the clear: contracts without tags, key and encryption rule.",
+)
+encryption_option = click.option(
+    "--encrypted/--unencrypted",
+    default=None,
+    expose_value=False,
+    callback=_encryption,
+    help="Turn encryption on or off, on the local stack alone.",
 )
 
 
 def settings_for(target: str) -> Settings:
     """The settings of a target: its own pipeline where it has one, but options of the command come first.
 
-    Locally the window size is the stack's own unless somebody asks for one, in whatever way.
+    Locally the window size is the stack's own unless somebody asks for one, in whatever way. Whether it encrypts is
+    too, unless an option of this run says otherwise: a line in a file must not turn it off again.
     """
     general = load_settings(target=target)
-    asked = "window_size" in general.pipeline.model_fields_set if target == LOCAL else _asked_for_window()
-    return settings_of(target, general.pipeline.window_size if asked else None)
+    asked = "window_size" in general.pipeline.model_fields_set if target == LOCAL else _asked_for(_WINDOW)
+    return settings_of(
+        target,
+        general.pipeline.window_size if asked else None,
+        general.pipeline.encrypt_fields if _asked_for(_ENCRYPTION) else None,
+    )
 
 
-def _asked_for_window() -> bool:
+def _asked_for(variable: str) -> bool:
     """By an option of this run, which comes before what a target says; the environment does not."""
     context = click.get_current_context(silent=True)
-    return context is not None and "SALES_PIPELINE__WINDOW_SIZE" in context.meta.get(_ASKED_FOR, set())
+    return context is not None and variable in context.meta.get(_ASKED_FOR, set())

@@ -5,13 +5,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dashboard.addresses import bootstrap_hosts, on_this_machine
 from dashboard.deploy.apply import ApplyError
 from dashboard.deploy.checks import CheckResult, check_result, checked_sql, first_rows
-from dashboard.deploy.confluent_contracts import KmsKey
 from dashboard.deploy.confluent_target import ConfluentTarget
 from dashboard.deploy.confluent_wanted import CloudPlace, Glue, PaymentApp
+from dashboard.deploy.contracts import KmsKey
 from dashboard.deploy.deployment import TargetDeployment
 from dashboard.deploy.lake_access import LakeAddress
 from dashboard.deploy.pipeline import Pipeline, load_pipeline
 from dashboard.deploy.plan import Plan, Step
+from dashboard.deploy.raw_records import RawRecords
 from dashboard.errors import DeployError, SettingsError
 from dashboard.narration import Narrator
 from dashboard.remotes import ecs
@@ -21,6 +22,7 @@ from dashboard.remotes.cloud_registry import CloudRegistry
 from dashboard.remotes.cloud_tableflow import MANAGED, CloudTableflow, own_bucket
 from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.kafka_access import KafkaAccess
+from dashboard.remotes.registry import Registry
 from dashboard.settings import PipelineSettings
 from dashboard.target_fields import ConfluentTargetSettings
 
@@ -84,7 +86,9 @@ class CloudDeployment(TargetDeployment):
             place,
             poll_seconds=poll_seconds,
         )
-        super().__init__(target, kafka, narrator, who)
+        key, secret = settings.key_for("schema_registry")
+        schemas = Registry(settings.schema_registry_url, key.get_secret_value(), secret)
+        super().__init__(target, kafka, RawRecords(kafka, schemas, described.secret_fields), narrator, who)
 
     def apply(
         self,

@@ -10,17 +10,19 @@ from dashboard import cloud_deployment
 from dashboard.cloud_deployment import CloudDeployment
 from dashboard.deploy.audit import AuditLog
 from dashboard.deploy.checks import CheckResult
+from dashboard.deploy.contracts import ContractView
 from dashboard.deploy.lake_access import LakeAddress
 from dashboard.deploy.open_source import Addresses
 from dashboard.deploy.pipeline import Pipeline, load_pipeline
 from dashboard.deploy.plan import Plan
+from dashboard.deploy.raw_records import RawRecord
 from dashboard.deploy.resource_status import ResourceStatus
 from dashboard.deploy.resources import Wanted
-from dashboard.errors import DeployError, StackError
+from dashboard.errors import DeployError, SettingsError, StackError
 from dashboard.lifecycle import LocalStack
 from dashboard.local import services
 from dashboard.local.broker import CLUSTER_ID
-from dashboard.local.home import recorded_window
+from dashboard.local.home import recorded_kind
 from dashboard.narration import Narrator
 from dashboard.open_source_deployment import Clusters, OpenSourceDeployment
 from dashboard.remotes.flink import Flink
@@ -60,6 +62,16 @@ class Deployed(Protocol):
 
     def destroy(self, planned: str | None = None, *, delete: Collection[str] = ()) -> Plan: ...
 
+    def contracts(self) -> list[ContractView]: ...
+
+    def newest_records(self, topic: str, count: int = 10) -> list[RawRecord]: ...
+
+    def uncover_record(self, topic: str, partition: int, offset: int) -> RawRecord: ...
+
+    def contracts_plan(self) -> Plan: ...
+
+    def apply_contracts(self, planned: str | None = None) -> Plan: ...
+
     def stop(self, name: str) -> str: ...
 
     def resume(self, name: str) -> str: ...
@@ -89,6 +101,11 @@ class LocalDeployed:
         self.apply = stack.apply
         self.destroy_plan = stack.deployment.destroy_plan
         self.destroy = stack.destroy
+        self.contracts = stack.deployment.contracts
+        self.newest_records = stack.deployment.newest_records
+        self.uncover_record = stack.deployment.uncover_record
+        self.contracts_plan = stack.deployment.contracts_plan
+        self.apply_contracts = stack.apply_contracts
         self.wanted = stack.deployment.wanted
         self.resources = stack.deployment.resources
         self.stop = stack.stop
@@ -117,18 +134,22 @@ def deployed(settings: Settings, narrator: Narrator, who: str | None = None) -> 
     )
 
 
-def settings_of(target: str, window_size: timedelta | None = None) -> Settings:
-    """The settings that hold on a target; `window_size` comes before what is described for it.
+def settings_of(target: str, window_size: timedelta | None = None, encrypt_fields: bool | None = None) -> Settings:
+    """The settings that hold on a target; what is given comes before what is described for it.
 
-    Of the local stack the window size is the one that it was made with, unless somebody asks for another. Raises
-    SettingsError, StackError.
+    The local stack is what it was made as, unless somebody asks for something else. Raises SettingsError, StackError.
     """
     settings = with_target(load_settings(target=target))
-    if target == LOCAL:
-        window_size = window_size or recorded_window(settings.local.home)
-    if window_size is None:
-        return settings
-    return settings.model_copy(update={"pipeline": settings.pipeline.model_copy(update={"window_size": window_size})})
+    made = recorded_kind(settings.local.home) if target == LOCAL else None
+    if made is not None:
+        settings = settings.with_pipeline(window_size=made.window, encrypt_fields=made.encrypts)
+    if target != LOCAL and not (settings.pipeline.encrypt_fields and encrypt_fields is not False):
+        raise SettingsError(
+            f"The contracts of {target} always encrypt; SALES_PIPELINE__ENCRYPT_FIELDS=false is for the local stack.",
+            "Elsewhere others write by them too, and their dead letters would hold card numbers in the clear.",
+        )
+    asked = {"window_size": window_size, "encrypt_fields": encrypt_fields}
+    return settings.with_pipeline(**{name: value for name, value in asked.items() if value is not None})
 
 
 def lake_address(settings: Settings) -> LakeAddress:

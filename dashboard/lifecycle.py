@@ -9,23 +9,20 @@ import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import durationpy
 from filelock import FileLock, Timeout
 
 from dashboard import admin_token
 from dashboard.deploy.bad_records import BadRecord
 from dashboard.deploy.plan import Plan
 from dashboard.deploy.skipped import Place
-from dashboard.deploy.statement_status import StatementStatus
 from dashboard.deploy.statements import DEDUPLICATION, JOIN
 from dashboard.errors import DeployError, SettingsError, StackError, UnreachableError
 from dashboard.local import services, stack_lock
 from dashboard.local.broker import CLUSTER_ID
-from dashboard.local.home import RECORD, file_faults, record_window, recorded_window
+from dashboard.local.home import RECORD, StackKind, check_kind, file_faults, record_kind, recorded_kind
 from dashboard.local.jars import fetch_jars
 from dashboard.local.payment_restart import restart_payment_app
 from dashboard.local.preflight import check_before_start
@@ -38,6 +35,7 @@ from dashboard.open_source_deployment import SKIPPED, STOPPED
 from dashboard.remotes.kafka import Kafka
 from dashboard.settings import Settings
 from dashboard.stack_deployment import StackDeployment
+from dashboard.stack_status import StackStatus
 from dashboard.targets import LOCAL
 
 if TYPE_CHECKING:
@@ -46,26 +44,6 @@ if TYPE_CHECKING:
 _KEPT_ON_DISK = ("kafka", "registry", "warehouse", "flink", "shop", "run", "logs", SKIPPED, STOPPED, RECORD)
 _POLL_SECONDS = 0.2
 _SUPERVISOR_ENDS_SECONDS = 60
-
-
-@dataclass(frozen=True)
-class StackStatus:
-    services: list[ServiceStatus]
-    statements: list[StatementStatus]
-
-    @property
-    def platform_runs(self) -> bool:
-        """Kafka, Flink, registry and catalog."""
-        running = {one.name for one in self.services if one.state == "running"}
-        return running.issuperset(services.PLATFORM)
-
-    @property
-    def running(self) -> bool:
-        """Everything that was started runs, and so do all statements."""
-        return all(one.as_wanted for one in self.services) and all(one.state == "RUNNING" for one in self.statements)
-
-    def as_dict(self) -> dict[str, object]:
-        return {"running": self.running, **asdict(self)}
 
 
 class LocalStack:
@@ -91,6 +69,10 @@ class LocalStack:
     def kafka(self) -> Kafka:
         return self.deployment.kafka
 
+    @property
+    def _kind(self) -> StackKind:
+        return StackKind(self.settings.pipeline.window_size, self.settings.pipeline.encrypt_fields)
+
     @cached_property
     def lake(self) -> "Lake":
         """The tables of this stack's Iceberg catalog."""
@@ -106,7 +88,7 @@ class LocalStack:
         """
         with self._without_supervisor(), self._only_one("up"), self._all_or_nothing():
             check_before_start(self.settings, page=page)
-            self._check_kind()
+            check_kind(self.settings.local.home, self._kind)
             self._launched.clear()
             every = services.all_services(self.settings, fetch_jars(self.settings.local.cache, self.narrator))
             if self.processes.find("jobmanager") and not self.processes.find("taskmanager"):
@@ -142,17 +124,27 @@ class LocalStack:
     ) -> Plan:
         """Makes the running stack as pipeline_sql/ describes it; see `TargetDeployment.apply`."""
         with self._without_supervisor(), self._only_one("apply"):
-            home, window = self.settings.local.home, self.settings.pipeline.window_size
             plan = self.deployment.apply(
                 planned,
                 lose=lose,
                 adopt=adopt,
                 prune=prune,
                 # before the first statement with it runs, so that whatever goes on from here uses it too
-                when_removed=lambda: record_window(home, window),
+                when_removed=lambda: record_kind(self.settings.local.home, self._kind),
             )
             # also when there was none: after `destroy` what was applied again is to be brought back again
             self.supervise()
+            return plan
+
+    def apply_contracts(self, planned: str | None = None) -> Plan:
+        """Makes its contracts as they are described; see `TargetDeployment.apply_contracts`."""
+        home = self.settings.local.home
+        with self._beside_supervisor("contracts"):
+            # whoever is killed in between leaves a stack that the next start makes encrypt, whichever way this goes
+            if self._kind.encrypts:
+                record_kind(home, self._kind)
+            plan = self.deployment.apply_contracts(planned)
+            record_kind(home, self._kind)
             return plan
 
     def destroy(self, planned: str | None = None, *, delete: Collection[str] = ()) -> Plan:
@@ -190,9 +182,9 @@ class LocalStack:
 
     def supervise(self) -> None:
         """Starts the supervisor, which from now on brings back what dies: as it is, whatever a command asked for."""
-        window = recorded_window(self.settings.local.home) or self.settings.pipeline.window_size
-        pipeline = self.settings.pipeline.model_copy(update={"window_size": window})
-        self.processes.launch(services.supervisor_service(self.settings.model_copy(update={"pipeline": pipeline})))
+        kind = recorded_kind(self.settings.local.home) or self._kind
+        settings = self.settings.with_pipeline(window_size=kind.window, encrypt_fields=kind.encrypts)
+        self.processes.launch(services.supervisor_service(settings))
 
     def bring_back_supervisor(self) -> None:
         """Starts the supervisor if it was killed and no command is at work, which would have stopped it on purpose."""
@@ -329,20 +321,6 @@ class LocalStack:
         if running:
             with self.narrator.step(title):
                 self.processes.stop_all(running, 20)
-
-    def _check_kind(self) -> None:
-        """A stack keeps the window size it was made with: two sizes in one table would be a fault."""
-        home = self.settings.local.home
-        wanted = self.settings.pipeline.window_size
-        found = recorded_window(home)
-        if found is None:
-            record_window(home, wanted)
-        elif found != wanted:
-            raise SettingsError(
-                f"The stack in {home} has windows of {found}; the setting asks for {wanted}.",
-                f"Start it without that; then `sales-trends plan --window {durationpy.to_str(wanted)}` shows what a "
-                "change drops and fills again. Or set SALES_LOCAL__HOME to another folder.",
-            )
 
     def _check_is_ours(self) -> None:
         home = self.settings.local.home

@@ -17,9 +17,10 @@ from dashboard.deploy.bad_records import InputReader
 from dashboard.deploy.checks import CheckResult
 from dashboard.deploy.deployment import TargetDeployment
 from dashboard.deploy.open_source import Addresses
-from dashboard.deploy.open_source_target import OpenSourceTarget, statement_name
+from dashboard.deploy.open_source_target import OpenSourceTarget, Rules, statement_name
 from dashboard.deploy.pipeline import load_pipeline
 from dashboard.deploy.plan import Plan
+from dashboard.deploy.raw_records import RawRecords
 from dashboard.deploy.resource_status import ResourceStatus
 from dashboard.deploy.resources import Id
 from dashboard.deploy.skipped import SkipList
@@ -52,6 +53,8 @@ class Clusters:
     flink: Flink
     addresses: Addresses
     """How Flink itself reaches the others."""
+    rules: Rules | None = None
+    """For contracts with rules; without it only their schemas are deployed."""
 
 
 class OpenSourceDeployment(TargetDeployment):
@@ -101,8 +104,10 @@ class OpenSourceDeployment(TargetDeployment):
             self.stuck,
             makes_given=is_local,
             holds_back=is_local,
+            rules=clusters.rules,
         )
-        super().__init__(target, clusters.kafka, narrator, who)
+        records = RawRecords(clusters.kafka, self.registry, self.pipeline.secret_fields)
+        super().__init__(target, clusters.kafka, records, narrator, who)
 
     def apply(
         self,
@@ -125,7 +130,7 @@ class OpenSourceDeployment(TargetDeployment):
                 report.tell = step.waits_for
                 run.remove()
                 when_removed()
-                run.make(lambda id_: id_.kind in ("topic", "contract"))
+                run.make(lambda id_: id_.kind in ("topic", "key", "contract"))
             when_topics_exist()
             if any(step.id == _JOIN for step in change.plan.acts):
                 self._hold_back()

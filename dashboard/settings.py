@@ -104,6 +104,9 @@ class PipelineSettings(_Part):
     commit_interval: Duration = Field(
         timedelta(seconds=10), description="How often each topic is committed to its Iceberg table"
     )
+    encrypt_fields: bool = Field(
+        True, description="Contracts encrypt the fields that they tag; false only for a local stack's first start"
+    )
 
     @model_validator(mode="after")
     def _window_divides_a_day(self) -> Self:
@@ -196,6 +199,10 @@ class Settings(BaseSettings):
     local: LocalSettings = Field(default_factory=LocalSettings)
     web: WebSettings = WebSettings()
     access: AccessSettings = AccessSettings()
+
+    def with_pipeline(self, **changed: object) -> Self:
+        """These settings, but for fields of `pipeline` that are otherwise."""
+        return self.model_copy(update={"pipeline": self.pipeline.model_copy(update=changed)})
 
     def as_environment(self) -> dict[str, str]:
         """These settings as SALES_ variables, for the processes that the stack starts."""

@@ -92,7 +92,7 @@ def with_target(settings: Settings) -> Settings:
         return settings
     own = load_target(settings.target, settings).pipeline
     changed = {field: getattr(own, field) for field in own.model_fields_set}
-    return settings.model_copy(update={"pipeline": settings.pipeline.model_copy(update=changed)})
+    return settings.with_pipeline(**changed)
 
 
 def variables_of(kind: type[ConfluentTargetSettings] | type[OpenSourceTargetSettings], prefix: str) -> set[str]:

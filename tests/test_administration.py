@@ -3,7 +3,7 @@
 import inspect
 import threading
 from collections.abc import Callable, Collection, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from dashboard.access import Caller, Role
 from dashboard.administration import Administration, Choices
 from dashboard.deploy.audit import AuditLog
 from dashboard.deploy.checks import CheckResult
+from dashboard.deploy.contracts import ContractView
 from dashboard.deploy.plan import Action, Plan, Step
+from dashboard.deploy.raw_records import RawRecord
 from dashboard.deploy.resource_status import ResourceStatus
 from dashboard.deploy.resources import Id, Wanted
 from dashboard.deployments import Deployed
@@ -79,6 +81,26 @@ class Made:
     def wanted(self) -> list[Wanted]:
         return [Wanted(REVENUE, "1")]
 
+    def contracts(self) -> list[ContractView]:
+        self._do("contracts")
+        return []
+
+    def contracts_plan(self) -> Plan:
+        self._do("contracts plan")
+        return EMPTY
+
+    def apply_contracts(self, planned: str | None = None) -> Plan:
+        self._do("apply contracts", planned)
+        return EMPTY
+
+    def newest_records(self, topic: str, count: int = 10) -> list[RawRecord]:
+        self._do("newest records", topic)
+        return []
+
+    def uncover_record(self, topic: str, partition: int, offset: int) -> RawRecord:
+        self._do("uncover", topic, partition, offset)
+        return RawRecord(partition, offset, datetime.now(UTC), 1, {}, (), ())
+
     def stop(self, name: str) -> str:
         self._do("stop", name)
         return f"{name} was stopped."
@@ -128,6 +150,12 @@ ACTS: dict[str, Callable[[Administration, Caller], object]] = {
     "apply": lambda office, who: office.apply(who, EMPTY, []),
     "destroy_plan": lambda office, who: office.destroy_plan(who, "local"),
     "destroy": lambda office, who: office.destroy(who, EMPTY, "local"),
+    "contracts": lambda office, who: office.contracts(who, "local"),
+    "encrypts": lambda office, who: office.encrypts(who, "local"),
+    "contracts_plan": lambda office, who: office.contracts_plan(who, "local"),
+    "apply_contracts": lambda office, who: office.apply_contracts(who, EMPTY),
+    "newest_records": lambda office, who: office.newest_records(who, "local", "payments"),
+    "uncover_record": lambda office, who: office.uncover_record(who, "local", "payments", 0, 1),
     "statement_of": lambda office, who: office.statement_of(who, "local", "tableflow", "revenue_summary"),
     "stop": lambda office, who: office.stop(who, "local", "revenue"),
     "resume": lambda office, who: office.resume(who, "local", "revenue"),

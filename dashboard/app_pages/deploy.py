@@ -4,7 +4,6 @@ import streamlit as st
 
 from dashboard import cached, visitor
 from dashboard.access import Role
-from dashboard.administration import Administration
 from dashboard.app_pages.deploy_views.audit import audit_view
 from dashboard.app_pages.deploy_views.checks import checks_view
 from dashboard.app_pages.deploy_views.plan import plan_view
@@ -12,6 +11,7 @@ from dashboard.app_pages.deploy_views.reading import reading_view
 from dashboard.app_pages.deploy_views.resources import resources_view
 from dashboard.app_pages.deploy_views.run import run_view
 from dashboard.app_pages.faults import faults_shown, show_fault
+from dashboard.app_pages.target_choice import choose_target
 from dashboard.errors import SalesTrendsError
 
 _VIEWS = {
@@ -30,7 +30,7 @@ def page() -> None:
     administration = cached.administration()
     try:
         with header:
-            target = _target(administration)
+            target = choose_target(administration)
     except SalesTrendsError as fault:
         show_fault(fault)
         return
@@ -46,31 +46,6 @@ def page() -> None:
     run_view(administration, target)
     with faults_shown():
         _VIEWS[chosen or "What runs"](administration, target)
-
-
-def _target(administration: Administration) -> str:
-    """What is worked on, always in sight with what kind of system it is."""
-    names = administration.targets(visitor.caller())
-    target = names[0]
-    if len(names) > 1:
-        target = st.selectbox(
-            "Target", names, key="deploy_target", bind="query-params", width=200, label_visibility="collapsed"
-        )
-    st.markdown(_badge(administration, target), width="content")
-    return target
-
-
-def _badge(administration: Administration, target: str) -> str:
-    try:
-        kind = administration.kind(visitor.caller(), target)
-    except SalesTrendsError:
-        # what is wrong with its description the view says, with what to do
-        return f":orange-badge[:material/help: {target}]"
-    if "prod" in target:
-        return f":red-badge[:material/warning: {target} · {kind}]"
-    if kind == "local":
-        return f":blue-badge[:material/computer: {target} · this machine]"
-    return f":orange-badge[:material/cloud: {target} · {kind}]"
 
 
 page()

@@ -11,6 +11,7 @@ from functools import partial
 from graphlib import TopologicalSorter
 from typing import Protocol
 
+from dashboard.deploy.contracts import ContractView
 from dashboard.deploy.plan import Action, Plan, Step, make_destroy_plan, make_plan
 from dashboard.deploy.resources import Found, Id, Wanted
 from dashboard.errors import DeployError, SalesTrendsError
@@ -26,6 +27,9 @@ class Target(Protocol):
     def wanted(self) -> list[Wanted]: ...
 
     def found(self) -> dict[Id, Found]: ...
+
+    def contracts(self) -> list[ContractView]:
+        """The contracts of our topics as the registry holds them."""
 
     def check(self, plan: Plan) -> None:
         """Asks the target whether it will take what is new or changed; raises DeployError with its reason."""
@@ -113,15 +117,16 @@ def plan_for(
     *,
     adopt: Callable[[Id], bool] = lambda _id: False,
     prune: Callable[[Id], bool] = lambda _id: False,
+    part: Callable[[Id], bool] = lambda _id: True,
 ) -> Plan:
     """The plan for a target as it is now, which the target itself has checked.
 
     `adopt` says of what exists and is not known to be ours whether it shall be, `prune` of orphans whether they go.
+    `part` selects what the plan is about; nothing outside of it is looked at or changed.
     """
-    found = target.found()
-    plan = make_plan(
-        target.name, target.wanted(), found, adopt=list(filter(adopt, found)), prune=list(filter(prune, found))
-    )
+    found = {id_: one for id_, one in target.found().items() if part(id_)}
+    wanted = [one for one in target.wanted() if part(one.id)]
+    plan = make_plan(target.name, wanted, found, adopt=list(filter(adopt, found)), prune=list(filter(prune, found)))
     target.check(plan)
     return plan
 

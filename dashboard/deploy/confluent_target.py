@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 
-from dashboard.deploy.confluent_contracts import Contracts
 from dashboard.deploy.confluent_modes import Modes
 from dashboard.deploy.confluent_statements import Statements
 from dashboard.deploy.confluent_tableflow import Lake
 from dashboard.deploy.confluent_versions import LABEL
 from dashboard.deploy.confluent_wait import Patience
 from dashboard.deploy.confluent_wanted import NOTHING_BESIDE, CloudPlace, declared_contracts, wanted_on_confluent
+from dashboard.deploy.contracts import Contracts, ContractView
 from dashboard.deploy.ledger import BEING_REMOVED, Ledger
 from dashboard.deploy.pipeline import Pipeline
 from dashboard.deploy.plan import Action, Plan, Step
@@ -102,6 +102,10 @@ class ConfluentTarget:
         """What fills it is missing: only what it holds can be wrong then."""
         topic = wanted.data_name
         return topic not in self._kafka.topic_names() or any(self._kafka.end_offsets(topic).values())
+
+    def contracts(self) -> list[ContractView]:
+        self._contracts.look({})
+        return self._contracts.views()
 
     def check(self, plan: Plan) -> None:
         """Asks Flink and the registry whether they would take what is new or changed."""
@@ -212,7 +216,7 @@ class ConfluentTarget:
             case "topic":
                 return self._found_topic(id_, partitions, ours=ours)
             case "key":
-                return self._contracts.found_key(id_, ours=ours)
+                return self._contracts.found_key(wanted, ours=ours)
             case "contract":
                 return self._contracts.found(wanted, ours=ours)
             case "statement":

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from dashboard.deploy.confluent_contracts import KmsKey
 from dashboard.deploy.contract import Declaration
+from dashboard.deploy.contracts import KmsKey, wanted_contracts
 from dashboard.deploy.pipeline import InputTopic, Pipeline, Statement
 from dashboard.deploy.resources import Id, Wanted, digest_of, readable
 from dashboard.remotes.cloud_tableflow import MANAGED, Storage
@@ -62,8 +62,7 @@ def wanted_on_confluent(pipeline: Pipeline, place: CloudPlace) -> list[Wanted]:
     copies = [_copy(pipeline, topic, place.storage) for topic in pipeline.tableflow_topics]
     return [
         *(_topic(one) for one in ours),
-        *(_key(name, place.kms_key) for name in sorted({one.key for one in contracts if one.key})),
-        *(_contract(one) for one in contracts),
+        *wanted_contracts(contracts, place.kms_key),
         *(_statement(pipeline, one) for one in pipeline.statements),
         *copies,
         *([_catalog(place.glue, copies)] if place.glue else []),
@@ -113,25 +112,6 @@ def _sources(pipeline: Pipeline, statement: Statement, used: list[str], makers: 
         return makers
     tables = used if statement.runs else [table for table in used if table == statement.created_table]
     return pipeline.writers(table for table in tables if not pipeline.writes(statement, table))
-
-
-def _key(name: str, kms_key: KmsKey | None) -> Wanted:
-    holds = f"key {name}, without which what it encrypted can never be read"
-    facts = [kms_key.type, kms_key.id] if kms_key else []
-    return Wanted(Id("key", name), digest_of(facts), holds=holds, text=readable(facts))
-
-
-def _contract(declared: Declaration) -> Wanted:
-    topic = declared.subject.removesuffix("-value")
-    needs = {Id("topic", one) for one in declared.dead_letter_topics}
-    return Wanted(
-        Id("contract", declared.subject),
-        digest_of(declared.facts()),
-        needs=frozenset(needs | ({Id("key", declared.key)} if declared.key else set())),
-        holds=f"contract {declared.subject}, by which {topic} is read",
-        data=topic,
-        text=readable(declared.told()),
-    )
 
 
 def _catalog(glue: Glue, copies: list[Wanted]) -> Wanted:

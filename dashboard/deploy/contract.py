@@ -7,16 +7,16 @@ Source: docs.confluent.io/platform/current/schema-registry/fundamentals/data-con
 import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from dashboard.errors import ContractError
 from dashboard.remotes.cloud_registry import Contract, Subject
 
-_TAGS = "confluent:tags"
+TAGS = "confluent:tags"
 _VERSION = "confluent:version"
-_ENCRYPT = "ENCRYPT"
+ENCRYPT = "ENCRYPT"
 _KNOWN = frozenset({"subject", "schema", "compatibility", "key", "tags", "rule"})
 _PHASES = ("domainRules", "migrationRules", "encodingRules")
 _SAME_AS_NOTHING = {"onSuccess": ("NONE", "NONE,NONE"), "onFailure": ("ERROR", "ERROR,ERROR"), "mode": ("WRITEREAD",)}
@@ -38,6 +38,8 @@ class Declaration:
     """In the registry's own words."""
     key: str = ""
     """The name of the key that encrypts the keys of fields; empty where no field is encrypted."""
+    left_clear: tuple[str, ...] = ()
+    """Fields that would be encrypted, had nobody asked for their being left in the clear."""
 
     @property
     def dead_letter_topics(self) -> set[str]:
@@ -53,6 +55,27 @@ class Declaration:
         metadata = {"properties": {_VERSION: str(version)}} if version else {}
         rules = [dict(rule) for rule in self.rules]
         return Contract(json.dumps(self._tagged()), metadata, {"domainRules": rules})
+
+    def unencrypted(self) -> "Declaration":
+        """Without key, the rules that encrypt, and the tags that only they name."""
+        rules = tuple(rule for rule in self.rules if not _encrypts(rule))
+        named = {tag for rule in rules for tag in rule.get("tags") or ()}
+        kept = {field: [tag for tag in tags if tag in named] for field, tags in (self.tags or {}).items()}
+        return replace(
+            self,
+            rules=rules,
+            key="",
+            tags={field: tags for field, tags in kept.items() if tags},
+            left_clear=tuple(self.secret_fields),
+        )
+
+    @property
+    def secret_fields(self) -> list[str]:
+        """Names of the fields that a rule encrypts, or would, in the schema's order."""
+        encrypting = {tag for rule in self.rules if _encrypts(rule) for tag in rule.get("tags") or ()}
+        tags = self.tags or {}
+        names = [field["name"] for field in self.schema.get("fields", [])]
+        return [name for name in names if name in self.left_clear or encrypting & set(tags.get(name) or ())]
 
     def facts(self) -> list[Any]:
         """All that makes it what it is."""
@@ -81,7 +104,7 @@ class Declaration:
     def _tagged(self) -> dict[str, Any]:
         tags = self.tags or {}
         fields = [
-            {**field, _TAGS: list(tags[field["name"]])} if field["name"] in tags else field
+            {**field, TAGS: list(tags[field["name"]])} if field["name"] in tags else field
             for field in self.schema.get("fields", [])
         ]
         return {**self.schema, **({"fields": fields} if fields else {})}
@@ -93,12 +116,32 @@ def told_of(there: Subject, level: str | None) -> dict[str, Any]:
     outside = there.metadata.get("tags") or {}
     for field in schema.get("fields", []) if isinstance(schema, dict) and outside else ():
         if field["name"] in outside:
-            field[_TAGS] = list(outside[field["name"]])
+            field[TAGS] = list(outside[field["name"]])
     return _told(schema, _rules_in(there.rule_set), level or "")
 
 
 def _told(schema: Any, rules: Iterable[Mapping[str, Any]], level: str) -> dict[str, Any]:
     return {"compatibility": level, "rules": [_plain(rule) for rule in rules], "schema": schema}
+
+
+def rule_words(rule: Mapping[str, Any]) -> str:
+    """What a rule does, in a sentence; of one that we have no words for, its type and what it says."""
+    params = rule.get("params") or {}
+    off = " It is disabled." if rule.get("disabled") else ""
+    if _encrypts(rule):
+        tagged = " or ".join(map(str, rule.get("tags") or ()))
+        return f"Fields with the tag {tagged} are encrypted by the key {params.get('encrypt.kek.name')}.{off}"
+    fates = {"DLQ": f"goes to {params.get('dlq.topic')}", "NONE": "is written all the same"}
+    fate = fates.get(str(rule.get("onFailure") or ""), "is refused")
+    when = {"WRITE": "Who writes checks", "READ": "Who reads checks"}.get(str(rule.get("mode")), "Everybody checks")
+    return f"{when} that {rule.get('expr') or rule.get('type')}; what breaks it {fate}.{off}"
+
+
+def type_words(avro: Any) -> str:
+    """An Avro type in as few words as possible."""
+    if isinstance(avro, dict):
+        return str(avro.get("logicalType") or avro.get("type"))
+    return " or ".join(map(type_words, avro)) if isinstance(avro, list) else str(avro)
 
 
 def load_declarations(folder: Path) -> dict[str, Declaration]:
@@ -126,7 +169,7 @@ def _load(path: Path) -> Declaration:
     for rule in rules:
         if idle := sorted(set(rule.get("tags", [])) - known):
             raise wrong(f"has a rule {rule['name']} for the tag {', '.join(idle)}, which no field has")
-    encrypts = [rule["name"] for rule in rules if rule.get("type") == _ENCRYPT]
+    encrypts = [rule["name"] for rule in rules if _encrypts(rule)]
     if encrypts and not key:
         raise wrong(f"encrypts by {', '.join(encrypts)} and names no key", 'Add `key = "…"`.')
     if key and not encrypts:
@@ -135,8 +178,12 @@ def _load(path: Path) -> Declaration:
 
 
 def _rule(rule: Mapping[str, Any], key: str) -> dict[str, Any]:
-    params = dict(rule.get("params", {})) | ({"encrypt.kek.name": key} if rule.get("type") == _ENCRYPT else {})
+    params = dict(rule.get("params", {})) | ({"encrypt.kek.name": key} if _encrypts(rule) else {})
     return {**rule, **({"params": params} if params else {}), "disabled": rule.get("disabled", False)}
+
+
+def _encrypts(rule: Mapping[str, Any]) -> bool:
+    return rule.get("type") == ENCRYPT
 
 
 def _plain(rule: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,10 +236,10 @@ def _schema_differences(there: Any, wanted: Any) -> dict[str, str]:
 
 def _tags_in(schema: Any) -> dict[str, list[str]]:
     fields = schema.get("fields", []) if isinstance(schema, dict) else []
-    return {field["name"]: list(field[_TAGS]) for field in fields if field.get(_TAGS)}
+    return {field["name"]: list(field[TAGS]) for field in fields if field.get(TAGS)}
 
 
 def _without_tags(schema: Any) -> Any:
     if isinstance(schema, dict):
-        return {key: _without_tags(value) for key, value in schema.items() if key != _TAGS}
+        return {key: _without_tags(value) for key, value in schema.items() if key != TAGS}
     return [_without_tags(one) for one in schema] if isinstance(schema, list) else schema

@@ -10,7 +10,9 @@ from functools import partial
 
 from dashboard.deploy.apply import Application, Target, destroy_plan_for, plan_for
 from dashboard.deploy.audit import AuditedReport, AuditLog, Writer
+from dashboard.deploy.contracts import ContractView
 from dashboard.deploy.plan import Plan
+from dashboard.deploy.raw_records import RawRecord, RawRecords
 from dashboard.deploy.resource_status import ResourceStatus, resource_statuses
 from dashboard.deploy.resources import Id, Wanted
 from dashboard.deploy.stoppable import told
@@ -31,10 +33,18 @@ class Change:
 class TargetDeployment:
     """The pipeline on one target."""
 
-    def __init__(self, target: Target, kafka: Kafka, narrator: Callable[[], Narrator], who: str | None = None) -> None:
+    def __init__(
+        self,
+        target: Target,
+        kafka: Kafka,
+        records: RawRecords,
+        narrator: Callable[[], Narrator],
+        who: str | None = None,
+    ) -> None:
         """`who` is told to others as the one who acts; this process by default."""
         self.target = target
         self.kafka = kafka
+        self._records = records
         self.audit = AuditLog(kafka, target.name, who)
         self._narrator = narrator
 
@@ -72,6 +82,21 @@ class TargetDeployment:
             change.run.run()
         return change.plan
 
+    def contracts_plan(self) -> Plan:
+        """What it takes to make the contracts as they are described, with their keys and dead-letter topics alone."""
+        return plan_for(self.target, adopt=self._adopts_unknown, part=self._contract_parts().__contains__)
+
+    def apply_contracts(self, planned: str | None = None) -> Plan:
+        """Makes them so; whoever writes by them follows when its copy has expired, or when it is restarted.
+
+        `planned` as in `apply`.
+        """
+        changing = self._changing("apply contracts", self.contracts_plan, planned, ())
+        with changing as change, self._narrator().step("Contracts") as step:
+            change.report.tell = step.waits_for
+            change.run.run()
+        return change.plan
+
     def destroy(self, planned: str | None = None, *, delete: Collection[str] = ()) -> Plan:
         """Removes all that is ours, data only where `delete` names it. The audit log stays."""
         planning = partial(self.destroy_plan, delete=delete)
@@ -105,6 +130,19 @@ class TargetDeployment:
         """One act without a plan, by the only writer; the audit log tells how it ended."""
         with self.audit.only_writer() as writer, self._audited("", what, thing):
             yield writer
+
+    def contracts(self) -> list[ContractView]:
+        """The contracts of our topics as the registry holds them."""
+        return self.target.contracts()
+
+    def newest_records(self, topic: str, count: int = 10) -> list[RawRecord]:
+        """The newest records of a topic as they are on the wire, secrets in the clear left out."""
+        return self._records.newest(topic, count)
+
+    def uncover_record(self, topic: str, partition: int, offset: int) -> RawRecord:
+        """One record with all that stands in it; the audit log tells who asked. Raises ContractError."""
+        self.audit.write("", "uncover", f"record {topic} {partition}:{offset}")
+        return self._records.uncovered(topic, partition, offset)
 
     def wanted(self) -> list[Wanted]:
         """Everything that the files describe for this target, and how it depends."""
@@ -157,6 +195,16 @@ class TargetDeployment:
             writer.check()
             self.target.resume(id_, step.waits_for)
         return f"{told(id_)} runs again."
+
+    def _contract_parts(self) -> set[Id]:
+        wanted = {one.id: one for one in self.target.wanted()}
+        contracts = {id_ for id_ in wanted if id_.kind == "contract"}
+        needed = {need for id_ in contracts for need in wanted[id_].needs}
+        return contracts | {id_ for id_ in needed if id_.kind in ("key", "topic")}
+
+    def _adopts_unknown(self, _id: Id) -> bool:
+        """Of what exists and nothing says whose it is: whether that may be taken for ours without asking."""
+        return False
 
     def _all_known(self, what: str, names: Collection[str], known: Collection[str]) -> None:
         if strangers := sorted(set(names) - set(known)):

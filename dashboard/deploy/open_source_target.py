@@ -6,19 +6,20 @@ part of every statement that uses it, and the topic of a table is a thing of its
 
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from dashboard.deploy import tableflow
+from dashboard.deploy.contracts import Contracts, ContractView, KmsKey, view_of_schema
 from dashboard.deploy.ledger import BEING_REMOVED, NO_TEXTS, Ledger
-from dashboard.deploy.pipeline import InputTopic, Statement
+from dashboard.deploy.open_source_wanted import OpenSourceParts
 from dashboard.deploy.plan import Action, Plan, Step
 from dashboard.deploy.resources import Found, Id, State, Wanted, digest_of, readable
 from dashboard.deploy.savepoint_offsets import source_offsets
-from dashboard.deploy.statements import DEDUPLICATION, JOIN, Deployment
+from dashboard.deploy.statements import Deployment
 from dashboard.deploy.stoppable import stoppable, told
 from dashboard.deploy.topics import created_topic, input_topic
 from dashboard.errors import DeployError
+from dashboard.remotes.cloud_registry import CloudRegistry
 from dashboard.remotes.flink import Job
 from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.registry import Registry
@@ -27,6 +28,15 @@ _PLANNED_AT_ONCE = 3
 _EXPLAINED = (Action.CREATE, Action.REPLACE_LOSING_STATE, Action.REPLACE_KEEPING_OFFSETS)
 _AT_ITS_OFFSETS = "at its offsets"
 """Stands for the digest of a stateless statement whose offsets are safe and whose state is being forgotten."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What it takes to deploy contracts with rules."""
+
+    registry: CloudRegistry
+    """The same registry, by all that it can do."""
+    kms_key: KmsKey
 
 
 class OpenSourceTarget:
@@ -45,16 +55,21 @@ class OpenSourceTarget:
         *,
         makes_given: bool,
         holds_back: bool,
+        rules: Rules | None = None,
     ) -> None:
         """`makes_given`: also the topics and contracts that elsewhere a connector makes are made and are ours.
 
-        `holds_back`: a join that is made anew can be kept from payments until it has read the orders.
+        `holds_back`: a join that is made anew can be kept from payments until it has read the orders. `rules` is for a
+        registry whose clients run the rules of contracts; without it the registry is told the schemas alone.
         """
         self.name = name
         self._deployment = deployment
         self._pipeline = deployment.pipeline
         self._holds_back = holds_back
-        self._inputs = [one for one in self._pipeline.topics if makes_given or not one.given]
+        kms_key = rules.kms_key if rules else None
+        self._parts = OpenSourceParts(self._pipeline, makes_given, holds_back, kms_key)
+        self._inputs = self._parts.inputs
+        self._contracts = Contracts(self._parts.declared, rules.registry, kms_key) if rules else None
         self._kafka = kafka
         self._registry = registry
         self._start = start
@@ -76,20 +91,7 @@ class OpenSourceTarget:
         return {name for id_, name in ids.items() if id_ in whole}
 
     def wanted(self) -> list[Wanted]:
-        pipeline = self._pipeline
-        contracts = {
-            Id("contract", f"{topic.name}-{part}"): schema
-            for topic in self._inputs
-            for part, schema in (("key", topic.key), ("value", topic.value))
-            if schema is not None
-        }
-        return [
-            *(_wanted_input(topic) for topic in self._inputs),
-            *(_wanted_contract(id_, schema) for id_, schema in contracts.items()),
-            *(self._wanted_table(table, statement) for table, statement in pipeline.created_tables.items()),
-            *(self._wanted_statement(one, contracts.keys()) for one in pipeline.statements if one.runs),
-            *(self._wanted_copy(topic) for topic in pipeline.tableflow_topics),
-        ]
+        return self._parts.wanted()
 
     def found(self) -> dict[Id, Found]:
         self._noted = self._ledger.entries()
@@ -104,10 +106,11 @@ class OpenSourceTarget:
             there = replace(self._found(Id("topic", topic), "ready"), facts=facts)
             # what others write is compared by what it is: nothing here could make it anew
             found[there.id] = replace(there, digest=None) if topic in wanted else there
-        for id_ in [one.id for one in self.wanted() if one.id.kind == "contract"]:
+        for id_ in (Id("contract", subject) for subject in self._parts.schemas):
             schema = self._registry.latest(id_.name)
             if schema is not None:
                 found[id_] = Found(id_, id_ in self._noted, digest_of(schema), "ready", text=readable(schema))
+        found |= self._found_contracts()
         jobs = self._deployment.jobs()
         ids = {self._statement_id(name): name for name in self._deployment.statement_names}
         for id_, name in ids.items():
@@ -130,6 +133,14 @@ class OpenSourceTarget:
             found[id_] = self._found(id_, "ready" if statement_name(id_) in living else "stopped")
         return found
 
+    def contracts(self) -> list[ContractView]:
+        """As the registry holds them; without rules where it is told the schemas alone."""
+        if self._contracts is None:
+            plain = {f"{one.name}-value": one.contract for one in self._inputs if one.contract}
+            return [view_of_schema(one, self._registry.latest(subject)) for subject, one in plain.items()]
+        self._contracts.look({})
+        return self._contracts.views()
+
     def check(self, plan: Plan) -> None:
         if missing := sorted(
             {one.name for one in self._pipeline.topics if one not in self._inputs} - set(self._topics)
@@ -144,8 +155,12 @@ class OpenSourceTarget:
             for _ in pool.map(self._check_statement, statements):
                 pass
         for step in plan.acts:
-            if step.action is Action.CHANGE_CONTRACT:
-                self._registry.check(step.id.name, self._schema(step.id.name))
+            if step.action is not Action.CHANGE_CONTRACT:
+                continue
+            if self._contracts and step.id.name in self._parts.declared:
+                self._contracts.check(step.id.name)
+            else:
+                self._registry.check(step.id.name, self._parts.schemas[step.id.name])
 
     def adopt(self, wanted: list[Wanted]) -> None:
         """Says that these are ours, made as the files describe them."""
@@ -161,8 +176,12 @@ class OpenSourceTarget:
             case "topic":
                 topic = next((one for one in self._pipeline.topics if one.name == id_.name), None)
                 self._kafka.create_topics([input_topic(topic) if topic else created_topic(id_.name)])
+            case "key" if self._contracts:
+                self._contracts.make_key(id_.name)
+            case "contract" if self._contracts and id_.name in self._parts.declared:
+                self._contracts.make(id_.name)
             case "contract":
-                self._registry.register(id_.name, self._schema(id_.name))
+                self._registry.register(id_.name, self._parts.schemas[id_.name])
             case "statement" | "tableflow":
                 self._start(statement_name(id_))
 
@@ -208,6 +227,8 @@ class OpenSourceTarget:
                 inputs = {topic.name for topic in self._pipeline.topics}
                 for part in ("key", "value") if id_.name not in inputs else ():
                     self._registry.delete(f"{id_.name}-{part}")
+            case "key" if self._contracts:
+                self._contracts.remove_key(id_.name)
             case "contract":
                 self._registry.delete(id_.name)
             case "statement":
@@ -268,60 +289,6 @@ class OpenSourceTarget:
             else:
                 self._noted[id_] = digest
 
-    def _wanted_table(self, table: str, created_by: Statement) -> Wanted:
-        """The topic of a table that statements fill."""
-        filled_by = {Id("statement", one.name) for one in self._pipeline.writers([table])}
-        definition = created_by.text.partition("\nAS\n")[0]
-        return Wanted(
-            Id("topic", table),
-            digest_of(definition),
-            comes_from=frozenset(filled_by),
-            holds=f"topic {table}",
-            text=f"{definition};",
-        )
-
-    def _wanted_statement(self, statement: Statement, contracts: Collection[Id]) -> Wanted:
-        uses = self._pipeline.used(statement)
-        writes = {table for table in uses if self._pipeline.writes(statement, table)}
-        tables = [one.text for one in self._pipeline.statements if not one.runs or one.created_table]
-        about = [text for text in tables if any(name in text for name in uses)]
-        needs = {Id("topic", name) for name in uses}
-        needs |= {id_ for id_ in contracts if id_.name.rpartition("-")[0] in uses}
-        if statement.name == DEDUPLICATION:
-            # payments follow when the orders are read: docs/decisions/0006
-            needs.add(Id("statement", JOIN))
-        reads = [name for name in uses if name not in writes]
-        comes_from = {Id("topic", name) for name in reads}
-        if statement.name == DEDUPLICATION and not self._holds_back:
-            # a join that is made anew must not find the payments there before it has read their orders
-            comes_from.add(Id("statement", JOIN))
-        flow = f"{reads[0]} > {min(writes)}" if statement.is_stateless and len(reads) == len(writes) == 1 else ""
-        digest = digest_of([statement.text, dict(statement.properties), about])
-        return Wanted(
-            Id("statement", statement.name),
-            f"{flow}: {digest}" if flow else digest,
-            needs=frozenset(needs),
-            comes_from=frozenset(comes_from),
-            keeps_state=not flow,
-            flow=flow,
-            text="\n\n".join([*(f"{one};" for one in about if one.startswith("ALTER TABLE")), statement.script]),
-        )
-
-    def _wanted_copy(self, topic: str) -> Wanted:
-        created = self._pipeline.created_tables.get(topic)
-        source = next((one for one in self._pipeline.topics if one.name == topic), None)
-        shape = created.text.partition("\nAS\n")[0] if created else source.value if source else None
-        read = frozenset({Id("topic", topic)})
-        return Wanted(
-            Id("tableflow", topic),
-            digest_of(shape),
-            needs=read,
-            comes_from=read,
-            holds=f"Iceberg table {topic}",
-            keeps_state=True,
-            text=shape if isinstance(shape, str) else readable(shape),
-        )
-
     def _statement_id(self, name: str) -> Id:
         topics = {tableflow.statement_name(topic): topic for topic in self._pipeline.tableflow_topics}
         return Id("tableflow", topics[name]) if name in topics else Id("statement", name)
@@ -365,28 +332,17 @@ class OpenSourceTarget:
                 "Both sides need event time: see the watermarks of the tables that it joins.",
             )
 
-    def _schema(self, subject: str) -> dict[str, Any]:
-        topic, _, part = subject.rpartition("-")
-        described: InputTopic = next(one for one in self._pipeline.topics if one.name == topic)
-        schema = described.key if part == "key" else described.value
-        if schema is None:
-            raise DeployError(f"No file describes the contract {subject}.")
-        return schema
+    def _found_contracts(self) -> dict[Id, Found]:
+        """Contracts with rules, and their keys."""
+        if self._contracts is None:
+            return {}
+        self._contracts.look({id_: digest for id_, digest in self._noted.items() if id_.kind == "key"})
+        looks = {"contract": self._contracts.found, "key": self._contracts.found_key}
+        declared = [one for one in self.wanted() if one.id.name in self._parts.declared or one.id.kind == "key"]
+        there = [looks[one.id.kind](one, ours=one.id in self._noted) for one in declared]
+        return {one.id: one for one in there if one is not None}
 
 
 def statement_name(id_: Id) -> str:
     """Of the statement that a running thing is."""
     return tableflow.statement_name(id_.name) if id_.kind == "tableflow" else id_.name
-
-
-def _wanted_input(topic: InputTopic) -> Wanted:
-    shape = {"partitions": topic.partitions}
-    return Wanted(
-        Id("topic", topic.name), digest_of(topic.partitions), holds=f"topic {topic.name}", text=readable(shape)
-    )
-
-
-def _wanted_contract(id_: Id, schema: Mapping[str, Any]) -> Wanted:
-    topic = id_.name.rpartition("-")[0]
-    holds = f"contract {id_.name}, by which {topic} is read"
-    return Wanted(id_, digest_of(schema), holds=holds, data=topic, text=readable(schema))

@@ -111,6 +111,11 @@ class Pipeline:
     """SELECTs that prove the pipeline, by name."""
 
     @cached_property
+    def secret_fields(self) -> dict[str, list[str]]:
+        """By input topic: the fields that its contract encrypts, or would if nobody had turned that off."""
+        return {topic.name: topic.contract.secret_fields for topic in self.topics if topic.contract}
+
+    @cached_property
     def created_tables(self) -> dict[str, Statement]:
         """Each table that a statement creates, with that statement."""
         return {table: statement for statement in self.statements if (table := statement.created_table) is not None}
@@ -198,6 +203,8 @@ def load_pipeline(settings: PipelineSettings, folder: Path = _FOLDER) -> Pipelin
         return json.loads((folder / "contracts" / file).read_text()) if file else None
 
     declared = load_declarations(folder / "contracts")
+    if not settings.encrypt_fields:
+        declared = {subject: one.unencrypted() for subject, one in declared.items()}
     topics = [
         InputTopic(
             topic["name"],

@@ -4,18 +4,31 @@ import errno
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from dashboard.errors import StackError
+import durationpy
+
+from dashboard.errors import SettingsError, StackError
 
 FORMAT_VERSION = 1
 """Of what a stack keeps on disk."""
 RECORD = "stack.json"
 
 
-def recorded_window(home: Path) -> timedelta | None:
-    """The window size that the stack in this home was made with; None where there is none yet.
+@dataclass(frozen=True)
+class StackKind:
+    """What a stack was made with, and keeps until a plan changes it."""
+
+    window: timedelta
+    """Length of its revenue windows."""
+    encrypts: bool = True
+    """Its contracts encrypt the fields that they tag."""
+
+
+def recorded_kind(home: Path) -> StackKind | None:
+    """What the stack in this home was made with; None where there is none yet.
 
     Raises StackError when another version made it, or when the record cannot be read.
     """
@@ -31,8 +44,9 @@ def recorded_window(home: Path) -> timedelta | None:
         facts = json.loads(text)
         format_version = facts["format"]
         if format_version == FORMAT_VERSION:
-            return timedelta(seconds=facts["window_seconds"])
-    except (ValueError, KeyError, TypeError) as error:
+            # stacks of before contracts had rules do not say
+            return StackKind(timedelta(seconds=facts["window_seconds"]), facts.get("encrypts", True) is True)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         healthy = json.dumps({"format": FORMAT_VERSION, "window_seconds": 5.0})
         raise StackError(
             f"The stack's record {record} is damaged.",
@@ -46,12 +60,35 @@ def recorded_window(home: Path) -> timedelta | None:
     )
 
 
-def record_window(home: Path, window: timedelta) -> None:
-    """Says that the stack in this home has windows of this size."""
+def record_kind(home: Path, kind: StackKind) -> None:
+    """Says what the stack in this home is made with."""
     record = home / RECORD
     partial = record.with_suffix(".tmp")
-    partial.write_text(json.dumps({"format": FORMAT_VERSION, "window_seconds": window.total_seconds()}))
+    facts = {"window_seconds": kind.window.total_seconds(), "encrypts": kind.encrypts}
+    partial.write_text(json.dumps({"format": FORMAT_VERSION, **facts}))
     partial.rename(record)
+
+
+def check_kind(home: Path, wanted: StackKind) -> None:
+    """A stack stays what it was made as: two window sizes in one table would be a fault.
+
+    Records what the first start makes. Raises SettingsError when another kind is asked for, StackError as above.
+    """
+    found = recorded_kind(home)
+    if found is None:
+        record_kind(home, wanted)
+    elif found.window != wanted.window:
+        raise SettingsError(
+            f"The stack in {home} has windows of {found.window}; the setting asks for {wanted.window}.",
+            f"Start it without that; then `sales-trends plan --window {durationpy.to_str(wanted.window)}` shows what a "
+            "change drops and fills again. Or set SALES_LOCAL__HOME to another folder.",
+        )
+    elif found.encrypts and not wanted.encrypts:
+        raise SettingsError(
+            f"The contracts of the stack in {home} encrypt already, and --unencrypted is for its first start.",
+            "Start it without that; then `sales-trends contracts apply --unencrypted` turns it off. Or set "
+            "SALES_LOCAL__HOME to another folder.",
+        )
 
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

@@ -9,9 +9,9 @@ import httpx
 from pydantic import SecretStr
 
 from dashboard.deploy.apply import Application, Outcome, Target, destroy_plan_for, plan_for
-from dashboard.deploy.confluent_contracts import KmsKey
 from dashboard.deploy.confluent_target import ConfluentTarget
 from dashboard.deploy.confluent_wanted import CloudPlace
+from dashboard.deploy.contracts import KmsKey
 from dashboard.deploy.pipeline import Pipeline, load_pipeline
 from dashboard.deploy.plan import Plan, Step
 from dashboard.errors import SalesTrendsError

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 
+from dashboard.deploy.contracts import ContractView
 from dashboard.deploy.plan import Plan, Step
 from dashboard.deploy.resources import Found, Id, State, Wanted
 from dashboard.errors import DeployError, SalesTrendsError
@@ -39,6 +40,9 @@ class Mars:
 
     def found(self) -> dict[Id, Found]:
         return dict(self.things)
+
+    def contracts(self) -> list[ContractView]:
+        return []
 
     def check(self, _plan: Plan) -> None:
         if self.refuses_plan:

@@ -9,10 +9,12 @@ from rich.console import Console
 
 from dashboard.deploy.audit import AUDIT_TOPIC, Act, AuditReader
 from dashboard.deploy.deployment import TargetDeployment
+from dashboard.deploy.raw_records import RawRecords
 from dashboard.deploy.resources import Found, Id
 from dashboard.errors import DeployError, UnreachableError
 from dashboard.narration import Narrator
 from dashboard.remotes.kafka import Kafka, Topic
+from dashboard.remotes.registry import Registry
 from tests.deploy.mars import FIRST, OTHER, PIPELINE, SECOND, TOPIC, Mars
 
 pytestmark = pytest.mark.stack
@@ -25,7 +27,9 @@ def mars() -> Mars:
 
 @pytest.fixture
 def deployment(broker: Kafka, mars: Mars) -> Iterator[TargetDeployment]:
-    yield TargetDeployment(mars, broker, lambda: Narrator(Console(file=StringIO())))
+    yield TargetDeployment(
+        mars, broker, RawRecords(broker, Registry("http://127.0.0.1:1"), {}), lambda: Narrator(Console(file=StringIO()))
+    )
     broker.delete_topics(name for name in broker.topic_names() if not name.startswith("__"))
 
 
@@ -196,7 +200,13 @@ def test_who_acts_is_told_to_others_and_by_the_log_also_when_it_is_one_person_in
     broker: Kafka, mars: Mars, deployment: TargetDeployment
 ) -> None:
     def page(who: str) -> TargetDeployment:
-        return TargetDeployment(mars, broker, lambda: Narrator(Console(file=StringIO())), who)
+        return TargetDeployment(
+            mars,
+            broker,
+            RawRecords(broker, Registry("http://127.0.0.1:1"), {}),
+            lambda: Narrator(Console(file=StringIO())),
+            who,
+        )
 
     ada = page("Ada Lovelace")
     ada.apply()

@@ -16,7 +16,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
 from dashboard.lifecycle import LocalStack
-from dashboard.local.home import recorded_window
+from dashboard.local.home import StackKind, recorded_kind
 from tests.browser import dashboard_process, log_in, login_provider, on_this_machine_alone, secrets_file
 from tests.conftest import eventually, free_ports, running_stack, stack_settings
 
@@ -203,7 +203,7 @@ def test_an_apply_is_agreed_to_by_name_goes_on_without_its_page_and_keeps_others
                 expect(one.get_by_text(re.compile("At work for .*: apply on local by ada"))).to_be_visible()
             page.close()
         done(other, "apply")
-    assert recorded_window(site.stack.settings.local.home) == timedelta(seconds=10)
+    assert recorded_kind(site.stack.settings.local.home) == StackKind(timedelta(seconds=10))
     assert acts(site)[-1] == ("apply ended", "ada")
     verified(site)
 

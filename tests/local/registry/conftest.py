@@ -1,30 +1,19 @@
 """A real registry on a real socket, one for all tests of this folder; each test has subjects of its own."""
 
-import socket
-import threading
 from collections.abc import Iterator
 from uuid import uuid4
 
 import httpx
 import pytest
-import uvicorn
 from confluent_kafka.schema_registry import SchemaRegistryClient
 
-from dashboard.local.registry_and_catalog import create_app
+from tests.registry_server import registry_at
 
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    home = tmp_path_factory.mktemp("registry")
-    server = uvicorn.Server(
-        uvicorn.Config(create_app(home / "registry", home / "warehouse"), log_level="warning", ws="none")
-    )
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+    with registry_at(tmp_path_factory.mktemp("registry")) as address:
+        yield address
 
 
 @pytest.fixture

@@ -1,14 +1,15 @@
-"""Contracts and the keys that they encrypt with, on Confluent Cloud.
+"""Contracts and the keys that they encrypt with, in a registry that knows rules.
 
 A key encrypts the keys of fields. It is made before the contract that names it: rules that are registered without it
 would let the first writer make one of its own, or keep every writer out.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from dashboard.deploy.contract import Declaration, told_of
+from dashboard.deploy.contract import ENCRYPT, TAGS, Declaration, told_of
 from dashboard.deploy.resources import Found, Id, Wanted, digest_of, readable
 from dashboard.errors import ContractError, SettingsError
 from dashboard.remotes.cloud_registry import CloudRegistry, Kek, Subject
@@ -21,6 +22,83 @@ class KmsKey:
     id: str
     """On AWS its ARN."""
     type: str = "aws-kms"
+
+
+def wanted_contracts(declared: Iterable[Declaration], kms_key: KmsKey | None) -> list[Wanted]:
+    """Contracts, and the keys that they name."""
+    contracts = list(declared)
+    keys = sorted({one.key for one in contracts if one.key})
+    return [*(_wanted_key(name, kms_key) for name in keys), *map(_wanted_contract, contracts)]
+
+
+def _wanted_key(name: str, kms_key: KmsKey | None) -> Wanted:
+    holds = f"key {name}, without which what it encrypted can never be read"
+    facts = [kms_key.type, kms_key.id] if kms_key else []
+    return Wanted(Id("key", name), digest_of(facts), holds=holds, text=readable(facts))
+
+
+def _wanted_contract(declared: Declaration) -> Wanted:
+    topic = declared.subject.removesuffix("-value")
+    needs = {Id("topic", one) for one in declared.dead_letter_topics}
+    return Wanted(
+        Id("contract", declared.subject),
+        digest_of(declared.facts()),
+        needs=frozenset(needs | ({Id("key", declared.key)} if declared.key else set())),
+        holds=f"contract {declared.subject}, by which {topic} is read",
+        data=topic,
+        text=readable(declared.told()),
+    )
+
+
+_NOTHING_TOLD: dict[str, Any] = {"schema": {}, "rules": [], "compatibility": ""}
+
+
+@dataclass(frozen=True)
+class ContractView:
+    """A contract as a registry holds it, for people."""
+
+    subject: str
+    version: int | None
+    """None where the registry has none."""
+    fields: list[dict[str, Any]]
+    """The schema's fields, as Avro names them, each with `tags`: a list of names."""
+    rules: list[dict[str, Any]]
+    """In the registry's own words, in the order in which they run."""
+    compatibility: str
+    """The subject's own level; empty where that of the whole registry counts."""
+    key: str
+    """Name and place of the key that encrypts; empty where nothing is encrypted."""
+    secret: list[str]
+    """Names of the fields that the files want encrypted, whether the registry's contract does so or not."""
+    differences: dict[str, str]
+    """What the files describe otherwise, by part; empty where they agree."""
+
+    @property
+    def topic(self) -> str:
+        return self.subject.rpartition("-")[0]
+
+    @property
+    def encrypts(self) -> bool:
+        return any(rule.get("type") == ENCRYPT and not rule.get("disabled") for rule in self.rules)
+
+    @property
+    def dead_letter_topics(self) -> list[str]:
+        topics = [str((rule.get("params") or {}).get("dlq.topic") or "") for rule in self.rules]
+        return list(dict.fromkeys(filter(None, topics)))
+
+
+def view_of_schema(declared: Declaration, schema: Mapping[str, Any] | None) -> ContractView:
+    """Of a registry that is told nothing but schemas."""
+    return ContractView(
+        subject=declared.subject,
+        version=None,
+        fields=[{**field, "tags": []} for field in (schema or {}).get("fields", [])],
+        rules=[],
+        compatibility="",
+        key="",
+        secret=declared.secret_fields,
+        differences={} if schema == declared.schema else {"schema": "changed" if schema else "not registered"},
+    )
 
 
 class Contracts:
@@ -55,9 +133,9 @@ class Contracts:
         digest = digest_of(differences) if differences else wanted.digest
         return Found(wanted.id, ours, digest, "ready", facts=differences, text=readable(told_of(there, level)))
 
-    def found_key(self, id_: Id, *, ours: bool) -> Found | None:
+    def found_key(self, wanted: Wanted, *, ours: bool) -> Found | None:
         """Compared by what it is, never by a digest: nothing may replace it, since what it encrypted would be lost."""
-        there = self.keys.get(id_.name)
+        there = self.keys.get(wanted.id.name)
         if there is None:
             return None
         facts: dict[str, str] = {}
@@ -66,8 +144,8 @@ class Contracts:
                 ("kms_type", there.kms_type, self._kms_key.type),
                 ("kms_key_id", there.kms_key_id, self._kms_key.id),
             )
-            facts = {name: f"{has} instead of {wanted}" for name, has, wanted in pairs if has != wanted}
-        return Found(id_, ours, None, "ready", facts=facts)
+            facts = {name: f"{has} instead of {meant}" for name, has, meant in pairs if has != meant}
+        return Found(wanted.id, ours, None, "ready", facts=facts)
 
     def check_keys(self) -> None:
         """Raises SettingsError for fields that are to be encrypted where no key is given to do it with."""
@@ -87,6 +165,28 @@ class Contracts:
                 f"The registry would refuse the contract {subject}: {'; '.join(faults)}.",
                 "A change must let old records be read; give a new field a default.",
             )
+
+    def views(self) -> list[ContractView]:
+        """Each declared contract as it was at the last `look`."""
+        return [self._view(one) for one in self._declared.values()]
+
+    def _view(self, declared: Declaration) -> ContractView:
+        subject, there = declared.subject, self.subjects.get(declared.subject)
+        level = self._levels.get(subject)
+        told = told_of(there, level) if there else _NOTHING_TOLD
+        names = {name for rule in told["rules"] if (name := (rule.get("params") or {}).get("encrypt.kek.name"))}
+        keys = [self.keys.get(name) or self._registry.kek(name) for name in sorted(names)]
+        return ContractView(
+            subject=subject,
+            version=there.version if there else None,
+            fields=[{**field, "tags": field.get(TAGS) or []} for field in told["schema"].get("fields", [])],
+            rules=told["rules"],
+            compatibility=told["compatibility"],
+            key=", ".join(f"{key.name} ({key.kms_type}, {key.kms_key_id})" for key in keys if key)
+            or ", ".join(f"{name}, which does not exist" for name in sorted(names)),
+            secret=declared.secret_fields,
+            differences=declared.differences(there, level) if there else {},
+        )
 
     def make(self, subject: str) -> None:
         """The level comes first: the registry takes or refuses the contract by it."""
