@@ -165,7 +165,7 @@ def test_encryption_is_shown_as_a_difference_and_applied_only_then(tmp_path: Pat
     page.button(key="contracts_plan_True").click().run()
     assert not page.exception
     assert "rule Encrypt_PII: added" in text_of(page)
-    assert any(one.value.count('Encrypt_PII') == 1 and '\n+' in one.value for one in page.code)
+    assert any(one.value.count("Encrypt_PII") == 1 and "\n+" in one.value for one in page.code)
     assert made.did == [("contracts plan", True)]
     page.button(key="contracts_apply_d3").click().run()
     assert not page.exception

@@ -1,0 +1,172 @@
+"""The walk-through of contracts on a real stack and in a real browser: from card numbers in the clear to ciphertext."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from dashboard import admin_token
+from dashboard.deploy.raw_records import RawRecord
+from dashboard.lifecycle import LocalStack
+from dashboard.local.home import recorded_kind
+from dashboard.remotes.kafka import Record
+from tests.browser import on_this_machine_alone
+from tests.conftest import eventually, running_stack, stack_settings
+from tests.stack.waiting import verified_until
+
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.long]
+
+CARD = re.compile(rb"\d{4}-\d{4}-\d{4}-\d{4}")
+"""As the shop writes them."""
+
+
+@dataclass
+class Visit:
+    """An admin's tab, and all that the server has sent to it."""
+
+    page: Page
+    stack: LocalStack
+    received: list[bytes] = field(default_factory=list)
+
+    def open(self) -> None:
+        self.page.goto(f"{self.stack.settings.web.url}/contracts")
+        expect(self.page.get_by_role("heading", name="payments-value", exact=True)).to_be_visible()
+
+    def became_visible(self, text: str | re.Pattern[str]) -> None:
+        expect(self.page.get_by_text(text).first).to_be_visible()
+
+    def cards(self) -> int:
+        return sum(len(CARD.findall(message)) for message in self.received)
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    settings = stack_settings(tmp_path_factory.mktemp("contracts") / "home", encrypt_fields=False)
+    with running_stack(settings, page=True) as stack:
+        eventually(lambda: not stack.history_waits_for(), 120)
+        yield stack
+
+
+@pytest.fixture
+def visit(browser: Browser, stack: LocalStack) -> Iterator[Visit]:
+    context = browser.new_context(viewport={"width": 1280, "height": 1400})
+    on_this_machine_alone(context)
+    visit = Visit(context.new_page(), stack)
+    visit.page.set_default_timeout(60_000)
+    visit.page.on(
+        "websocket",
+        lambda socket: socket.on(
+            "framereceived", lambda sent: visit.received.append(sent if isinstance(sent, bytes) else sent.encode())
+        ),
+    )
+    visit.page.goto(f"{stack.settings.web.url}/contracts")
+    visit.page.get_by_label("Admin token").fill(admin_token.current(stack.settings.local.home))
+    visit.page.get_by_role("button", name="Become admin").click()
+    visit.open()
+    yield visit
+    context.close()
+
+
+def command(stack: LocalStack, *arguments: str) -> subprocess.CompletedProcess[str]:
+    own = stack.settings.as_environment()
+    # as somebody's shell, who leaves to the stack what it was made as
+    shell = {name: value for name, value in own.items() if not name.startswith("SALES_PIPELINE__")}
+    return subprocess.run(
+        [sys.executable, "-m", "dashboard", *arguments],
+        env={**os.environ, **shell},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+
+def records(stack: LocalStack, topic: str) -> list[Record]:
+    ends = stack.kafka.end_offsets(topic)
+    with closing(stack.kafka.records(topic, dict.fromkeys(ends, 0), ends)) as found:
+        return list(found)
+
+
+def newest(stack: LocalStack) -> list[RawRecord]:
+    return stack.deployment.newest_records("payments")
+
+
+def test_it_starts_with_the_quality_rule_alone_and_a_card_number_is_seen_when_somebody_asks(
+    visit: Visit, stack: LocalStack
+) -> None:
+    visit.became_visible("validateConfirmationCode")
+    visit.became_visible("is written in the clear")
+    visit.became_visible("On the wire: payments")
+    assert not visit.cards()
+    # the table is a canvas: its first row lies below the header
+    visit.page.get_by_test_id("stDataFrame").last.click(position={"x": 20, "y": 55})
+    uncover = visit.page.get_by_role("button", name="Uncover cc_number")
+    expect(uncover).to_be_visible()
+    assert not visit.cards()
+    uncover.click()
+    visit.became_visible(re.compile(r"cc_number: \d{4}-\d{4}-\d{4}-\d{4}"))
+    assert [act.thing for act in stack.deployment.audit.acts() if act.what == "uncover"]
+
+
+def test_encryption_is_turned_on_after_its_difference_was_seen_and_is_on_the_wire_after_a_restart(
+    visit: Visit, stack: LocalStack
+) -> None:
+    assert not newest(stack)[0].encrypted
+    visit.page.get_by_role("button", name="Turn encryption on").click()
+    visit.became_visible("rule Encrypt_PII: added")
+    assert command(stack, "contracts", "plan").returncode == 0
+    visit.page.get_by_role("button", name="Apply", exact=True).click()
+    visit.became_visible(re.compile("Done in .*: change the contracts on local"))
+    kind = recorded_kind(stack.settings.local.home)
+    assert kind is not None
+    assert kind.encrypts
+    visit.open()
+    visit.became_visible("version 2")
+    visit.became_visible(re.compile("Fields with the tag PII are encrypted"))
+
+    visit.page.get_by_role("button", name="Restart the payment app").click()
+    visit.page.get_by_role("button", name="Restart", exact=True).click()
+    visit.became_visible(re.compile("Done in .*: restart the payment app on local"))
+    before = stack.kafka.end_offsets("payments")
+    eventually(lambda: all(end > before[one] for one, end in stack.kafka.end_offsets("payments").items()), 60)
+    ends = stack.kafka.end_offsets("payments")
+    with closing(stack.kafka.records("payments", before, ends)) as found:
+        written = list(found)
+    assert written
+    assert not [one for one in written if CARD.search(one.value or b"")]
+    assert all(one.encrypted == ("cc_number",) for one in newest(stack))
+    visit.page.get_by_role("button", name="Look again").click()
+    visit.page.get_by_test_id("stDataFrame").last.click(position={"x": 20, "y": 55})
+    visit.became_visible("cc_number is ciphertext")
+
+
+def test_revenue_is_the_same_across_it(stack: LocalStack) -> None:
+    assert verified_until(stack, datetime.now(UTC)).ok
+
+
+def test_every_dead_letter_explains_itself_and_holds_no_card_number(stack: LocalStack) -> None:
+    letters = records(stack, "error-payments")
+    assert letters
+    assert not [one for one in letters if CARD.search(one.value or b"")]
+    told = [json.loads(one.value or b"") for one in letters]
+    assert {frozenset(one) for one in told} == {frozenset(told[0])}
+    assert {one["cc_number"] == "<REDACTED>" for one in told} == {True, False}
+
+
+def test_the_shell_shows_the_same_and_up_does_not_turn_it_off_again(stack: LocalStack) -> None:
+    shown = command(stack, "contracts", "show")
+    assert shown.returncode == 0
+    assert "rule Encrypt_PII: Fields with the tag PII are encrypted" in shown.stdout
+    assert command(stack, "contracts", "plan").returncode == 0
+    assert command(stack, "contracts", "plan", "--unencrypted").returncode == 2
+    refused = command(stack, "up", "--unencrypted")
+    assert refused.returncode == 64
+    assert "contracts apply --unencrypted" in refused.stderr
