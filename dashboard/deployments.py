@@ -142,7 +142,9 @@ def settings_of(target: str, window_size: timedelta | None = None, encrypt_field
     settings = with_target(load_settings(target=target))
     made = recorded_kind(settings.local.home) if target == LOCAL else None
     if made is not None:
-        settings = settings.with_pipeline(window_size=made.window, encrypt_fields=made.encrypts)
+        settings = settings.with_pipeline(window_size=made.window)
+    if made is not None and made.encrypts is not None:
+        settings = settings.with_pipeline(encrypt_fields=made.encrypts)
     if target != LOCAL and not (settings.pipeline.encrypt_fields and encrypt_fields is not False):
         raise SettingsError(
             f"The contracts of {target} always encrypt; SALES_PIPELINE__ENCRYPT_FIELDS=false is for the local stack.",

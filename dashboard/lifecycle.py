@@ -24,6 +24,7 @@ from dashboard.local import services, stack_lock
 from dashboard.local.broker import CLUSTER_ID
 from dashboard.local.home import RECORD, StackKind, check_kind, file_faults, record_kind, recorded_kind
 from dashboard.local.jars import fetch_jars
+from dashboard.local.kms import KMS_SECRET, make_kms_secret
 from dashboard.local.payment_restart import restart_payment_app
 from dashboard.local.preflight import check_before_start
 from dashboard.local.processes import ProcessTable, Service
@@ -41,7 +42,7 @@ from dashboard.targets import LOCAL
 if TYPE_CHECKING:
     from dashboard.readers.lake import Lake
 
-_KEPT_ON_DISK = ("kafka", "registry", "warehouse", "flink", "shop", "run", "logs", SKIPPED, STOPPED, RECORD)
+_KEPT_ON_DISK = ("kafka", "registry", "warehouse", "flink", "shop", "run", "logs", SKIPPED, STOPPED, KMS_SECRET, RECORD)
 _POLL_SECONDS = 0.2
 _SUPERVISOR_ENDS_SECONDS = 60
 
@@ -88,7 +89,7 @@ class LocalStack:
         """
         with self._without_supervisor(), self._only_one("up"), self._all_or_nothing():
             check_before_start(self.settings, page=page)
-            check_kind(self.settings.local.home, self._kind)
+            self._record_new()
             self._launched.clear()
             every = services.all_services(self.settings, fetch_jars(self.settings.local.cache, self.narrator))
             if self.processes.find("jobmanager") and not self.processes.find("taskmanager"):
@@ -183,7 +184,7 @@ class LocalStack:
     def supervise(self) -> None:
         """Starts the supervisor, which from now on brings back what dies: as it is, whatever a command asked for."""
         kind = recorded_kind(self.settings.local.home) or self._kind
-        settings = self.settings.with_pipeline(window_size=kind.window, encrypt_fields=kind.encrypts)
+        settings = self.settings.with_pipeline(window_size=kind.window, encrypt_fields=kind.encrypts is not False)
         self.processes.launch(services.supervisor_service(settings))
 
     def bring_back_supervisor(self) -> None:
@@ -321,6 +322,13 @@ class LocalStack:
         if running:
             with self.narrator.step(title):
                 self.processes.stop_all(running, 20)
+
+    def _record_new(self) -> None:
+        """A key is made with the stack and never again: another one could not read what this one wrote."""
+        home = self.settings.local.home
+        if check_kind(home, self._kind):
+            make_kms_secret(home)
+            record_kind(home, self._kind)
 
     def _check_is_ours(self) -> None:
         home = self.settings.local.home

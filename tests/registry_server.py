@@ -12,12 +12,12 @@ from dashboard.local.registry_and_catalog import create_app
 
 
 @contextmanager
-def registry_at(home: Path) -> Iterator[str]:
-    """Its address; it keeps its files in `home`."""
+def registry_at(home: Path, port: int = 0) -> Iterator[str]:
+    """Its address, on any port unless one is given; it keeps its files in `home`."""
     server = uvicorn.Server(
         uvicorn.Config(create_app(home / "registry", home / "warehouse"), log_level="warning", ws="none")
     )
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    with socket.create_server(("127.0.0.1", port)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"

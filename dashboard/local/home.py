@@ -23,8 +23,8 @@ class StackKind:
 
     window: timedelta
     """Length of its revenue windows."""
-    encrypts: bool = True
-    """Its contracts encrypt the fields that they tag."""
+    encrypts: bool | None = True
+    """Its contracts encrypt the fields that they tag; None for a stack from before they could."""
 
 
 def recorded_kind(home: Path) -> StackKind | None:
@@ -44,8 +44,7 @@ def recorded_kind(home: Path) -> StackKind | None:
         facts = json.loads(text)
         format_version = facts["format"]
         if format_version == FORMAT_VERSION:
-            # stacks of before contracts had rules do not say
-            return StackKind(timedelta(seconds=facts["window_seconds"]), facts.get("encrypts", True) is True)
+            return StackKind(timedelta(seconds=facts["window_seconds"]), facts.get("encrypts"))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         healthy = json.dumps({"format": FORMAT_VERSION, "window_seconds": 5.0})
         raise StackError(
@@ -69,26 +68,28 @@ def record_kind(home: Path, kind: StackKind) -> None:
     partial.rename(record)
 
 
-def check_kind(home: Path, wanted: StackKind) -> None:
-    """A stack stays what it was made as: two window sizes in one table would be a fault.
+def check_kind(home: Path, wanted: StackKind) -> bool:
+    """Whether the stack in this home is yet to be recorded as what is wanted, with a key of its own.
 
-    Records what the first start makes. Raises SettingsError when another kind is asked for, StackError as above.
+    A stack stays what it was made as: two window sizes in one table would be a fault. Raises SettingsError when another
+    kind is asked for, StackError as above.
     """
     found = recorded_kind(home)
     if found is None:
-        record_kind(home, wanted)
-    elif found.window != wanted.window:
+        return True
+    if found.window != wanted.window:
         raise SettingsError(
             f"The stack in {home} has windows of {found.window}; the setting asks for {wanted.window}.",
             f"Start it without that; then `sales-trends plan --window {durationpy.to_str(wanted.window)}` shows what a "
             "change drops and fills again. Or set SALES_LOCAL__HOME to another folder.",
         )
-    elif found.encrypts and not wanted.encrypts:
+    if found.encrypts and not wanted.encrypts:
         raise SettingsError(
             f"The contracts of the stack in {home} encrypt already, and --unencrypted is for its first start.",
             "Start it without that; then `sales-trends contracts apply --unencrypted` turns it off. Or set "
             "SALES_LOCAL__HOME to another folder.",
         )
+    return found.encrypts is None
 
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

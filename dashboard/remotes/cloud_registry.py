@@ -89,6 +89,7 @@ class CloudRegistry:
         pace: Pace = REAL_TIME,
     ) -> None:
         api_key = ApiKey("the Schema Registry API key", key_setting, key, secret)
+        self.address = address
         self._api = CloudApi(address, api_key, content_type=_CONTENT_TYPE, transport=transport, pace=pace)
 
     def subjects(self) -> list[str]:
@@ -204,8 +205,11 @@ class CloudRegistry:
         """Deletes a key for good, if there is one; the registry refuses while keys of fields depend on it."""
         self._delete(f"{_KEKS}/{quote(name, safe='')}", f"delete the encryption key {name}", _NO_KEY)
 
-    def delete_deks(self, name: str) -> None:
-        """Deletes for good every key of a field that this key encrypts: what they encrypted is never read again."""
+    def delete_deks(self, name: str, subject: str | None = None) -> None:
+        """Deletes for good the keys of fields that this key encrypts: what they encrypted is never read again.
+
+        Of every subject, or of one.
+        """
         doing = f"delete the keys of fields under {name}"
         path = f"{_KEKS}/{quote(name, safe='')}/deks"
         try:
@@ -214,9 +218,9 @@ class CloudRegistry:
         except NotFound as error:
             _only(error, _NO_KEY)
             return
-        for subject in subjects:
+        for one in subjects if subject is None else {subject} & set(subjects):
             for algorithm in _ALGORITHMS:
-                self._delete(f"{path}/{quote(subject, safe='')}", doing, _NO_KEY, algorithm=algorithm)
+                self._delete(f"{path}/{quote(one, safe='')}", doing, _NO_KEY, algorithm=algorithm)
 
     def _delete(self, path: str, doing: str, *gone: int, **which: str) -> None:
         """Into the bin first, since nothing is deleted for good from outside of it."""

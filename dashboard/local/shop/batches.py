@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from dashboard.enforcement.outcomes import Refused
 from dashboard.local.shop.fates import FIRST_STRAY_ID, duplicate_after_ms, fate_of
+from dashboard.local.shop.letter_journal import Letter, letter_of
 from dashboard.local.shop.outlet import Record
 from dashboard.local.shop.payment_journal import DUPLICATE, FIRST, Counters, Pending, Row
 from dashboard.local.shop.sales import payment_value
-from dashboard.local.shop.wire import Refused
 
 DUPLICATE_EXPIRES_MS = 29 * 60_000
 """A duplicate is dropped when its first was really sent this long ago: the pipeline forgets an order after an hour."""
@@ -41,6 +42,8 @@ class Batch:
     records: list[Record] = field(default_factory=list)
     rejected: list[int] = field(default_factory=list)
     """Rows that the contract refused; they have no record."""
+    letters: list[Letter] = field(default_factory=list)
+    """What goes to the dead-letter topic for them."""
     refusal: str = ""
     """The newest refusal and its reason."""
     later: list[Pending] = field(default_factory=list)
@@ -50,7 +53,8 @@ class Batch:
 class Till:
     """Makes batches; keeps the bytes of payments that will be sent again, so that a duplicate is the very same.
 
-    After a restart the bytes are made anew: the same, unless a rule encrypts with new randomness.
+    After a restart the bytes are made anew: the same payment, with another ciphertext where the contract encrypts. The
+    pipeline takes a payment for the one it knows by its order and amount, never by what is encrypted.
     """
 
     def __init__(self, seed: int, wire: Callable[[dict[str, Any]], bytes]) -> None:
@@ -68,7 +72,7 @@ class Till:
             if pending.kind == DUPLICATE and now - pending.first_sent >= DUPLICATE_EXPIRES_MS:
                 self._kept.pop(pending.order_id, None)
                 continue
-            sent = self._add(batch, pending)
+            sent = self._add(batch, pending, now)
             if not sent or pending.kind != FIRST:
                 continue
             after = duplicate_after_ms(pending.order_id, seed=self._seed)
@@ -82,7 +86,7 @@ class Till:
                 batch.later.append(again)
         return batch
 
-    def _add(self, batch: Batch, pending: Pending) -> bool:
+    def _add(self, batch: Batch, pending: Pending, now: int) -> bool:
         """Appends one record; False when the contract refuses it."""
         number = pending.number if pending.kind == DUPLICATE else batch.counters.number + 1
         row = batch.counters.row + 1
@@ -93,7 +97,6 @@ class Till:
         )
         sent_as = pending.place if pending.kind == DUPLICATE else pending.ts
         value = payment_value(pending.order_id, pending.ts, number=number, seed=self._seed)
-        # taken before the bytes are made: rules alter the value in place
         batch.rows.append(Row(row, pending.order_id, pending.ts, sent_as, value["amount"], pending.kind))
         wire = self._kept.pop(pending.order_id, None) if pending.kind == DUPLICATE else None
         if wire is None:
@@ -102,6 +105,8 @@ class Till:
             except Refused as refused:
                 batch.refusal = f"order {pending.order_id}: {refused}"
                 batch.rejected.append(row)
+                if refused.letter:
+                    batch.letters.append(letter_of(row, pending.order_id, now, refused.letter))
                 return False
         batch.records.append(Record(str(pending.order_id).encode(), wire, sent_as))
         return True

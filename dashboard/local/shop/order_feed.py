@@ -8,6 +8,7 @@ import logging
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.serialization import MessageField
 
+from dashboard.enforcement.outcomes import Refused
 from dashboard.errors import StackError
 from dashboard.local.shop.fates import PAYMENTS_PER_ORDER
 from dashboard.local.shop.order_journal import FIRST_ORDER_ID, OrderJournal, PastPlan
@@ -17,7 +18,7 @@ from dashboard.local.shop.schedule import Schedule
 from dashboard.local.shop.settlement import settle
 from dashboard.local.shop.shape import past_orders
 from dashboard.local.shop.topics import ORDERS, bootstrap, read_from, topic_ends, wait_for_topic
-from dashboard.local.shop.wire import Refused, Wire, orderid_of, registry_client, wait_for_schemas
+from dashboard.local.shop.wire import Wire, orderid_of, registry_client, wait_for_schemas
 from dashboard.local.worker import Stop, now_ms, run_process
 from dashboard.settings import Settings, ShopSettings
 

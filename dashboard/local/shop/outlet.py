@@ -24,6 +24,7 @@ class Record(NamedTuple):
     key: bytes
     value: bytes
     timestamp_ms: int
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Outlet:
@@ -66,6 +67,7 @@ class Outlet:
                         record.key,
                         on_delivery=partial(self._delivered, record.timestamp_ms),
                         timestamp=record.timestamp_ms,
+                        headers=list(record.headers),
                     )
                     break
                 except BufferError:

@@ -1,8 +1,8 @@
 """The payment app (`python -m dashboard.local.shop.payment_app`): pays the orders it reads from their topic.
 
 It knows no rules: its payments go through the registry's standard serializer, which encrypts or refuses what the
-topic's contract says. Start it when the order feed is live: it first reads every order there is, sends the payments
-that were due so far as the past, and goes on by the wall clock.
+topic's contract says, and nothing is sent before that is proven. Start it when the order feed is live: it first reads
+every order there is, sends the payments that were due so far as the past, and goes on by the wall clock.
 """
 
 import logging
@@ -12,11 +12,13 @@ from typing import Any
 
 from confluent_kafka import KafkaError
 from confluent_kafka.schema_registry import SchemaRegistryClient
-from confluent_kafka.serialization import MessageField
 
+from dashboard.enforcement.enforcement import CACHE_SECONDS
 from dashboard.errors import StackError
 from dashboard.local.shop.batches import Batch, Till, again, payments_of
+from dashboard.local.shop.contracted import Contracted, contract_of_payments
 from dashboard.local.shop.fates import draws
+from dashboard.local.shop.letter_box import LetterBox
 from dashboard.local.shop.outlet import Outlet
 from dashboard.local.shop.payment_journal import FIRST, LATE, PaymentJournal, Pending
 from dashboard.local.shop.settlement import settle
@@ -34,7 +36,6 @@ from dashboard.local.shop.topics import (
 from dashboard.local.shop.wire import (
     Reader,
     Unreadable,
-    Wire,
     milliseconds,
     order_id_of,
     registry_client,
@@ -61,7 +62,14 @@ _PIPELINE_RATE = 2_000.0
 class PaymentApp:
     """One app: its journal, the orders it reads, the payments it sends."""
 
-    def __init__(self, settings: Settings, journal: PaymentJournal, registry: SchemaRegistryClient, stop: Stop) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        journal: PaymentJournal,
+        registry: SchemaRegistryClient,
+        contracted: Contracted,
+        stop: Stop,
+    ) -> None:
         self._shop = settings.shop
         self._servers = bootstrap(settings.local)
         self._stop = stop
@@ -69,13 +77,18 @@ class PaymentApp:
         order_partitions = wait_for_topic(self._servers, ORDERS, stop)
         partitions = wait_for_topic(self._servers, PAYMENTS, stop)
         wait_for_schemas(registry, (f"{ORDERS}-value", f"{PAYMENTS}-value"), stop)
+        contracted.begin()
+        for topic in contracted.dead_letter_topics:
+            wait_for_topic(self._servers, topic, stop)
         if journal.fact("seed") is None:
             self._first_start(partitions, order_partitions)
         self._seed = journal.fact("seed") or 0
         self._settle()
+        self._letter_box = LetterBox(self._servers, journal, stop)
+        self._letter_box.settle()
         self._counters = journal.counters()
         self._orders = Reader(registry, ORDERS, stop)
-        self._till = Till(self._seed, Wire(registry, PAYMENTS, MessageField.VALUE, stop))
+        self._till = Till(self._seed, contracted)
         self._outlet = Outlet(self._servers, PAYMENTS)
         self._consumer = open_consumer(self._servers, "shop-payment-app")
         self._shortest_delay_ms = int(settings.shop.payment_delay.total_seconds() * 1000)
@@ -199,10 +212,11 @@ class PaymentApp:
                 counters=self._counters,
             )
             if due or late:
-                journal.write(batch.rows, batch.rejected, batch.counters, taken)
+                journal.write(batch.rows, batch.rejected, batch.counters, taken, batch.letters)
                 journal.plan(batch.later)
         self._counters = batch.counters
         self._narrate_refusals(batch)
+        self._letter_box.send()
         if batch.rows:
             ends = self._outlet.send(batch.records, self._stop)
             with journal.transaction():
@@ -244,8 +258,12 @@ def _check(error: KafkaError) -> None:
 
 
 def work(settings: Settings, stop: Stop) -> None:
-    with PaymentJournal(settings.local.home) as journal, registry_client(settings.local) as registry:
-        PaymentApp(settings, journal, registry, stop).run()
+    with (
+        PaymentJournal(settings.local.home) as journal,
+        registry_client(settings.local) as registry,
+        contract_of_payments(settings.local, settings.shop.seed, stop, CACHE_SECONDS) as contracted,
+    ):
+        PaymentApp(settings, journal, registry, contracted, stop).run()
 
 
 def main() -> int:

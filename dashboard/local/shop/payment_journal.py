@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from dashboard.local.shop.journal import REJECTED, VOID, End, Journal
+from dashboard.local.shop.journal import REJECTED, VOID, End
+from dashboard.local.shop.letter_journal import LETTER_SCHEMA, Letter, LetterJournal
 
 FIRST, DUPLICATE, LATE = 0, 1, 2
 """Kinds of payments: the payment itself, the same sent again, and one sent a day or more after it was made."""
@@ -70,11 +71,11 @@ class Counters:
     """The stream's clock: the place of the newest record; nothing is ever sent before it again."""
 
 
-class PaymentJournal(Journal):
+class PaymentJournal(LetterJournal):
     """Rows of payments; `settled_through` is the newest settled row."""
 
     def __init__(self, home: Path) -> None:
-        super().__init__(payment_journal_path(home), _SCHEMA)
+        super().__init__(payment_journal_path(home), _SCHEMA + LETTER_SCHEMA)
 
     def begin(self, seed: int, partitions: int, order_partitions: int) -> None:
         """The very first start."""
@@ -108,12 +109,20 @@ class PaymentJournal(Journal):
     def backlog(self, until: int) -> int:
         return int(self.connection.execute("SELECT count(*) FROM pending WHERE place <= ?", (until,)).fetchone()[0])
 
-    def write(self, rows: Iterable[Row], rejected: Iterable[int], counters: Counters, taken: Pending | None) -> None:
-        """Notes what is about to be sent; everything up to `taken` is pending no more."""
+    def write(
+        self,
+        rows: Iterable[Row],
+        rejected: Iterable[int],
+        counters: Counters,
+        taken: Pending | None,
+        letters: Iterable[Letter] = (),
+    ) -> None:
+        """Notes what is about to be sent, letters included; everything up to `taken` is pending no more."""
         if taken is not None:
             self.connection.execute("DELETE FROM pending WHERE (place, order_id, kind) <= (?, ?, ?)", taken[:3])
         self.connection.executemany("INSERT INTO payments VALUES (?, ?, ?, ?, ?, ?)", rows)
         self.leave_out(rejected, REJECTED)
+        self.note_letters(letters)
         self.set_facts(number=counters.number, clock=counters.clock)
         self.note_batch()
 

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,8 @@ from fastavro import parse_schema, schemaless_reader
 from fastavro.types import Schema
 from httpx2 import HTTPError
 
+from dashboard.card_numbers import without_card_numbers
+from dashboard.enforcement.outcomes import Refused
 from dashboard.errors import ContractError, UnreachableError
 from dashboard.local.worker import Interrupted, Stop
 from dashboard.settings import LocalSettings
@@ -28,7 +29,6 @@ REGISTRY_WAIT_SECONDS = 120.0
 _HEADER_BYTES = 5
 """A zero, and the schema's id in four bytes."""
 _OUTAGES = (HTTPError, OSError)
-_CARD = re.compile(r"\d{4}-\d{4}-\d{4}-\d{4}")
 _EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 
 
@@ -37,10 +37,9 @@ def registry_client(local: LocalSettings) -> SchemaRegistryClient:
 
 
 class Wire:
-    """Turns values into the registry's wire format, with whatever rules the registry's newest version brings.
+    """Turns values into the registry's wire format, for topics whose contract is a schema alone.
 
-    The schema is fetched once and kept for the life of the process, as the client does: a rule that comes later is
-    seen after a restart.
+    The schema is fetched once and kept for the life of the process, as the client does.
     """
 
     def __init__(self, registry: SchemaRegistryClient, topic: str, field: MessageField, stop: Stop) -> None:
@@ -49,7 +48,7 @@ class Wire:
         self._stop = stop
 
     def __call__(self, value: dict[str, Any]) -> bytes:
-        """The bytes to send. Rules encrypt and alter `value` in place.
+        """The bytes to send.
 
         Raises Refused when a rule refuses this one record, and ContractError when no record can be made at all.
         """
@@ -58,29 +57,20 @@ class Wire:
             try:
                 return bytes(self._serializer(value, self._context) or b"")
             except SerializationError as error:
-                raise Refused(without_cards(str(error) or str(error.__cause__))) from None
+                raise Refused("the contract", without_card_numbers(str(error) or str(error.__cause__))) from None
             except _OUTAGES as error:
                 patience.wait(f"the contract of {self._context.topic}", error)
             except Exception as error:
                 # from None and by name: the library's messages and frames hold the value, card number and all
                 raise ContractError(
                     f"A record for {self._context.topic} could not be made: "
-                    f"{type(error).__name__}: {without_cards(str(error))}.",
+                    f"{type(error).__name__}: {without_card_numbers(str(error))}.",
                     "Compare the subject's newest schema and rules with the shop's records.",
                 ) from None
 
 
-class Refused(Exception):
-    """A rule of the contract refused one record; the others go on."""
-
-
 class Unreadable(Exception):
     """A record of somebody else's: not in the registry's wire format, or not by a schema that the registry knows."""
-
-
-def without_cards(text: str) -> str:
-    """The text with every card number blotted out."""
-    return _CARD.sub("<card>", text)
 
 
 class Reader:

@@ -1,21 +1,24 @@
-"""A broker and a registry for the shop: librdkafka's mock cluster, and the few answers its serializer asks for."""
+"""A broker and a registry for the shop: librdkafka's mock cluster, and the real registry in the test's process."""
 
-import json
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from pydantic import SecretStr
 
+from dashboard.local.kms import KMS_SECRET
 from dashboard.local.worker import Interrupted, Stop
+from dashboard.remotes.cloud_api import Pace
+from dashboard.remotes.cloud_registry import CloudRegistry, Contract
 from dashboard.settings import LocalSettings, PipelineSettings, Settings, ShopSettings
+from tests.local.registry.encrypting import SECRET
+from tests.registry_server import registry_at
 
 CONTRACTS = Path(__file__).parents[3] / "pipeline_sql" / "contracts"
 SUBJECTS = ("payments-value", "shiftleft.public.orders-value", "shiftleft.public.orders-key")
@@ -52,38 +55,6 @@ class Broker:
         return found
 
 
-class _Answers(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    rules: dict[str, Any]
-
-    def do_GET(self) -> None:
-        parts = self.path.partition("?")[0].strip("/").split("/")
-        subjects = {name: number for number, name in enumerate(SUBJECTS, 1)}
-        body: Any = {"error_code": 40401, "message": "Subject not found."}
-        if parts[0] == "associations":
-            body = []
-        elif parts[0] == "subjects" and parts[1] in subjects:
-            body = self._registered(parts[1], subjects[parts[1]])
-        elif parts[:2] == ["schemas", "ids"] and int(parts[2]) <= len(SUBJECTS):
-            body = self._registered(SUBJECTS[int(parts[2]) - 1], int(parts[2]))
-        text = json.dumps(body).encode()
-        self.send_response(404 if "error_code" in body else 200)
-        self.send_header("Content-Type", "application/vnd.schemaregistry.v1+json")
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def _registered(self, subject: str, number: int) -> dict[str, Any]:
-        schema = (CONTRACTS / f"{subject}.avsc").read_text()
-        registered: dict[str, Any] = {"subject": subject, "id": number, "version": 1, "schema": schema}
-        registered["guid"] = str(uuid.UUID(int=number))
-        registered.update(self.rules.get(subject, {}))
-        return registered
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def broker() -> Broker:
     return Broker()
@@ -96,20 +67,19 @@ def slow_broker() -> Broker:
 
 
 @pytest.fixture
-def rules() -> dict[str, Any]:
-    """What the registry's newest version of a subject holds beside the schema; a test may add to it."""
-    return {}
+def contracts(tmp_path: Path) -> Iterator[CloudRegistry]:
+    """A real one that holds the schemas of the topics alone; a test may promise more."""
+    with registry_at(tmp_path / "registry") as address:
+        nobody = SecretStr("")
+        registry = CloudRegistry(address, nobody, nobody, key_setting="", pace=Pace(repeat_seconds=0))
+        for subject in SUBJECTS:
+            registry.register(subject, Contract((CONTRACTS / f"{subject}.avsc").read_text()))
+        yield registry
 
 
 @pytest.fixture
-def registry_port(rules: dict[str, Any]) -> Iterator[int]:
-    handler = type("Answers", (_Answers,), {"rules": rules})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield server.server_address[1]
-        server.shutdown()
-        thread.join()
+def registry_port(contracts: CloudRegistry) -> int:
+    return int(contracts.address.rpartition(":")[2])
 
 
 @pytest.fixture
@@ -123,12 +93,14 @@ def shop_settings(broker: Broker, registry_port: int, tmp_path: Path) -> Callabl
             "history_payments": 0,
             "payment_delay": timedelta(seconds=0.3),
         }
+        home = tmp_path / "home"
+        home.mkdir(exist_ok=True)
+        # one for all tests: the client keeps the first that a process gives it
+        (home / KMS_SECRET).write_text(SECRET)
         return Settings(
             pipeline=PipelineSettings(window_size=timedelta(seconds=5)),
             shop=ShopSettings(**(quick | shop)),
-            local=LocalSettings(
-                home=tmp_path / "home", cache=tmp_path, kafka_port=broker.port, registry_port=registry_port
-            ),
+            local=LocalSettings(home=home, cache=tmp_path, kafka_port=broker.port, registry_port=registry_port),
         )
 
     return make

@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
+from dashboard.enforcement.outcomes import Refused
 from dashboard.local.shop.batches import Batch, Till, again, payments_of
 from dashboard.local.shop.fates import FIRST_STRAY_ID, duplicate_after_ms
 from dashboard.local.shop.payment_journal import DUPLICATE, FIRST, LATE, Counters, Pending, Row
-from dashboard.local.shop.wire import Refused
 
 SEED = 3000
 NOW = 1_795_366_800_000
@@ -124,7 +124,7 @@ def test_a_duplicate_is_dropped_when_its_first_was_sent_twenty_nine_minutes_ago_
 def test_a_refused_payment_is_noted_and_neither_sent_nor_sent_again() -> None:
     def strict(value: dict[str, Any]) -> bytes:
         if len(value["confirmation_code"]) != 8:
-            raise Refused("Rule failed: validateConfirmationCode")
+            raise Refused("validateConfirmationCode", "no code")
         return in_words(value)
 
     batch = Till(SEED, strict).batch(due(1_200), until=NOW + 60 * MINUTE, now=NOW, counters=START)

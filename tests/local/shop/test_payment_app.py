@@ -7,23 +7,17 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import fastavro
 import pytest
-from confluent_kafka.schema_registry.rule_registry import RuleRegistry
-from confluent_kafka.schema_registry.serde import (
-    FieldContext,
-    FieldRuleExecutor,
-    FieldTransform,
-    RuleContext,
-    RuleExecutor,
-)
 
+from dashboard.deploy.contract import Declaration, load_declarations
 from dashboard.errors import ContractError, StackError
+from dashboard.local.kms import KMS_SECRET, LOCAL_KMS_KEY_ID, LOCAL_KMS_TYPE
 from dashboard.local.shop import order_feed, payment_app
 from dashboard.local.shop.evidence import gather_evidence
 from dashboard.local.shop.fates import FIRST_STRAY_ID
@@ -32,10 +26,12 @@ from dashboard.local.shop.payment_journal import DUPLICATE, FIRST, LATE, Payment
 from dashboard.local.shop.progress import read_progress
 from dashboard.local.shop.truth import reckon
 from dashboard.local.worker import now_ms
+from dashboard.remotes.cloud_registry import CloudRegistry
 from dashboard.settings import Settings
 
 CONTRACTS = Path(__file__).parents[3] / "pipeline_sql" / "contracts"
 PAYMENT_SCHEMA = fastavro.parse_schema(json.loads((CONTRACTS / "payments-value.avsc").read_text()))
+DECLARED = load_declarations(CONTRACTS)["payments-value"]
 DAY_MS = 86_400_000
 CARD = re.compile(r"\d{4}-\d{4}-\d{4}-\d{4}")
 
@@ -213,64 +209,77 @@ def test_a_topic_that_no_longer_holds_what_was_read_ends_the_app(past: Settings,
         until(lambda: False, within_seconds=2)
 
 
-class StrictCode(RuleExecutor):
-    """Stands in for the CEL rule of the real contract."""
-
-    def type(self) -> str:
-        return "STRICT"
-
-    def transform(self, ctx: RuleContext, message: Any) -> bool:
-        return re.fullmatch("[A-Z0-9]{8}", message["confirmation_code"]) is not None
+def promise(registry: CloudRegistry, declared: Declaration = DECLARED) -> None:
+    """The next version of the contract of payments, with its key."""
+    if declared.key and registry.kek(declared.key) is None:
+        registry.create_kek(declared.key, LOCAL_KMS_TYPE, LOCAL_KMS_KEY_ID)
+    latest = registry.latest("payments-value")
+    registry.register("payments-value", declared.registered(latest.version + 1 if latest else None))
 
 
-class Reverse(FieldRuleExecutor):
-    """Stands in for encryption: alters tagged fields in place, as the real rule does."""
-
-    def type(self) -> str:
-        return "REVERSE"
-
-    def new_transform(self, ctx: RuleContext) -> FieldTransform:
-        def transform(ctx: RuleContext, field: FieldContext, value: Any) -> Any:
-            return f"secret {value[::-1]}" if field.name == "cc_number" else value
-
-        return transform
+def letters(broker: Any) -> list[tuple[str, int, dict[str, Any]]]:
+    return [(key.decode(), timestamp, json.loads(value)) for key, value, timestamp in broker.records("error-payments")]
 
 
-@pytest.fixture
-def executors() -> Iterator[None]:
-    RuleRegistry.register_rule_executor(StrictCode())
-    RuleRegistry.register_rule_executor(Reverse())
-    yield
-    RuleRegistry.get_global_instance().clear()  # type: ignore[no-untyped-call]
-
-
-@pytest.mark.usefixtures("executors")
 def test_rules_of_the_registry_refuse_and_encrypt_without_the_app_knowing(
-    past: Settings, running: Any, until: Any, broker: Any, rules: dict[str, Any]
+    past: Settings, running: Any, until: Any, broker: Any, contracts: CloudRegistry
 ) -> None:
-    condition = {"name": "code", "kind": "CONDITION", "mode": "WRITE", "type": "STRICT", "onFailure": "ERROR"}
-    encrypt = {"name": "card", "kind": "TRANSFORM", "mode": "WRITE", "type": "REVERSE", "onFailure": "ERROR"}
-    rules["payments-value"] = {"ruleSet": {"domainRules": [condition, encrypt]}}
+    promise(contracts)
     with running(payment_app.work, past):
         until(lambda: live(past))
     payments = sent_payments(broker)
     rejected = rows(past, left_out=True)
     assert len(rejected) == pytest.approx(2_500 / 6, rel=0.1)
     assert identities(payments) == Counter((row[0], row[2]) for row in rows(past))
-    assert all(value["cc_number"].startswith("secret ") for _, _, value in payments)
+    assert not [value for _, _, value in payments if CARD.search(value["cc_number"])]
     assert all(re.fullmatch("[A-Z0-9]{8}", value["confirmation_code"]) for _, _, value in payments)
     assert not {row[0] for row in rejected} & {int(key) for key, _, _ in payments}
+    found = letters(broker)
+    assert Counter(int(key) for key, _, _ in found) == Counter(row[0] for row in rejected)
+    assert all(value["order_id"] == int(key) and not CARD.search(str(value)) for key, _, value in found)
 
 
-@pytest.mark.usefixtures("executors")
-def test_a_contract_that_no_record_can_meet_ends_the_app_without_showing_a_card(
-    past: Settings, running: Any, until: Any, rules: dict[str, Any]
+def test_the_same_app_writes_otherwise_when_the_registry_says_otherwise(
+    past: Settings, running: Any, until: Any, broker: Any, contracts: CloudRegistry
 ) -> None:
-    action = {"name": "code", "kind": "CONDITION", "mode": "WRITE", "type": "STRICT", "onFailure": "NO_SUCH_ACTION"}
-    rules["payments-value"] = {"ruleSet": {"domainRules": [action]}}
+    """In the clear, then by a new contract after a restart: nothing but the registry has changed."""
+    with running(payment_app.work, past):
+        until(lambda: live(past))
+    before = len(broker.records("payments"))
+    assert all(CARD.search(value["cc_number"]) for _, _, value in sent_payments(broker))
+    promise(contracts)
+    with running(order_feed.work, past), running(payment_app.work, past):
+        until(lambda: len(broker.records("payments")) > before + 3)
+    assert sum(not CARD.search(value["cc_number"]) for _, _, value in sent_payments(broker)) >= 3
+    assert all(CARD.search(value["cc_number"]) is None for _, _, value in letters(broker))
+
+
+def test_a_new_contract_counts_without_a_restart_when_the_copy_has_expired(
+    shop_settings: Any, running: Any, until: Any, broker: Any, contracts: CloudRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(payment_app, "CACHE_SECONDS", 0.1)
+    settings = shop_settings(rate=200.0, payment_delay=timedelta(seconds=0.3))
+    with running(order_feed.work, settings), running(payment_app.work, settings):
+        until(lambda: read_progress(settings.local.home).payments_sent > 100)
+        promise(contracts)
+        until(lambda: any(not CARD.search(value["cc_number"]) for _, _, value in sent_payments(broker)))
+
+
+def test_a_contract_that_no_record_can_meet_ends_the_app_without_showing_a_card(
+    past: Settings, running: Any, until: Any, contracts: CloudRegistry
+) -> None:
+    first, *others = DECLARED.rules
+    promise(contracts, replace(DECLARED, rules=({**first, "onFailure": "NO_SUCH_ACTION"}, *others)))
     with pytest.raises(ContractError, match="NO_SUCH_ACTION") as caught, running(payment_app.work, past):
         until(lambda: live(past), within_seconds=3)
     assert not CARD.search(str(caught.value))
+    assert rows(past) == []
+
+
+def test_without_its_secret_it_writes_nothing_and_says_which_file(past: Settings, running: Any, until: Any) -> None:
+    (past.local.home / KMS_SECRET).unlink()
+    with pytest.raises(StackError, match="kms-secret"), running(payment_app.work, past):
+        until(lambda: live(past), within_seconds=3)
 
 
 def start(settings: Settings) -> subprocess.Popen[bytes]:
@@ -292,8 +301,9 @@ def in_flight(settings: Settings) -> tuple[int, int]:
 
 
 def test_killed_in_the_middle_of_a_batch_again_and_again_every_payment_is_sent_at_most_once(
-    shop_settings: Any, slow_broker: Any, running: Any, until: Any
+    shop_settings: Any, slow_broker: Any, running: Any, until: Any, contracts: CloudRegistry
 ) -> None:
+    promise(contracts)
     settings = shop_settings(
         broker=slow_broker, history=timedelta(days=6), history_payments=8_000, payment_delay=timedelta(seconds=60)
     )
@@ -318,3 +328,9 @@ def test_killed_in_the_middle_of_a_batch_again_and_again_every_payment_is_sent_a
     firsts = Counter(order_id for order_id, *_, kind in sent if kind == FIRST)
     assert set(firsts.values()) == {1}
     assert reckon(gather_evidence(settings.local), 5_000).ambiguous == []
+    with reading(payment_journal_path(settings.local.home)) as journal:
+        assert journal is not None
+        asked = "SELECT order_id FROM payments JOIN left_out USING (row) WHERE why = 'rejected'"
+        rejected = [row[0] for row in journal.execute(asked)]
+    assert rejected
+    assert Counter(int(key) for key, _, _ in letters(slow_broker)) == Counter(rejected)

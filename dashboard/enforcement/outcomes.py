@@ -1,0 +1,34 @@
+"""What becomes of a record that its contract does not let pass, and what is encrypted already."""
+
+from typing import NamedTuple
+
+REDACTED = "<REDACTED>"
+"""Stands for a secret that is lost, as the registry's own clients write it."""
+ENCRYPTED_HEADER, REDACTED_HEADER = "sales-trends.encrypted", "sales-trends.redacted"
+"""Headers of a dead letter: names of fields, with commas between, that stand as ciphertext or are blacked out."""
+
+
+class DeadLetter(NamedTuple):
+    """A refused record as it is to be written to its topic."""
+
+    topic: str
+    value: bytes
+    """JSON in UTF-8; nothing in it is a secret in the clear."""
+    headers: tuple[tuple[str, bytes], ...]
+
+
+class Refused(Exception):
+    """A rule refused one record; the others go on. Its text holds no value of the record."""
+
+    def __init__(self, rule: str, reason: str, letter: DeadLetter | None = None) -> None:
+        super().__init__(f"{rule}: {reason}")
+        self.rule = rule
+        self.reason = reason
+        self.letter = letter
+        """None where the rule names no topic for what it refuses."""
+
+
+class Ciphertext(str):
+    """A field's value that is encrypted already, or blacked out, and is written as it is."""
+
+    __slots__ = ()
