@@ -10,8 +10,10 @@ from dashboard.cli_options import encryption_option, json_option, settings_for, 
 from dashboard.deploy.contract import rule_words, type_words
 from dashboard.deploy.contracts import ContractView
 from dashboard.deployments import deployed
+from dashboard.enforcement.outcomes import CACHE_SECONDS
 from dashboard.errors import ExitCode
 from dashboard.narration import Narrator, aligned
+from dashboard.targets import LOCAL
 
 
 @click.group()
@@ -71,7 +73,11 @@ def apply(narrator: Narrator, target: str, yes: bool) -> None:
         narrator.say("There was nothing to do.")
         return
     narrator.say(f"Applied: {plan_summary(done)}.")
-    if deployment.restart_command:
+    if target == LOCAL:
+        narrator.say(
+            f"The payment app follows within {CACHE_SECONDS:.0f} seconds, or at once: sales-trends restart-app"
+        )
+    elif deployment.restart_command:
         narrator.say(f"The payment app writes by it from its next start on: {deployment.restart_command}")
 
 

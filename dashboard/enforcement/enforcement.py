@@ -27,12 +27,10 @@ from dashboard.card_numbers import without_card_numbers
 from dashboard.enforcement.conditions import Conditions
 from dashboard.enforcement.encryption import Encryption, open_key_stores
 from dashboard.enforcement.letters import LetterMade, LetterMissing, Letters
-from dashboard.enforcement.outcomes import Ciphertext, Refused
+from dashboard.enforcement.outcomes import CACHE_SECONDS, Ciphertext, Refused
 from dashboard.enforcement.self_check import ScratchRegistry, prove
 from dashboard.errors import ContractError, SalesTrendsError, UnreachableError
 
-CACHE_SECONDS = 30.0
-"""A contract that was changed counts after this time at the latest, without a restart."""
 _TIMEOUT_SECONDS = 10
 _SERVER_FAULT = 500
 _TOO_MANY = 429

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+CACHE_SECONDS = 30.0
+"""A contract that was changed counts after this time at the latest, without a restart."""
 REDACTED = "<REDACTED>"
 """Stands for a secret that is lost, as the registry's own clients write it."""
 ENCRYPTED_HEADER, REDACTED_HEADER = "sales-trends.encrypted", "sales-trends.redacted"

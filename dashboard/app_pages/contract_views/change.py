@@ -10,6 +10,7 @@ from dashboard.app_pages.deploy_views.steps import show_steps, summary
 from dashboard.app_pages.faults import show_fault
 from dashboard.deploy.contracts import ContractView
 from dashboard.deploy.plan import Plan
+from dashboard.enforcement.outcomes import CACHE_SECONDS
 from dashboard.errors import SalesTrendsError
 from dashboard.targets import LOCAL
 
@@ -31,10 +32,10 @@ def change_view(administration: Administration, target: str, contracts: list[Con
         _offer(administration, target, "Compare with the files", ":material/difference:", encrypt=None)
         if can_choose and encrypts:
             _offer(administration, target, "Turn encryption off", ":material/lock_open:", encrypt=False)
-        _restart(administration, target)
     draft: _Draft | None = st.session_state.get(_DRAFT)
     if draft is not None and draft.plan.target == target:
         _show(administration, draft)
+    _restart(administration, target)
 
 
 def _offer(administration: Administration, target: str, label: str, icon: str, *, encrypt: bool | None) -> None:
@@ -56,14 +57,14 @@ def _offer(administration: Administration, target: str, label: str, icon: str, *
 
 
 def _restart(administration: Administration, target: str) -> None:
-    with st.popover("Restart the payment app", icon=":material/restart_alt:"):
+    with st.expander("Payment app", icon=":material/storefront:"):
         st.markdown(
-            "The local payment app looks for a changed contract every 30 seconds by itself, and at once when it is "
-            "restarted. Other clients keep the one that they began with until they are restarted."
+            f"The local payment app looks for a changed contract every {CACHE_SECONDS:.0f} seconds, and at once when "
+            "it is restarted. Other clients keep the one that they began with until they are restarted."
         )
         if command := administration.restart_command(visitor.caller(), target):
             st.code(command, language="bash")
-        if st.button("Restart", type="primary", key="contracts_restart_app"):
+        if st.button("Restart the payment app", icon=":material/restart_alt:", key="contracts_restart_app"):
             try:
                 administration.restart_app(visitor.caller(), target)
             except SalesTrendsError as fault:

@@ -1,5 +1,7 @@
 """What stands on the wire: the newest records as they are, secrets hidden until somebody asks for one record."""
 
+from datetime import UTC, datetime
+
 import pyarrow as pa
 import streamlit as st
 
@@ -21,12 +23,15 @@ def wire_view(administration: Administration, target: str, contract: ContractVie
         if st.button("Look again", icon=":material/refresh:", key=f"{key}_again"):
             st.session_state.pop(key, None)
     if key not in st.session_state:
-        st.session_state[key] = administration.newest_records(visitor.caller(), target, contract.topic)
-    records: list[RawRecord] = st.session_state[key]
+        found = administration.newest_records(visitor.caller(), target, contract.topic)
+        st.session_state[key] = (datetime.now(UTC), found)
+    looked: tuple[datetime, list[RawRecord]] = st.session_state[key]
+    at, records = looked
+    st.caption(f"The newest records as of {at:%H:%M:%S} UTC.")
     if not records:
         st.info(f"Nothing is in {contract.topic} yet. What the payment app writes appears here.")
         return
-    chosen = st.dataframe(
+    st.dataframe(
         pa.table(
             {
                 "time (UTC)": [f"{one.at:%H:%M:%S}" for one in records],
@@ -38,15 +43,19 @@ def wire_view(administration: Administration, target: str, contract: ContractVie
         hide_index=True,
         height="content",
         key=f"{key}_{records[0].place}",
-        on_select="rerun",
-        selection_mode="single-row",
         alt=f"The newest records of {contract.topic} as they are on the wire",
     )
-    rows = chosen["selection"]["rows"]
-    if rows and rows[0] < len(records):
-        _one(administration, target, contract, records[rows[0]])
-    else:
-        st.caption("Choose a record to see all of it.")
+    by_place = {one.place: one for one in records}
+    chosen = st.selectbox(
+        "Record",
+        list(by_place),
+        index=None,
+        placeholder="Choose one to see all of it",
+        key=f"{key}_chosen",
+        width=280,
+    )
+    if chosen:
+        _one(administration, target, contract, by_place[chosen])
 
 
 def _columns(contract: ContractView, records: list[RawRecord]) -> list[str]:

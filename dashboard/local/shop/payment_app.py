@@ -13,7 +13,7 @@ from typing import Any
 from confluent_kafka import KafkaError
 from confluent_kafka.schema_registry import SchemaRegistryClient
 
-from dashboard.enforcement.enforcement import CACHE_SECONDS
+from dashboard.enforcement.outcomes import CACHE_SECONDS
 from dashboard.errors import StackError
 from dashboard.local.shop.batches import Batch, Till, again, payments_of
 from dashboard.local.shop.contracted import Contracted, contract_of_payments
