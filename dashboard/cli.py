@@ -18,6 +18,7 @@ from dashboard import __version__
 from dashboard import verify as verification
 from dashboard.checkup import examine_stack
 from dashboard.cli_deploy import DEPLOY_COMMANDS, resource_lines
+from dashboard.cli_dlq import dlq
 from dashboard.cli_options import json_option, lose_option, setting_option, settings_for, target_option, window_option
 from dashboard.cli_token import token
 from dashboard.crash import save_trace
@@ -382,5 +383,5 @@ def _stop(stack: LocalStack) -> None:
         stack.kill()
 
 
-for _command in (*DEPLOY_COMMANDS, token):
+for _command in (*DEPLOY_COMMANDS, dlq, token):
     commands.add_command(_command)

@@ -31,6 +31,11 @@ _LARGEST_BYTES = 64 * 1024
 _LONGEST_HEADER = 4_000
 _CARD = re.compile(r"(?<!\d)\d(?:[ .,_/\\\-\u00a0\u2010-\u2015]{0,3}\d){12,}(?!\d)")
 """13 digits or more; card numbers have up to 19, and a longer row may hold one."""
+_DECIMAL = re.compile(r"\d{1,9}\.\d+")
+"""An amount, which the double that it comes from gives up to 17 digits."""
+_ID_BITS = 31
+_LARGEST_AMOUNT = Decimal(10) ** 12
+"""What is more is no payment, and may be the number of a card."""
 _AVRO_NAMES = ("null", "boolean", "int", "long", "float", "double", "bytes", "string")
 _CENT = Decimal("0.01")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -70,7 +75,8 @@ class Letter:
     @property
     def order_id(self) -> int | None:
         value = (self.fields or {}).get("order_id")
-        return value if isinstance(value, int) and not isinstance(value, bool) else None
+        is_id = isinstance(value, int) and not isinstance(value, bool) and value.bit_length() <= _ID_BITS
+        return value if is_id else None
 
     @property
     def amount(self) -> Decimal | None:
@@ -147,15 +153,15 @@ def shown(letter: Letter) -> Shown:
 
 
 def rounded(amount: object) -> Decimal | None:
-    """An amount to cents, half-up by the decimal text of the double: 0.005 is 0.01; None for what is no number."""
+    """To cents, half-up by the decimal text of the double: 0.005 is 0.01; None for what is no sum of money."""
     if isinstance(amount, bool) or not isinstance(amount, (int, float)):
         return None
     try:
         exact = Decimal(repr(float(amount)))
-        return exact.quantize(_CENT, ROUND_HALF_UP) if exact.is_finite() else None
-    except ArithmeticError:
-        # an integer beyond every double, or more digits than a sum of money has
+    except OverflowError:
+        # an integer beyond every double
         return None
+    return exact.quantize(_CENT, ROUND_HALF_UP) if abs(exact) < _LARGEST_AMOUNT else None
 
 
 def moment_of(ts: object) -> datetime | None:
@@ -183,9 +189,10 @@ class _Mask:
         self.found = False
 
     def __call__(self, text: str) -> str:
-        masked, count = _CARD.subn(IN_CLEAR, text)
-        self.found |= count > 0
-        return masked
+        return _CARD.sub(self._masked, text)
+
+    def _masked(self, match: re.Match[str]) -> str:
+        return match[0] if _DECIMAL.fullmatch(match[0]) else self.card()
 
     def card(self) -> str:
         self.found = True

@@ -115,7 +115,7 @@ class Kafka:
 
     def offsets_since(self, topic: str, since_ms: int) -> dict[int, int]:
         """The offset of each partition's first record with this timestamp (ms) or a later one, or its end."""
-        found = self._offsets(topic, OffsetSpec.for_timestamp(max(since_ms, 0)))  # type: ignore[no-untyped-call]
+        found = self._offsets(topic, OffsetSpec.for_timestamp(max(since_ms, 0)))
         if all(offset >= 0 for offset in found.values()):
             return found
         ends = self.end_offsets(topic)
