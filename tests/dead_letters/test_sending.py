@@ -14,6 +14,7 @@ from dashboard.errors import DeployError, UnreachableError
 from dashboard.local.shop.evidence import Evidence
 from dashboard.local.shop.redriven import redriven_payments
 from dashboard.local.shop.truth import reckon
+from dashboard.remotes.kafka import Topic
 from tests.dead_letters.world import CLOCK, HOUR, RULE, WINDOW, World, headers, orders_of, payment, queue
 from tests.real_broker import RealBroker
 
@@ -270,8 +271,6 @@ def test_the_same_plan_is_agreed_to_whatever_the_time(world: World) -> None:
 def test_without_payments_there_is_no_clock(world: World) -> None:
     ids = three(world)
     world.kafka.delete_topics(["payments"])
-    from dashboard.remotes.kafka import Topic
-
     world.kafka.create_topics([Topic("payments", 6)])
     with pytest.raises(DeployError, match="no clock yet"):
         queue(world.kafka).plan(ids)
