@@ -49,7 +49,7 @@ class CloudDeployment(TargetDeployment):
         """Raises SettingsError when a key or a part of a place is missing."""
         self._settings = settings
         self._pipeline = described = load_pipeline(pipeline)
-        kafka = Kafka(_kafka(settings))
+        kafka = Kafka(kafka_access(settings))
         self._flink = CloudFlink(
             settings.flink_endpoint,
             *settings.key_for("flink"),
@@ -165,7 +165,8 @@ def lake_address(settings: ConfluentTargetSettings, pipeline: Pipeline) -> LakeA
     )
 
 
-def _kafka(settings: ConfluentTargetSettings) -> KafkaAccess:
+def kafka_access(settings: ConfluentTargetSettings) -> KafkaAccess:
+    """How its Kafka cluster is reached; raises SettingsError when no key is set."""
     # Confluent Cloud always encrypts; on this machine stands what takes its place in a test
     local = all(map(on_this_machine, bootstrap_hosts(settings.kafka_bootstrap)))
     key, secret = settings.key_for("kafka")

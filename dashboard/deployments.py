@@ -154,6 +154,23 @@ def settings_of(target: str, window_size: timedelta | None = None, encrypt_field
     return settings.with_pipeline(**{name: value for name, value in asked.items() if value is not None})
 
 
+def kafka_and_registry(settings: Settings) -> tuple[Kafka, Registry]:
+    """The Kafka cluster and the schema registry of the target that the settings name; nothing is asked of them yet.
+
+    Raises SettingsError when a key is missing.
+    """
+    if settings.target == LOCAL:
+        local = settings.local
+        return Kafka(f"127.0.0.1:{local.kafka_port}"), Registry(f"http://127.0.0.1:{local.registry_port}")
+    target = load_target(settings.target, settings)
+    if isinstance(target, ConfluentTargetSettings):
+        user, password = target.key_for("schema_registry")
+        registry = Registry(target.schema_registry_url, user.get_secret_value(), password)
+        return Kafka(cloud_deployment.kafka_access(target)), registry
+    clusters = _clusters(target)
+    return clusters.kafka, clusters.registry
+
+
 def lake_address(settings: Settings) -> LakeAddress:
     """How other engines reach the target's Iceberg tables."""
     pipeline = load_pipeline(settings.pipeline)

@@ -179,8 +179,7 @@ class OpenSourceDeployment(TargetDeployment):
 
     def orders_to_read(self, ends: Mapping[int, int]) -> int:
         """How many orders the join still has to read up to these ends of the topic's partitions."""
-        read = self.kafka.committed_offsets(JOIN, ORDERS_TOPIC)
-        return sum(max(end - read.get(partition, 0), 0) for partition, end in ends.items())
+        return self.kafka.unread(ORDERS_TOPIC, self.kafka.committed_offsets(JOIN, ORDERS_TOPIC), ends)
 
     def wait_for_orders(self) -> None:
         """Until the join has read every order that exists now; payments may follow then."""

@@ -54,6 +54,20 @@ def day(at: datetime, zone: tzinfo, beside: datetime) -> str:
     return f"{local.day} {local:%b}" + ("" if local.year == beside.astimezone(zone).year else f" {local.year}")
 
 
+def printable(text: str, longest: int = 10_000) -> str:
+    """A stranger's text on one line of a terminal: every character that steers one stands as its escape.
+
+    Text beyond `longest` characters is cut off, which three dots say.
+    """
+    cut = text if len(text) <= longest else text[: longest - 1] + "…"
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in cut)
+
+
+def no_formula(cell: str) -> str:
+    """A cell of a table that others open: a spreadsheet would reckon with what begins so."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
 _CODE = re.compile(r"(`[^`]+`)")
 _LINKED = re.compile(r"(?:https?://|www\.)[^\s,`]+|[^\s`()]+@[^\s`()]+\.\w+")
 _SIGNS = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:&])")

@@ -54,6 +54,10 @@ class AuditLog:
         self.who = who or this_process()
         """Who acts: a page names the person that it acts for."""
 
+    def begin(self) -> None:
+        """Makes the topic where nothing was ever written, for acts that need no right to change the target."""
+        self.kafka.create_topics([_TOPIC])
+
     def write(self, plan: str, what: str, thing: str = "", result: str = "ok") -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         act = Act(now, self.who, self._target, plan, what, thing, result)

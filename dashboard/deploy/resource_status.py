@@ -32,7 +32,7 @@ class ResourceStatus:
     offsets: Offsets
     """What it has read of its topics."""
     behind: int | None
-    """Records it has not read; None for what reads no topic."""
+    """Records it has not read; None for what reads no topic. By offsets: the mark at a transaction's end is one too."""
     text: str = ""
     """What it was made of; empty where nothing tells."""
 

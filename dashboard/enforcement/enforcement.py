@@ -30,6 +30,7 @@ from dashboard.enforcement.letters import LetterMade, LetterMissing, Letters
 from dashboard.enforcement.outcomes import CACHE_SECONDS, Ciphertext, Refused
 from dashboard.enforcement.self_check import ScratchRegistry, prove
 from dashboard.errors import ContractError, SalesTrendsError, UnreachableError
+from dashboard.remotes.registry import Registry
 
 _TIMEOUT_SECONDS = 10
 _SERVER_FAULT = 500
@@ -46,11 +47,9 @@ class Enforcement:
 
     def __init__(
         self,
-        address: str,
+        registry: Registry,
         topic: str,
         *,
-        user: str = "",
-        password: SecretStr | None = None,
         kms_secret: SecretStr | None = None,
         scratch: ScratchRegistry | None = None,
         sample: Mapping[str, Any] | None = None,
@@ -63,12 +62,9 @@ class Enforcement:
         """
         open_key_stores(kms_secret)
         self.topic, self.subject = topic, f"{topic}-value"
-        self._address = address
-        config: dict[str, Any] = {"url": address, "cache.latest.ttl.sec": cache_seconds, "max.retries": 1}
-        config["timeout"] = _TIMEOUT_SECONDS
-        if user:
-            config["basic.auth.user.info"] = f"{user}:{password.get_secret_value() if password else ''}"
-        self._client = SchemaRegistryClient.new_client(config)
+        self._address = registry.url
+        limits = {"cache.latest.ttl.sec": cache_seconds, "max.retries": 1, "timeout": _TIMEOUT_SECONDS}
+        self._client = SchemaRegistryClient.new_client({**registry.client_config(), **limits})
         self._encryption = Encryption()
         self._letters = Letters(self._encryption)
         rules = RuleRegistry()  # type: ignore[no-untyped-call]

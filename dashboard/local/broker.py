@@ -16,6 +16,7 @@ WEEK_MS = 7 * 24 * 3600 * 1000
 """How long a prepared transaction may wait for Flink to come back; Flink's sinks ask for the same."""
 
 _FORMAT_SECONDS = 60
+_FOLDER, _DATA = "kafka", "data"
 
 _PROPERTIES = """\
 # Written anew at every start.
@@ -58,8 +59,8 @@ _QUIET = {
 
 def broker_service(settings: LocalSettings, classpath: str) -> Service:
     """The broker's service; before a start it writes its files, and on first use formats its storage."""
-    folder = settings.home / "kafka"
-    data = folder / "data"
+    folder = settings.home / _FOLDER
+    data = folder / _DATA
     properties = folder / "server.properties"
     log4j = folder / "log4j2.properties"
     options = [f"-Dlog4j2.configurationFile={log4j}", f"-Dkafka.logs.dir={settings.home / 'logs'}"]
@@ -94,6 +95,11 @@ def broker_service(settings: LocalSettings, classpath: str) -> Service:
         address=kafka.bootstrap,
         prepare=prepare,
     )
+
+
+def topic_on_disk(home: Path, topic: str) -> bool:
+    """Whether the broker of this stack has ever made the topic and not deleted it since; it need not run."""
+    return (home / _FOLDER / _DATA / f"{topic}-0").is_dir()
 
 
 def _format_storage(command: list[str], properties: Path) -> None:

@@ -18,6 +18,10 @@ _TIMEOUT_SECONDS = 10
 _RETRY_SECONDS = 0.2
 _LOADING = (KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR)
 _BATCH = 5_000
+_TAIL = 500
+"""So many of a partition's last offsets are looked at for its newest timestamp; records are a little out of order."""
+_NEAR = 20
+"""Up to so many offsets before its end, it is looked which of them are records."""
 _NO_GROUP = "sales-trends-reader"
 """The library wants a group's name even where no group is joined."""
 
@@ -31,13 +35,19 @@ class Topic:
     config: Mapping[str, str] = field(default_factory=dict)
 
 
+Headers = tuple[tuple[str, bytes | None], ...]
+"""In the order in which they were written; a name may come twice."""
+
+
 class Record(NamedTuple):
-    """One record's place, time and value."""
+    """One record's place, time and content."""
 
     partition: int
     offset: int
     timestamp_ms: int
     value: bytes | None
+    key: bytes | None = None
+    headers: Headers = ()
 
 
 class Kafka:
@@ -97,11 +107,52 @@ class Kafka:
 
     def end_offsets(self, topic: str) -> dict[int, int]:
         """The offset after the newest record of each partition."""
+        return self._offsets(topic, OffsetSpec.latest())  # type: ignore[no-untyped-call]
+
+    def start_offsets(self, topic: str) -> dict[int, int]:
+        """The offset of the oldest record that each partition still keeps."""
+        return self._offsets(topic, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+
+    def offsets_since(self, topic: str, since_ms: int) -> dict[int, int]:
+        """The offset of each partition's first record with this timestamp (ms) or a later one, or its end."""
+        found = self._offsets(topic, OffsetSpec.for_timestamp(max(since_ms, 0)))
+        if all(offset >= 0 for offset in found.values()):
+            return found
+        ends = self.end_offsets(topic)
+        return {partition: offset if offset >= 0 else ends[partition] for partition, offset in found.items()}
+
+    def newest_timestamp_ms(self, topic: str) -> int | None:
+        """The newest timestamp (ms) of a record among the last of each partition; None for an empty topic.
+
+        The records themselves are asked: what the broker calls a topic's greatest timestamp may be that of the mark
+        at a transaction's end, which is the machine's clock. Those of a transaction that is still open count too:
+        with it open, nothing behind it could be seen otherwise.
+        """
+        ends, firsts = self.end_offsets(topic), self.start_offsets(topic)
+        starts = {partition: max(end - _TAIL, firsts[partition]) for partition, end in ends.items()}
+        with closing(self.records(topic, starts, ends, committed=False)) as records:
+            return max((record.timestamp_ms for record in records), default=None)
+
+    def unread(self, topic: str, read: Mapping[int, int], ends: Mapping[int, int]) -> int:
+        """How many records stand between what was read (the next offset of each partition) and these ends.
+
+        Far from the end it is the number of offsets, marks of transactions and aborted records included; near it the
+        records are counted, so that nothing is left to read where only such a mark stands.
+        """
+        left = {partition: end - read.get(partition, 0) for partition, end in ends.items()}
+        near = {partition: read.get(partition, 0) for partition, count in left.items() if 0 < count <= _NEAR}
+        far = sum(count for count in left.values() if count > _NEAR)
+        if not near:
+            return far
+        with closing(self.records(topic, near, ends)) as records:
+            return far + sum(1 for _ in records)
+
+    def _offsets(self, topic: str, which: OffsetSpec) -> dict[int, int]:
         admin = self._admin()
         try:
             partitions = admin.list_topics(topic, timeout=_TIMEOUT_SECONDS).topics[topic].partitions
-            latest = {TopicPartition(topic, partition): OffsetSpec.latest() for partition in partitions}  # type: ignore[no-untyped-call]
-            answers = admin.list_offsets(latest, request_timeout=_TIMEOUT_SECONDS)
+            asked = {TopicPartition(topic, partition): which for partition in partitions}
+            answers = admin.list_offsets(asked, request_timeout=_TIMEOUT_SECONDS) if asked else {}
             return {at.partition: future.result().offset for at, future in answers.items()}
         except KafkaException as error:
             raise self._unreachable(error.args[0].str(), admin) from error
@@ -148,13 +199,16 @@ class Kafka:
                     break
         return datetime.fromtimestamp(min(oldest.values()) / 1000, UTC) if oldest else None
 
-    def records(self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int]) -> Generator[Record, None, None]:
+    def records(
+        self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int], *, committed: bool = True
+    ) -> Generator[Record, None, None]:
         """The committed records from `starts` (inclusive) to `ends` (exclusive) of the partitions named in both.
 
-        In order within a partition. Raises UnreachableError when the broker goes silent.
+        In order within a partition. Fewer than the offsets between them where marks of transactions or aborted records
+        stand. Raises UnreachableError when the broker goes silent.
         """
         todo = {partition for partition, start in starts.items() if start < ends.get(partition, 0)}
-        consumer = self._reader()
+        consumer = self._reader(committed=committed)
         try:
             consumer.assign([TopicPartition(topic, partition, starts[partition]) for partition in todo])
             heard = time.monotonic()
@@ -176,7 +230,7 @@ class Kafka:
                             todo.discard(partition)
                         continue
                     if message.offset() < ends[partition]:
-                        yield Record(partition, message.offset(), message.timestamp()[1], message.value())
+                        yield _record(message)
                     if message.offset() + 1 >= ends[partition]:
                         todo.discard(partition)
         except KafkaException as error:
@@ -254,14 +308,14 @@ class Kafka:
             if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
                 raise self._failed(admin, f"The group {group} could not be deleted", error) from error
 
-    def _reader(self, group: str = _NO_GROUP) -> Consumer:
+    def _reader(self, group: str = _NO_GROUP, *, committed: bool = True) -> Consumer:
         return Consumer(
             {
                 **self._config(),
                 "group.id": group,
                 "enable.auto.commit": False,
                 "auto.offset.reset": "earliest",
-                "isolation.level": "read_committed",
+                "isolation.level": "read_committed" if committed else "read_uncommitted",
                 "enable.partition.eof": True,
                 "fetch.wait.max.ms": 100,
             }
@@ -276,6 +330,14 @@ class Kafka:
     def _unreachable(self, reason: str, client: AdminClient | Consumer | Producer) -> SalesTrendsError:
         client.poll(0)  # only now does the library tell what it heard beside the call
         return self.access.fault(self._refusal, reason)
+
+
+def _record(message: Any) -> Record:
+    # one written by another program may have a name of a header that is no text
+    headers = tuple((str(name), value) for name, value in message.headers() or ())
+    return Record(
+        message.partition(), message.offset(), message.timestamp()[1], message.value(), message.key(), headers
+    )
 
 
 def _loading() -> Retrying:

@@ -1,6 +1,7 @@
 """Schema Registry: registers the schemas of topics that have them in files, and gives a schema by its id."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,19 +18,23 @@ _KEY_REFUSED = (401, 403)
 _NO_PASSWORD = SecretStr("")
 
 
+@dataclass(frozen=True)
 class Registry:
     """One registry by its address, with a user and password where it asks for them."""
 
-    def __init__(self, url: str, user: str = "", password: SecretStr = _NO_PASSWORD) -> None:
-        self.url = url
-        self._user = user
-        self._password = password
+    url: str
+    user: str = ""
+    password: SecretStr = _NO_PASSWORD
+
+    def client_config(self) -> dict[str, str]:
+        """What Confluent's client is configured with; holds the password."""
+        config = {"url": self.url}
+        if self.user:
+            config["basic.auth.user.info"] = f"{self.user}:{self.password.get_secret_value()}"
+        return config
 
     def _client(self) -> SchemaRegistryClient:
-        options = {"url": self.url}
-        if self._user:
-            options["basic.auth.user.info"] = f"{self._user}:{self._password.get_secret_value()}"
-        return SchemaRegistryClient(options)
+        return SchemaRegistryClient(self.client_config())
 
     def register(self, subject: str, avro: dict[str, Any]) -> int:
         """Registers a schema unless it is the subject's already, and returns its id.

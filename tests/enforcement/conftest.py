@@ -16,6 +16,7 @@ from dashboard.enforcement.self_check import ScratchRegistry
 from dashboard.local.shop.sales import payment_value
 from dashboard.remotes.cloud_api import Pace
 from dashboard.remotes.cloud_registry import CloudRegistry, Contract
+from dashboard.remotes.registry import Registry
 from dashboard.sql_files import ROOT
 from tests.local.registry.encrypting import SECRET
 from tests.registry_server import registry_at
@@ -74,7 +75,7 @@ class Topic:
             "sample": GOOD,
             **changes,
         }
-        return self.closes.enter_context(Enforcement(self.address, self.name, **parts))
+        return self.closes.enter_context(Enforcement(Registry(self.address), self.name, **parts))
 
 
 @pytest.fixture(scope="session")

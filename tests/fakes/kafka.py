@@ -42,7 +42,9 @@ class FakeKafka(Kafka):
             return {0: max(1, len(self.appended.get(topic, [])))}
         return dict.fromkeys(range(self.topics[topic]), 0 if topic in self.empty else 1)
 
-    def records(self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int]) -> Generator[Record, None, None]:
+    def records(
+        self, topic: str, starts: Mapping[int, int], ends: Mapping[int, int], *, committed: bool = True
+    ) -> Generator[Record, None, None]:
         """Of a topic of one partition."""
         for offset, value in enumerate(self.appended.get(topic, [])):
             if starts[0] <= offset < ends[0]:

@@ -13,6 +13,7 @@ from dashboard import visitor
 from dashboard.administration import Administration
 from dashboard.app_pages.faults import faults_shown
 from dashboard.deploy.audit import Act
+from dashboard.wording import no_formula
 
 _SHOWN = 500
 _SPANS = {"1 h": timedelta(hours=1), "24 h": timedelta(days=1), "7 days": timedelta(days=7), "All": None}
@@ -101,10 +102,5 @@ def _csv(acts: list[Act]) -> str:
     sink = io.StringIO()
     writer = csv.DictWriter(sink, _COLUMNS)
     writer.writeheader()
-    writer.writerows({name: _no_formula(str(cell)) for name, cell in asdict(act).items()} for act in acts)
+    writer.writerows({name: no_formula(str(cell)) for name, cell in asdict(act).items()} for act in acts)
     return sink.getvalue()
-
-
-def _no_formula(cell: str) -> str:
-    """A spreadsheet would reckon with what begins so, and others have chosen some of these texts."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

@@ -19,6 +19,7 @@ from dashboard.local.shop.topics import PAYMENTS, REPEAT_SECONDS
 from dashboard.local.worker import Interrupted, Stop
 from dashboard.remotes.cloud_api import Pace
 from dashboard.remotes.cloud_registry import CloudRegistry
+from dashboard.remotes.registry import Registry
 from dashboard.settings import LocalSettings
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ def contract_of_payments(local: LocalSettings, seed: int, stop: Stop, cache_seco
     # one app a stack: its journal sees to that
     app = blake2b(f"{socket.gethostname()} {local.home}".encode(), digest_size=6).hexdigest()
     with Enforcement(
-        address,
+        Registry(address),
         PAYMENTS,
         kms_secret=kms_secret(local.home),
         scratch=ScratchRegistry(registry, app),

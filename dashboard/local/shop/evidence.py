@@ -1,4 +1,4 @@
-"""What the shop sent, as its journals and, where they cannot know, its topics say. Reads only; the shop may run."""
+"""What was sent, as the shop's journals and, where they cannot know, the topics say. Reads only; the shop may run."""
 
 import sqlite3
 import time
@@ -11,6 +11,7 @@ from typing import TypeVar
 from dashboard.local.shop.journal import End, ends_of, facts_of, reading, running_pid
 from dashboard.local.shop.order_journal import order_journal_path
 from dashboard.local.shop.payment_journal import payment_journal_path
+from dashboard.local.shop.redriven import Payment, merged, redriven_payments
 from dashboard.local.shop.settlement import Sent, Settlement, settle
 from dashboard.local.shop.topics import ORDERS, PAYMENTS, Found, bootstrap, read_from
 from dashboard.local.shop.wire import order_id_of, orderid_of
@@ -20,9 +21,6 @@ from dashboard.settings import LocalSettings
 _READ_SECONDS = 60.0
 _IN_FLIGHT_MS = 20_000
 """A batch in flight this long is held up on its way back, so the topic is asked for it even while the shop runs."""
-
-Payment = tuple[int, int, int, float]
-"""order_id, ts, record timestamp (both milliseconds), amount."""
 
 _ORDERS = """
 SELECT orderid, orderdate FROM orders
@@ -49,7 +47,7 @@ class Evidence:
     orders: dict[int, int]
     """orderdate in milliseconds by orderid."""
     payments: list[Payment]
-    """In sending order, duplicates included."""
+    """In sending order, duplicates included, with redriven ones among them by their record timestamps."""
     newest: dict[int, int | None]
     """The newest record timestamp of each partition of `payments`; None for an empty one."""
     newest_written: int | None
@@ -57,12 +55,16 @@ class Evidence:
 
 
 def gather_evidence(local: LocalSettings) -> Evidence:
-    """What the shop of this stack has sent by now; empty before its first start.
+    """What was sent on this stack by now; empty before its first start.
 
     Raises ReadError when a journal is damaged, UnreachableError when a topic must be read and does not answer.
     """
     # payments first: every order that has a payment by then is in the journal that is read after it
     payments, newest, newest_written = _as_settled(_payments, payment_journal_path(local.home), bootstrap(local))
+    if redriven := redriven_payments(local, _READ_SECONDS):
+        payments = list(merged(payments, redriven))
+        # of which partition they are the newest is not known: the shop's own say less, so no window is asked too early
+        newest_written = max(redriven[-1][2], newest_written or 0)
     orders = _as_settled(_orders, order_journal_path(local.home), bootstrap(local))
     return Evidence(orders, payments, newest, newest_written)
 

@@ -56,6 +56,7 @@ class Found(NamedTuple):
     offset: int
     key: bytes
     timestamp_ms: int
+    value: bytes = b""
 
 
 def read_from(
@@ -64,13 +65,14 @@ def read_from(
     """The records from the given offsets to the topic's end as it is now.
 
     The last request of a process that was killed may still be on its way into the broker, so the end is taken once
-    it has held still for a second. Raises UnreachableError when it takes longer than `within_seconds`, and
-    ReadError when the topic ends before the settlement.
+    it has held still for a second and no transaction is open: behind one that a redrive has begun, records that are
+    there cannot be seen. Raises UnreachableError when it takes longer than `within_seconds`, and ReadError when the
+    topic ends before the settlement.
     """
     deadline = time.monotonic() + within_seconds if within_seconds else float("inf")
     consumer = open_consumer(servers, f"{topic}-settlement")
     try:
-        highs = _still_ends(consumer, topic, ends, stop, deadline)
+        highs = _settled_ends(consumer, servers, topic, ends, stop, deadline)
         if any(high < ends[partition].next_offset for partition, high in highs.items()):
             raise ReadError(
                 f"The topic {topic} holds fewer records than its journal knows of.",
@@ -87,11 +89,16 @@ def read_from(
                         todo.discard(partition)
                     continue
                 if message.offset() < highs[partition]:
-                    yield Found(partition, message.offset(), message.key() or b"", message.timestamp()[1])
+                    yield _found(message)
                 if message.offset() + 1 >= highs[partition]:
                     todo.discard(partition)
     finally:
         consumer.close()
+
+
+def _found(message: Any) -> Found:
+    key, value = message.key() or b"", message.value() or b""
+    return Found(message.partition(), message.offset(), key, message.timestamp()[1], value)
 
 
 def topic_ends(servers: str, topic: str, partitions: Iterable[int], stop: Stop) -> dict[int, int]:
@@ -101,6 +108,21 @@ def topic_ends(servers: str, topic: str, partitions: Iterable[int], stop: Stop) 
         return _ends(consumer, topic, list(partitions), stop, float("inf"))
     finally:
         consumer.close()
+
+
+def _settled_ends(
+    consumer: Consumer, servers: str, topic: str, partitions: Iterable[int], stop: Stop, deadline: float
+) -> dict[int, int]:
+    """The ends as they stay, once all before them can be seen by whoever reads what is committed alone."""
+    whole = open_consumer(servers, f"{topic}-ends", committed=False)
+    try:
+        while True:
+            ends = _still_ends(whole, topic, partitions, stop, deadline)
+            seen = _ends(consumer, topic, list(partitions), stop, deadline)
+            if all(seen[partition] >= end for partition, end in ends.items()):
+                return ends
+    finally:
+        whole.close()
 
 
 def _still_ends(
@@ -138,7 +160,7 @@ def _check(stop: Stop, deadline: float, what: str) -> None:
         )
 
 
-def open_consumer(servers: str, group: str) -> Consumer:
+def open_consumer(servers: str, group: str, *, committed: bool = True) -> Consumer:
     """A consumer that is told its partitions and offsets, keeps none in Kafka, and says when it reached an end."""
     return Consumer(
         client_settings(servers)
@@ -149,7 +171,7 @@ def open_consumer(servers: str, group: str) -> Consumer:
             "enable.auto.offset.store": False,
             # an offset that is gone means that the topic is another one than the journal's: never start over by itself
             "auto.offset.reset": "error",
-            "isolation.level": "read_committed",
+            "isolation.level": "read_committed" if committed else "read_uncommitted",
             "enable.partition.eof": True,
             "queued.max.messages.kbytes": 16_384,
             "fetch.wait.max.ms": 100,

@@ -1,6 +1,7 @@
-"""What the revenue of every window must be, reckoned from what the shop sent and nothing else.
+"""What the revenue of every window must be, reckoned from what was sent and nothing else.
 
-Plain Python over the journals: no Flink, and no code or SQL in common with the pipeline. Its rule, in full:
+Plain Python over the shop's journals and the markers of what was redriven: no Flink, and no code or SQL in common with
+the pipeline. Its rule, in full:
 the first payment of an order counts (by record timestamp); it completes its order if the order was placed at most 96
 hours before it and not after it; each amount is rounded half-up to cents, by the decimal text of the double; a window
 [start, end) holds the payments with start <= ts < end, aligned to the epoch in UTC. A payment that comes after its
@@ -12,7 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from dashboard.local.shop.evidence import Evidence, Payment, gather_evidence
+from dashboard.local.shop.evidence import Evidence, gather_evidence
+from dashboard.local.shop.redriven import Payment
 from dashboard.settings import Settings
 
 TO_PAY_MS = 96 * 3_600_000

@@ -6,7 +6,8 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
 
-from dashboard.local.shop.evidence import Evidence, Payment
+from dashboard.local.shop.evidence import Evidence
+from dashboard.local.shop.redriven import Payment
 from dashboard.local.shop.truth import Truth, cents, reckon
 
 HOUR = 3_600_000
