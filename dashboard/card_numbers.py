@@ -4,14 +4,16 @@ import re
 
 HIDDEN = "<card number>"
 
-_CARD = re.compile(r"(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.])")
-"""13 to 19 digits, in groups or not. The lengths are those of ISO/IEC 7812-1."""
+_NUMBER = re.compile(r"(?<!\d)\d(?:[ .,_/\\\-\u00a0\u2010-\u2015]{0,3}\d){12,}(?!\d)")
+"""13 digits or more, in groups or not; card numbers have up to 19, and a longer row may hold one."""
+_DECIMAL = re.compile(r"\d{1,9}\.\d+")
+"""An amount, which the double that it comes from gives up to 17 digits."""
 
 
-def without_card_numbers(text: str) -> str:
-    """The text with `HIDDEN` in the place of each card number."""
-    return _CARD.sub(HIDDEN, text)
+def without_card_numbers(text: str, instead: str = HIDDEN) -> str:
+    """The text with `instead` in the place of each card number."""
+    return _NUMBER.sub(lambda match: match[0] if _DECIMAL.fullmatch(match[0]) else instead, text)
 
 
 def holds_card_number(text: str) -> bool:
-    return _CARD.search(text) is not None
+    return any(not _DECIMAL.fullmatch(match[0]) for match in _NUMBER.finditer(text))

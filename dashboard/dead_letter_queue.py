@@ -4,6 +4,7 @@ Who may do what is asked by whoever calls.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -84,7 +85,7 @@ class DeadLetterQueue:
         return letter
 
     def groups(self, wanted: Wanted | None = None) -> list[Group]:
-        """The letters by rule and reason, the largest group first."""
+        """The newest 10,000 letters by rule and reason, the largest group first."""
         return groups(self._letters.newest(MOST_AT_ONCE, wanted).letters)
 
     def redriven(self) -> Mapping[str, Marker]:
@@ -97,15 +98,17 @@ class DeadLetterQueue:
         Changes nothing. Raises SettingsError for choices that cannot be, ReadError for an id that is not there.
         """
         choices = choices or Choices()
+        complete = True
         if isinstance(chosen, Wanted):
+            found = self._letters.newest(MOST_AT_ONCE, chosen)
             # in the order in which they came: of two letters of an order the first is sent
-            letters: Sequence[Letter] = self._letters.newest(MOST_AT_ONCE, chosen).letters[::-1]
+            letters, complete = found.letters[::-1], found.complete
         else:
             letters = self._letters.some(chosen)
         if len(letters) > MOST_AT_ONCE:
             raise DeployError(f"{len(letters):,} letters are too many for one redrive.", f"Choose {MOST_AT_ONCE:,}.")
         check_choices(choices, (letter.id for letter in letters))
-        return self._planned(letters, choices, self._contract())
+        return replace(self._planned(letters, choices, self._contract()), complete=complete)
 
     def redrive(
         self,

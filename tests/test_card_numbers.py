@@ -21,9 +21,8 @@ def test_a_card_number_is_blotted_out_wherever_it_stands(number: str) -> None:
         "order 3000",
         "ABCD1234",
         "123456789012",
-        "1" * 20,
         "0.1234567890123456",
-        "1234567890123.5",
+        "523.4567890123456",
         "AAAAAGFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYWFhYQ==",
     ],
 )

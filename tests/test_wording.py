@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboard.wording import amount, as_markdown, compact_amount, day, length, moment
+from dashboard.wording import amount, as_markdown, compact_amount, day, length, moment, no_formula, printable
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = datetime(2026, 3, 1, 11, 0, 5, tzinfo=UTC)
@@ -95,3 +95,30 @@ def test_seconds_are_left_out_only_where_they_are_zero() -> None:
 )
 def test_a_sentence_reads_as_it_stands_where_markdown_is_shown(sentence: str, shown: str) -> None:
     assert as_markdown(sentence) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain, with spaces and ümlauts…", "plain, with spaces and ümlauts…"),
+        ("\x1b[2J\x07", r"\x1b[2J\x07"),
+        ("one\r\ntwo\ttabs", r"one\r\ntwo\ttabs"),
+        ("\x9b31m", r"\x9b31m"),
+        ("\u202eright to left", r"\u202eright to left"),
+        ("\ud800", r"\ud800"),
+        ("", ""),
+    ],
+)
+def test_a_strangers_text_cannot_steer_a_terminal(text: str, expected: str) -> None:
+    assert printable(text) == expected
+
+
+def test_a_strangers_long_text_is_cut_off() -> None:
+    assert printable("x" * 11, 10) == "x" * 9 + "…"
+    assert printable("x" * 10, 10) == "x" * 10
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1"])
+def test_a_cell_that_a_spreadsheet_would_reckon_with_is_a_text(cell: str) -> None:
+    assert no_formula(cell) == f"'{cell}"
+    assert no_formula("a" + cell) == "a" + cell

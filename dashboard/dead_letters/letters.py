@@ -6,33 +6,26 @@ letter holds: its fault is told instead.
 """
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
+from dashboard.card_numbers import without_card_numbers
+from dashboard.enforcement.outcomes import ENCRYPTED_HEADER, REDACTED, REDACTED_HEADER
 from dashboard.remotes.kafka import Headers, Record
 
 DEAD_LETTERS_TOPIC = "error-payments"
 RULE, MODE, SUBJECT, TOPIC, EXCEPTION = (f"__rule.{name}" for name in ("name", "mode", "subject", "topic", "exception"))
-ENCRYPTED, REDACTED = "sales-trends.encrypted", "sales-trends.redacted"
-"""Headers of the payment app: the names of fields that stand as ciphertext, or are blacked out, with commas between."""
 REDRIVEN_FROM, REDRIVEN_BY, REDRIVEN_TS = "redriven.from", "redriven.by", "redriven.original-ts"
 """Headers of a payment that was sent again: the letter, who sent it, and when it was paid (ISO 8601, UTC)."""
-BLACKED_OUT = "<REDACTED>"
-"""What Confluent's clients write in place of a field that they would have encrypted."""
 IN_CLEAR = "<card number in clear>"
 CARD_FIELD = "cc_number"
 
 _LARGEST_BYTES = 64 * 1024
 """A payment has about 300 bytes; a larger letter is none, and its content is not kept."""
 _LONGEST_HEADER = 4_000
-_CARD = re.compile(r"(?<!\d)\d(?:[ .,_/\\\-\u00a0\u2010-\u2015]{0,3}\d){12,}(?!\d)")
-"""13 digits or more; card numbers have up to 19, and a longer row may hold one."""
-_DECIMAL = re.compile(r"\d{1,9}\.\d+")
-"""An amount, which the double that it comes from gives up to 17 digits."""
 _ID_BITS = 31
 _LARGEST_AMOUNT = Decimal(10) ** 12
 """What is more is no payment, and may be the number of a card."""
@@ -113,9 +106,9 @@ def parsed(record: Record) -> Letter:
     headers = _texts(record.headers)
     named = dict(reversed(headers))
     fields, fault = _payment(record.value)
-    redacted = _names(named.get(REDACTED, ""))
+    redacted = _names(named.get(REDACTED_HEADER, ""))
     if fields is not None:
-        redacted |= {name for name, value in fields.items() if value == BLACKED_OUT}
+        redacted |= {name for name, value in fields.items() if value == REDACTED}
     return Letter(
         partition=record.partition,
         offset=record.offset,
@@ -128,7 +121,7 @@ def parsed(record: Record) -> Letter:
         headers=headers,
         fields=fields,
         fault=fault,
-        encrypted=_names(named.get(ENCRYPTED, "")) - redacted,
+        encrypted=_names(named.get(ENCRYPTED_HEADER, "")) - redacted,
         redacted=redacted,
     )
 
@@ -189,10 +182,9 @@ class _Mask:
         self.found = False
 
     def __call__(self, text: str) -> str:
-        return _CARD.sub(self._masked, text)
-
-    def _masked(self, match: re.Match[str]) -> str:
-        return match[0] if _DECIMAL.fullmatch(match[0]) else self.card()
+        masked = without_card_numbers(text, IN_CLEAR)
+        self.found = self.found or masked != text
+        return masked
 
     def card(self) -> str:
         self.found = True

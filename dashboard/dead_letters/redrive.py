@@ -15,8 +15,9 @@ from enum import StrEnum
 from typing import Any, Literal, Protocol
 
 from dashboard.dead_letters.fields import Fields, Unfit
-from dashboard.dead_letters.letters import BLACKED_OUT, Letter, milliseconds, rounded
+from dashboard.dead_letters.letters import Letter, milliseconds, rounded
 from dashboard.dead_letters.stream import Known
+from dashboard.enforcement.outcomes import REDACTED
 from dashboard.errors import SettingsError
 from dashboard.wording import amount as spoken
 
@@ -32,7 +33,7 @@ class Write(Protocol):
     It may alter what it is given.
     """
 
-    def __call__(self, value: dict[str, Any]) -> bytes: ...
+    def __call__(self, value: dict[str, Any], /) -> bytes: ...
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,8 @@ class RedrivePlan:
     clock: datetime
     """The stream's, UTC."""
     letters: Sequence[Planned]
+    complete: bool = True
+    """Whether these are all the letters that were chosen; else they were too many for one plan."""
 
     @property
     def sent(self) -> list[Planned]:
@@ -127,16 +130,16 @@ class RedrivePlan:
 
     @property
     def digest(self) -> str:
-        """The same as long as the same would happen, whatever the time."""
-        parts = [
-            self.target,
-            self.choices.when,
-            [
-                [one.letter.id, one.outcome, one.detail, one.sent, str(one.amount), _told(one.value)]
-                for one in self.letters
-            ],
-        ]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        """The same as long as the same would happen to the same letters, whatever the time.
+
+        It is shown and logged, so nothing of a payment but its amount goes into it: from a hash, the few digits of a
+        card number can be found by trying. A letter never changes, and the choices are part of the plan.
+        """
+        choices = self.choices
+        corrected = {"": sorted(choices.corrections)} | {id_: sorted(of) for id_, of in choices.of_letter.items()}
+        told = [[one.letter.id, one.outcome, one.detail, one.sent, str(one.amount)] for one in self.letters]
+        parts = [self.target, choices.when, choices.without_card, choices.again, corrected, told]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     @property
     def summary(self) -> str:
@@ -156,7 +159,8 @@ class RedrivePlan:
             for outcome, count in self.counts.items()
             if outcome not in (Outcome.COUNTS, Outcome.LATE, Outcome.NO_ORDER)
         ]
-        return ("; ".join(told) or "No letter was chosen") + "."
+        more = "" if self.complete else " There are more letters than these."
+        return ("; ".join(told) or "No letter was chosen") + f".{more}"
 
 
 def made_plan(
@@ -209,11 +213,11 @@ class _Planner:
         if fault is not None or amount is None:
             return _left(letter, Outcome.UNREADABLE, fault or "its amount is no sum of money")
         if letter.redriven_from and not self.choices.again:
-            return _left(letter, Outcome.REDRIVEN_ALREADY, f"it is {letter.redriven_from}, refused again", amount)
+            return _left(letter, Outcome.REDRIVEN_ALREADY, "it was redriven before, and refused again", amount)
         if self.choices.when == "own" and (from_then := self._not_before(ts_ms)) is not None:
             return Planned(letter, Outcome.TOO_FRESH, "", amount, None, from_then, sent=False)
         if not self.choices.without_card and any(
-            name not in corrections and value.get(name) == BLACKED_OUT for name in value
+            name not in corrections and value.get(name) == REDACTED for name in value
         ):
             return _left(letter, Outcome.CARD_LOST, "", amount)
         for name in letter.encrypted & value.keys() - corrections.keys():
@@ -278,11 +282,6 @@ def check_choices(choices: Choices, chosen: Iterable[str]) -> None:
 def _left(letter: Letter, outcome: Outcome, detail: str = "", amount: Decimal | None = None) -> Planned:
     """A letter that is not sent."""
     return Planned(letter, outcome, detail, letter.amount if amount is None else amount, None, None, sent=False)
-
-
-def _told(value: Mapping[str, Any] | None) -> str:
-    """A fingerprint of what is sent."""
-    return "" if value is None else hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _sum(planned: Iterable[Planned]) -> Decimal:

@@ -62,20 +62,26 @@ class Sender:
                     "By now something else would happen than what was agreed to, so nothing was sent.",
                     "Look at the plan again: letters were redriven, or orders and payments came.",
                 )
+            # before any clock is looked at, which would go on meanwhile
+            known = self._stream.known(
+                {one.value["order_id"] for one in now.sent if one.value is not None}, self._stream.clock_ms()
+            )
             for chunk in chunks(now.sent, MOST_AT_ONCE):
                 try:
-                    done += self._sent(writer, chunk, plan.choices.when, before_commit)
+                    done += self._sent(writer, chunk, known, plan.choices.when, before_commit)
                 except SalesTrendsError as error:
                     raise _with_count(error, len(done), len(now.sent)) from error
                 progress(len(done))
         return Sent(done)
 
     def _sent(
-        self, writer: TransactionalWriter, chunk: Sequence[Planned], when: str, before_commit: Callable[[], None]
+        self,
+        writer: TransactionalWriter,
+        chunk: Sequence[Planned],
+        known: Known,
+        when: str,
+        before_commit: Callable[[], None],
     ) -> list[Marker]:
-        orders = {one.value["order_id"] for one in chunk if one.value is not None}
-        # once, and before the clock is looked at, which would go on meanwhile
-        known = self._stream.known(orders, self._stream.clock_ms())
         for _ in range(_TRIES):
             clock_ms = self._stream.clock_ms()
             self._check(chunk, known, clock_ms)

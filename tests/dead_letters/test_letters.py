@@ -33,7 +33,8 @@ def test_one_of_the_python_client_has_no_key_a_text_for_its_time_and_a_card_blac
     )
     assert found.paid_at == datetime(2026, 11, 22, 12, tzinfo=UTC)
     assert (found.order_id, found.amount) == (3001, Decimal("10.01"))
-    assert (found.redacted, found.encrypted) == ({"cc_number"}, frozenset())
+    assert found.redacted == {"cc_number"}
+    assert not found.encrypted
     told = shown(found)
     assert told.fields["cc_number"] == "<REDACTED>"
     assert told.fields["ts"] == "2026-11-22T12:00:00.000+00:00"
@@ -50,7 +51,8 @@ def test_one_of_the_payment_app_says_what_is_ciphertext() -> None:
     found = letter(
         payment(3001, cc_number="c2VjcmV0"), headers() | {"sales-trends.encrypted": "cc_number, other"}, b"3001"
     )
-    assert (found.key, found.encrypted) == ("3001", {"cc_number", "other"})
+    assert found.key == "3001"
+    assert found.encrypted == {"cc_number", "other"}
     told = shown(found)
     assert told.fields["cc_number"] == "encrypted"
     assert not told.clear_card
@@ -94,7 +96,7 @@ def test_what_is_no_payment_is_listed_with_its_fault(value: bytes | None, fault:
         payment(note={"deep": [{"card": "4111111111111234"}]}, cc_number="<REDACTED>"),
         payment(order_id=4111111111111234, cc_number="<REDACTED>"),
         payment(amount=4111111111111234.0, cc_number="<REDACTED>"),
-        payment(cc_number="<REDACTED>", **{"4111111111111234": "as a name"}),
+        payment(cc_number="<REDACTED>") | {"4111111111111234": "as a name"},
         payment(cc_number="<REDACTED>", expiration="4111.1111.1111.1234"),
         payment(cc_number="<REDACTED>", ts="4111 1111 1111 1234"),
     ],
@@ -138,7 +140,7 @@ def test_no_row_of_digits_as_long_as_a_card_number_is_ever_shown() -> None:
         card = separator.join(digits[at : at + groups_of] for at in range(0, len(digits), groups_of))
         around = chance.choice(["{}", "card {}!", "<{}>", "x{}y", "\n{}\t", '"{}"'])
         place = chance.choice(["expiration", "confirmation_code", "another"])
-        told = shown(letter(payment(cc_number="<REDACTED>", **{place: around.format(card)})))
+        told = shown(letter(payment(cc_number="<REDACTED>") | {place: around.format(card)}))
         assert told.clear_card, card
         assert digits[:6] not in repr(told).replace(separator or "\0", ""), card
 

@@ -5,15 +5,23 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import count
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 
-from dashboard.errors import DeployError, ReadError, UnreachableError
+from dashboard.deploy.bad_records import InputReader
+from dashboard.deploy.pipeline import load_pipeline
+from dashboard.deploy.skipped import Place
+from dashboard.deploy.statements import Deployment
+from dashboard.errors import ContractError, DeployError, ReadError, UnreachableError
 from dashboard.local.shop.journal import End
 from dashboard.local.shop.topics import read_from
 from dashboard.remotes.kafka import Kafka, Topic
 from dashboard.remotes.kafka_transactions import ToWrite, TransactionalWriter
+from dashboard.remotes.registry import Registry
+from dashboard.settings import PipelineSettings
 from tests.real_broker import RealBroker, real_broker
 
 _NUMBERS = count()
@@ -172,6 +180,17 @@ def test_a_settlement_knows_a_topic_that_lost_records_from_one_that_is_held_back
         writer.write([one(topic)])
     with pytest.raises(ReadError, match="fewer records"):
         list(read_from(kafka.bootstrap, topic, {0: End(9, OLD)}, threading.Event(), 20))
+
+
+def test_a_transactions_mark_is_no_record_that_could_be_skipped(kafka: Kafka) -> None:
+    kafka.create_topics([Topic("payments", 1)])
+    with TransactionalWriter(kafka.access, "judged") as writer:
+        writer.write([ToWrite("payments", b"1", b"bad", OLD)])
+    pipeline = load_pipeline(PipelineSettings())
+    reader = InputReader(cast(Deployment, SimpleNamespace(pipeline=pipeline)), kafka, Registry("http://127.0.0.1:1"))
+    assert reader.judged(Place("payments", 0, 0)).reason == "bad magic byte 98"
+    with pytest.raises(ContractError, match="There is no record"):
+        reader.judged(Place("payments", 0, 1))
 
 
 def test_watermarks_of_the_library_are_those_of_the_isolation_level(kafka: Kafka, topic: str) -> None:

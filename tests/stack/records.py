@@ -29,7 +29,7 @@ def send_payment(settings: Settings, order_id: int, *, amount: float) -> None:
 
 def payment_on_the_wire(settings: Settings, **fields: Any) -> bytes:
     """A payment's bytes, to be spoilt."""
-    return _on_the_wire(settings, "payments", _payment(2_100_000_000, int(time.time() * 1000)) | fields)
+    return on_the_wire(settings, "payments", _payment(2_100_000_000, int(time.time() * 1000)) | fields)
 
 
 def _payment(order_id: int, now_ms: int) -> dict[str, Any]:
@@ -46,13 +46,14 @@ def _payment(order_id: int, now_ms: int) -> dict[str, Any]:
 
 
 def _send(settings: Settings, topic: str, order_id: int, value: dict[str, Any], timestamp_ms: int) -> None:
-    payload = _on_the_wire(settings, topic, value)
+    payload = on_the_wire(settings, topic, value)
     producer = Producer({"bootstrap.servers": f"127.0.0.1:{settings.local.kafka_port}"})
     producer.produce(topic, key=str(order_id).encode(), value=payload, timestamp=timestamp_ms)
     assert producer.flush(10) == 0
 
 
-def _on_the_wire(settings: Settings, topic: str, value: dict[str, Any]) -> bytes:
+def on_the_wire(settings: Settings, topic: str, value: dict[str, Any]) -> bytes:
+    """A record's bytes by the newest schema and rules of its topic."""
     with SchemaRegistryClient({"url": f"http://127.0.0.1:{settings.local.registry_port}"}) as registry:
         serializer = AvroSerializer(registry, conf={"auto.register.schemas": False, "use.latest.version": True})
         return bytes(serializer(value, SerializationContext(topic, MessageField.VALUE)) or b"")
