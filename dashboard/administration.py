@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Lock
-from typing import Literal
 
 from cachetools import TTLCache
 
@@ -25,18 +24,15 @@ from dashboard.deploy.plan import Plan
 from dashboard.deploy.raw_records import RawRecord
 from dashboard.deploy.resource_status import ResourceStatus
 from dashboard.deploy.resources import Kind as ResourceKind
-from dashboard.deployments import Deployed, deployed, lake_address, settings_of
+from dashboard.deployments import Deployed, Kind, deployed, kind_of, lake_address, settings_of
 from dashboard.errors import DeployError
 from dashboard.narration import Narrator
 from dashboard.runs import Progress, Runs
 from dashboard.settings import Settings, load_settings
-from dashboard.target_fields import ConfluentTargetSettings
-from dashboard.targets import LOCAL, load_target, target_names
+from dashboard.targets import target_names
 
 _LOOK_SECONDS = 3.0
 """However many pages are open, a target is asked once in this time how it is."""
-
-Kind = Literal["local", "Confluent Cloud", "own clusters"]
 
 
 @dataclass(frozen=True)
@@ -81,10 +77,7 @@ class Administration:
 
     def kind(self, caller: Caller, target: str) -> Kind:
         caller.require(Role.ADMIN, "Seeing the targets")
-        if target == LOCAL:
-            return "local"
-        described = load_target(target, load_settings())
-        return "Confluent Cloud" if isinstance(described, ConfluentTargetSettings) else "own clusters"
+        return kind_of(target)
 
     def window_size(self, caller: Caller, target: str) -> timedelta:
         """What the target's windows are to be unless somebody chooses otherwise."""

@@ -15,7 +15,7 @@ from dashboard.settings import load_settings
 class _Listed:
     """A page in the navigation, and who it is for."""
 
-    section: Literal["Sales", "Admin"]
+    section: Literal["Sales", "Ops", "Admin"]
     role: Role
     file: str
     title: str
@@ -31,6 +31,14 @@ _PAGES = (
         "Revenue",
         ":material/bar_chart:",
         "How much was sold, window by window, and how new the numbers are.",
+    ),
+    _Listed(
+        "Ops",
+        Role.OPS,
+        "dead_letters",
+        "Dead letters",
+        ":material/mark_email_unread:",
+        "Payments that broke a rule of their contract, and sending them again.",
     ),
     _Listed(
         "Admin",

@@ -20,6 +20,7 @@ from dashboard.readers.revenue_rows import RevenueRows
 
 if TYPE_CHECKING:
     from dashboard.administration import Administration
+    from dashboard.dead_letter_desk import DeadLetterDesk
 
 _one_alone = Lock()
 GLANCE_SECONDS = 1.0
@@ -97,6 +98,19 @@ def administration() -> "Administration":
     """What admins begin goes on in it, whoever looks. In no cache of Streamlit's, which every visitor may clear."""
     with _one_alone:
         return _administration()
+
+
+def dead_letter_desk() -> "DeadLetterDesk":
+    """The same of dead letters."""
+    with _one_alone:
+        return _dead_letter_desk()
+
+
+@cache
+def _dead_letter_desk() -> "DeadLetterDesk":
+    from dashboard.dead_letter_desk import DeadLetterDesk
+
+    return DeadLetterDesk()
 
 
 @cache

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from functools import partial
-from typing import Protocol
+from typing import Literal, Protocol
 
 from dashboard import cloud_deployment
 from dashboard.cloud_deployment import CloudDeployment
@@ -32,6 +32,8 @@ from dashboard.remotes.registry import Registry
 from dashboard.settings import Settings, load_settings
 from dashboard.target_fields import ConfluentTargetSettings, OpenSourceTargetSettings
 from dashboard.targets import LOCAL, load_target, with_target
+
+Kind = Literal["local", "Confluent Cloud", "own clusters"]
 
 _POLL_SECONDS = 0.5
 
@@ -132,6 +134,14 @@ def deployed(settings: Settings, narrator: Narrator, who: str | None = None) -> 
     return OpenSourceDeployment(
         target.name, settings.pipeline, _clusters(target), lambda: narrator, wait_until, notes, who=who
     )
+
+
+def kind_of(target: str) -> Kind:
+    """What a target is made of; raises SettingsError for one that nothing describes."""
+    if target == LOCAL:
+        return "local"
+    described = load_target(target, load_settings())
+    return "Confluent Cloud" if isinstance(described, ConfluentTargetSettings) else "own clusters"
 
 
 def settings_of(target: str, window_size: timedelta | None = None, encrypt_fields: bool | None = None) -> Settings:

@@ -1,13 +1,24 @@
 """Which system the pages of admins work on."""
 
+from typing import Protocol
+
 import streamlit as st
 
 from dashboard import visitor
-from dashboard.administration import Administration
+from dashboard.access import Caller
+from dashboard.deployments import Kind
 from dashboard.errors import SalesTrendsError
 
 
-def choose_target(administration: Administration) -> str:
+class Choosable(Protocol):
+    """Who knows what may be chosen."""
+
+    def targets(self, caller: Caller) -> list[str]: ...
+
+    def kind(self, caller: Caller, target: str) -> Kind: ...
+
+
+def choose_target(administration: Choosable) -> str:
     """What is worked on, always in sight with what kind of system it is."""
     names = administration.targets(visitor.caller())
     target = names[0]
@@ -19,7 +30,7 @@ def choose_target(administration: Administration) -> str:
     return target
 
 
-def _badge(administration: Administration, target: str) -> str:
+def _badge(administration: Choosable, target: str) -> str:
     try:
         kind = administration.kind(visitor.caller(), target)
     except SalesTrendsError:

@@ -2,11 +2,12 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import streamlit as st
 
 from dashboard import visitor
-from dashboard.administration import Administration
+from dashboard.access import Caller
 from dashboard.app_pages.faults import show_fault
 from dashboard.errors import SalesTrendsError
 from dashboard.runs import Progress, Stage
@@ -21,14 +22,22 @@ _HIDDEN = "deploy_hidden_run"
 _ICONS = {"running": ":material/progress_activity:", "done": ":material/check:", "failed": ":material/close:"}
 
 
-def run_view(administration: Administration, target: str) -> None:
+class Watched(Protocol):
+    """Who knows what is at work."""
+
+    def newest_run(self, caller: Caller, target: str) -> Progress | None: ...
+
+    def begun_elsewhere(self, caller: Caller, target: str) -> str: ...
+
+
+def run_view(administration: Watched, target: str) -> None:
     """Draws itself anew every second or few; when a run begins or ends, the whole page is."""
     run = administration.newest_run(visitor.caller(), target)
     every = _AT_WORK_SECONDS if run is not None and run.at_work else _IDLE_SECONDS
     st.fragment(_looking, run_every=every, key="deploy_run")(administration, target)
 
 
-def _looking(administration: Administration, target: str) -> None:
+def _looking(administration: Watched, target: str) -> None:
     try:
         run = administration.newest_run(visitor.caller(), target)
     except SalesTrendsError:
