@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, TimeoutError, expect
@@ -180,6 +182,39 @@ def test_every_dead_letter_explains_itself_and_holds_no_card_number(stack: Local
     told = [json.loads(one.value or b"") for one in letters]
     assert {frozenset(one) for one in told} == {frozenset(told[0])}
     assert {one["cc_number"] == "<REDACTED>" for one in told} == {True, False}
+
+
+def test_what_a_dry_run_says_is_what_a_redrive_does_and_every_window_is_right_with_it(stack: LocalStack) -> None:
+    listed = command(stack, "dlq", "list", "--json", "--limit", "12")
+    assert listed.returncode == 0
+    assert not CARD.search(listed.stdout.encode())
+    ids = [one["letter"] for one in json.loads(listed.stdout)]
+    mended = ["dlq", "redrive", *ids, "--set", "confirmation_code=AB12CD34"]
+    assert {one["outcome"] for one in planned(stack, *ids)["letters"]} == {"still refused"}
+
+    said = planned(stack, *mended[2:])
+    counting = {one["letter"]: one for one in said["letters"] if one["outcome"] == "counts"}
+    assert counting
+    before = len(records(stack, "payments"))
+    done = command(stack, *mended, "--yes", "--json")
+    assert done.returncode in (0, 2), done.stderr
+    assert json.loads(done.stdout)["summary"] == said["summary"]
+    markers = [json.loads(one.value or b"") for one in records(stack, "redriven-payments")]
+    assert {one["letter"] for one in markers} == counting.keys()
+    assert sum(Decimal(one["amount"]) for one in counting.values()) == Decimal(said["booked"])
+    redriven = [one for one in records(stack, "payments")[before:] if dict(one.headers).get("redriven.from")]
+    assert not [one for one in redriven if CARD.search(one.value or b"")]
+    assert verified_until(stack, datetime.now(UTC)).ok
+    again = planned(stack, *mended[2:])
+    assert {one["outcome"] for one in again["letters"] if one["letter"] in counting} == {"redriven already"}
+
+
+def planned(stack: LocalStack, *words: str) -> dict[str, Any]:
+    """A dry run."""
+    found = command(stack, "dlq", "redrive", *words, "--dry-run", "--json")
+    assert found.returncode in (0, 2), found.stderr
+    told: dict[str, Any] = json.loads(found.stdout)
+    return told
 
 
 def test_the_shell_shows_the_same_and_up_does_not_turn_it_off_again(stack: LocalStack) -> None:
