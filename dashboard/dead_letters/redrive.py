@@ -43,7 +43,7 @@ class Contract:
     fields: Fields
     write: Write
     ciphertext: Callable[[str], object]
-    """Marks a field that is encrypted already, so that `write` lets it stand."""
+    """Marks a field that is encrypted already, or blacked out, so that `write` lets it stand."""
 
 
 class Outcome(StrEnum):
@@ -216,11 +216,11 @@ class _Planner:
             return _left(letter, Outcome.REDRIVEN_ALREADY, "it was redriven before, and refused again", amount)
         if self.choices.when == "own" and (from_then := self._not_before(ts_ms)) is not None:
             return Planned(letter, Outcome.TOO_FRESH, "", amount, None, from_then, sent=False)
-        if not self.choices.without_card and any(
-            name not in corrections and value.get(name) == REDACTED for name in value
-        ):
+        lost = {name for name, held in value.items() if held == REDACTED} - corrections.keys()
+        if lost and not self.choices.without_card:
             return _left(letter, Outcome.CARD_LOST, "", amount)
-        for name in letter.encrypted & value.keys() - corrections.keys():
+        # what is blacked out goes out as it is too: encrypted, it would look like a card number to whoever has the key
+        for name in lost | (letter.encrypted & value.keys() - corrections.keys()):
             value[name] = self.contract.ciphertext(str(value[name]))
         if rule := self._refusing_rule(value, ts_ms):
             return _left(letter, Outcome.STILL_REFUSED, rule, amount)

@@ -109,6 +109,7 @@ def test_a_correction_choice_or_agreement_lets_a_letter_count(world: World) -> N
         3000: 1.0, 3001: 2.675, 3002: 2.675, 3003: 2.675, 9999: 2.675,
     }  # fmt: skip
     assert values[3002]["cc_number"] == "c2VjcmV0", "what is encrypted is not encrypted once more"
+    assert values[3001]["cc_number"] == "<REDACTED>", "nor is what is blacked out"
     assert values[3003]["cc_number"] == "encrypted(19)"
 
 

@@ -107,7 +107,9 @@ class World:
         self.kafka = kafka
         kafka.delete_topics({topic.name for topic in (*_TOPICS, Topic(REDRIVEN_TOPIC, 1))} & kafka.topic_names())
         kafka.create_topics(_TOPICS)
-        self.producer = Producer({"bootstrap.servers": kafka.bootstrap, "partitioner": "murmur2_random"})
+        self.producer = Producer(
+            {"bootstrap.servers": kafka.bootstrap, "partitioner": "murmur2_random", "log_level": 0}
+        )
         self.pay(1, CLOCK)
         self._letters = 0
 
