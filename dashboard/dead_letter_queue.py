@@ -22,7 +22,7 @@ from dashboard.deployments import kafka_and_registry
 from dashboard.enforcement.enforcement import Enforcement
 from dashboard.enforcement.outcomes import Ciphertext
 from dashboard.errors import ContractError, DeployError, SalesTrendsError
-from dashboard.local.kms import kms_secret
+from dashboard.local.kms import local_kms_secret
 from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.registry import Registry
 from dashboard.settings import Settings
@@ -43,7 +43,7 @@ def contract_of(settings: Settings, registry: Registry, fields: Fields) -> Contr
 
     Without a self-check: who redrives need not be able to use the key, for what is encrypted stays as it is.
     """
-    secret = kms_secret(settings.local.home) if settings.target == LOCAL else None
+    secret = local_kms_secret(settings.local.home) if settings.target == LOCAL else None
     return Contract(fields, _enforcement(registry, secret), Ciphertext)
 
 

@@ -24,7 +24,7 @@ from dashboard.local import services, stack_lock
 from dashboard.local.broker import CLUSTER_ID
 from dashboard.local.home import RECORD, StackKind, check_kind, file_faults, record_kind, recorded_kind
 from dashboard.local.jars import fetch_jars
-from dashboard.local.kms import KMS_SECRET, make_kms_secret
+from dashboard.local.kms import KMS_SECRET, make_local_kms_secret
 from dashboard.local.payment_restart import restart_payment_app
 from dashboard.local.preflight import check_before_start
 from dashboard.local.processes import ProcessTable, Service
@@ -327,7 +327,7 @@ class LocalStack:
         """A key is made with the stack and never again: another one could not read what this one wrote."""
         home = self.settings.local.home
         if check_kind(home, self._kind):
-            make_kms_secret(home)
+            make_local_kms_secret(home)
             record_kind(home, self._kind)
 
     def _check_is_ours(self) -> None:

@@ -6,6 +6,7 @@ asked of the client's: fields that hold no text, numbers, time, functions of the
 expressions.
 """
 
+import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,9 @@ import cel
 from confluent_kafka.schema_registry import RuleKind
 from confluent_kafka.schema_registry.rules.cel.cel_executor import CelExecutor
 from confluent_kafka.schema_registry.serde import RuleContext
+
+# the client's engine logs the records that it evaluates
+logging.getLogger("celpy").setLevel(logging.CRITICAL)
 
 _TEXTS = re.compile(r"'[^'\\]*'|\"[^\"\\]*\"")
 _FIELD = re.compile(r"message\.([A-Za-z_]\w*)")

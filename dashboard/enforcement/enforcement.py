@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import Any, Self
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 from confluent_kafka.schema_registry import RegisteredSchema, Rule, RuleMode, SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.schema_registry.error import SchemaRegistryError
@@ -36,6 +36,7 @@ _TIMEOUT_SECONDS = 10
 _SERVER_FAULT = 500
 _TOO_MANY = 429
 _NOT_FOUND = 404
+_OF_AWS = (ClientError, EndpointConnectionError, HTTPClientError)
 _PASSING_AWS = frozenset({"ThrottlingException", "KMSInternalException", "DependencyTimeoutException"})
 _SHORTEST_SECRET = 6
 """Characters; a shorter text may stand among other bytes by chance."""
@@ -294,11 +295,11 @@ def _passes(error: BaseException) -> bool:
         answer = error.response.get("Error", {}).get("Code", "")
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return answer in _PASSING_AWS or status >= _SERVER_FAULT
-    return isinstance(error, (HTTPError, BotoCoreError, ConnectionError, TimeoutError))
+    return isinstance(error, (HTTPError, EndpointConnectionError, HTTPClientError, ConnectionError, TimeoutError))
 
 
 def _who(error: BaseException, address: str) -> str:
-    return "the key management" if isinstance(error, (ClientError, BotoCoreError)) else f"the registry at {address}"
+    return "the key management" if isinstance(error, _OF_AWS) else f"the registry at {address}"
 
 
 def _told(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from dashboard.enforcement.enforcement import Enforcement
 from dashboard.enforcement.self_check import ScratchRegistry
 from dashboard.errors import UnreachableError
-from dashboard.local.kms import kms_secret
+from dashboard.local.kms import local_kms_secret
 from dashboard.local.shop.sales import payment_value
 from dashboard.local.shop.topics import PAYMENTS, REPEAT_SECONDS
 from dashboard.local.worker import Interrupted, Stop
@@ -77,7 +77,7 @@ def contract_of_payments(local: LocalSettings, seed: int, stop: Stop, cache_seco
     with Enforcement(
         Registry(address),
         PAYMENTS,
-        kms_secret=kms_secret(local.home),
+        kms_secret=local_kms_secret(local.home),
         scratch=ScratchRegistry(registry, app),
         sample=payment_value(_SAMPLE_ID, 0, number=1, seed=seed),
         cache_seconds=cache_seconds,

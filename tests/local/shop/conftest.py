@@ -97,6 +97,7 @@ def shop_settings(broker: Broker, registry_port: int, tmp_path: Path) -> Callabl
         home.mkdir(exist_ok=True)
         # one for all tests: the client keeps the first that a process gives it
         (home / KMS_SECRET).write_text(SECRET)
+        (home / KMS_SECRET).chmod(0o600)
         return Settings(
             pipeline=PipelineSettings(window_size=timedelta(seconds=5)),
             shop=ShopSettings(**(quick | shop)),

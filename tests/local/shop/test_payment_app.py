@@ -278,7 +278,7 @@ def test_a_contract_that_no_record_can_meet_ends_the_app_without_showing_a_card(
 
 def test_without_its_secret_it_writes_nothing_and_says_which_file(past: Settings, running: Any, until: Any) -> None:
     (past.local.home / KMS_SECRET).unlink()
-    with pytest.raises(StackError, match="kms-secret"), running(payment_app.work, past):
+    with pytest.raises(ContractError, match="kms-secret"), running(payment_app.work, past):
         until(lambda: live(past), within_seconds=3)
 
 
