@@ -19,7 +19,7 @@ from tests.commands import one_line, run
 from tests.conftest import eventually, processes_of
 
 KEPT = {
-    "stack.json": '{"format": 1, "window_seconds": 5.0}',
+    "stack.json": '{"format": 1, "window_seconds": 5.0, "encrypts": true}',
     "kafka/data/payments-0/00000000000000000000.log": "records",
     "registry/registry.sqlite": "contracts",
     "warehouse/lkc-local/revenue_summary/metadata/1.metadata.json": "a table",
