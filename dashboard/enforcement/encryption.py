@@ -1,12 +1,14 @@
-"""The client's encryption of fields, which lets pass what is encrypted already."""
+"""The client's encryption of fields, which lets pass what is encrypted already, and does not walk where nothing is."""
 
+import json
 import threading
 from typing import Any
 
+from confluent_kafka.schema_registry import RuleMode
 from confluent_kafka.schema_registry.rules.encryption.awskms.aws_driver import AwsKmsDriver
 from confluent_kafka.schema_registry.rules.encryption.encrypt_executor import FieldEncryptionExecutor
 from confluent_kafka.schema_registry.rules.encryption.localkms.local_driver import LocalKmsDriver
-from confluent_kafka.schema_registry.serde import FieldContext, FieldTransform, RuleContext
+from confluent_kafka.schema_registry.serde import FieldContext, FieldTransform, FieldType, RuleContext
 from pydantic import SecretStr
 
 from dashboard.enforcement.outcomes import Ciphertext
@@ -19,6 +21,10 @@ _secret: SecretStr | None = None
 class Encryption(FieldEncryptionExecutor):
     """In the place of the client's executor of ENCRYPT."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._texts: dict[tuple[str, tuple[str, ...]], tuple[tuple[str, str], ...] | None] = {}
+
     def new_transform(self, ctx: RuleContext) -> FieldTransform:
         encrypt = super().new_transform(ctx)
 
@@ -26,6 +32,56 @@ class Encryption(FieldEncryptionExecutor):
             return str(value) if isinstance(value, Ciphertext) else encrypt(ctx, field, value)
 
         return transform
+
+    def transform(self, ctx: RuleContext, message: Any) -> Any:
+        """As the client's, which visits each field of a record to find the few that are tagged: most of its work."""
+        texts = self._tagged_texts(ctx) if ctx.rule_mode == RuleMode.WRITE and type(message) is dict else None
+        if texts is None or any(not isinstance(message.get(name), str) for _, name in texts):
+            return super().transform(ctx, message)
+        encrypt = self.new_transform(ctx)
+        for full_name, name in texts:
+            field = ctx.enter_field(message, full_name, name, FieldType.STRING, None)
+            try:
+                message[name] = encrypt(ctx, field, message[name])
+            finally:
+                ctx.exit_field()  # type: ignore[no-untyped-call]
+        return message
+
+    def _tagged_texts(self, ctx: RuleContext) -> tuple[tuple[str, str], ...] | None:
+        """Full and own names of the tagged fields; None where one of them is more than a text of the record's own.
+
+        None also where another rule encrypts too, since the client leaves out the second one of the same tags.
+        """
+        if ctx.target is None or sum(rule.type == self.type() for rule in ctx.rules) != 1:
+            return None
+        asked = (ctx.target.schema_str or "", tuple(ctx.rule.tags or ()))
+        if asked not in self._texts:
+            self._texts[asked] = _tagged_texts(ctx)
+        return self._texts[asked]
+
+
+def _tagged_texts(ctx: RuleContext) -> tuple[tuple[str, str], ...] | None:
+    schema = json.loads((ctx.target.schema_str if ctx.target else None) or "null")
+    metadata = ctx.target.metadata if ctx.target else None
+    tags_beside = metadata is not None and metadata.tags is not None and metadata.tags.tags
+    if not isinstance(schema, dict) or schema.get("type") != "record" or tags_beside:
+        return None
+    full = ".".join(filter(None, (schema.get("namespace"), schema.get("name"))))
+    wanted, found = set(ctx.rule.tags or ()), []
+    for field in schema.get("fields", []):
+        if not isinstance(field["type"], str) and not _is_plain(field["type"]):
+            # what is nested may hold tagged fields of its own
+            return None
+        if wanted & set(field.get("confluent:tags") or ()):
+            if field["type"] != "string":
+                return None
+            found.append((f"{full}.{field['name']}", field["name"]))
+    return tuple(found)
+
+
+def _is_plain(avro: Any) -> bool:
+    """A single value with a logical type, such as a time."""
+    return isinstance(avro, dict) and avro.get("type") in ("int", "long", "string", "bytes", "double", "float")
 
 
 def open_key_stores(local_secret: SecretStr | None) -> None:

@@ -20,6 +20,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from pydantic import SecretStr
 
 from dashboard.card_numbers import holds_card_number
+from dashboard.enforcement.encryption import Encryption
 from dashboard.enforcement.enforcement import Enforcement
 from dashboard.enforcement.outcomes import (
     ENCRYPTED_HEADER,
@@ -31,6 +32,7 @@ from dashboard.enforcement.outcomes import (
 )
 from dashboard.enforcement.self_check import ScratchRegistry
 from dashboard.errors import ContractError, SalesTrendsError, UnreachableError
+from dashboard.remotes.cloud_registry import Contract
 from tests.conftest import eventually
 from tests.enforcement.conftest import BAD, DECLARED, GOOD, KMS_SECRET, Topic
 from tests.registry_server import registry_at
@@ -309,7 +311,7 @@ def test_a_client_that_runs_no_rules_is_found_out_before_the_first_record(
     if broken == "conditions":
         monkeypatch.setattr("dashboard.enforcement.conditions.Conditions.transform", lambda *_: True)
     else:
-        monkeypatch.setattr(FieldEncryptionExecutor, "transform", lambda _self, _ctx, message: message)
+        monkeypatch.setattr(Encryption, "transform", lambda _self, _ctx, message: message)
     with pytest.raises(ContractError, match="not enforced here"):
         topic.writer().begin()
 
@@ -318,7 +320,7 @@ def test_a_field_that_slips_through_is_caught_record_by_record(topic: Topic, mon
     topic.promise()
     writer = topic.writer()
     writer.begin()
-    monkeypatch.setattr(FieldEncryptionExecutor, "transform", lambda _self, _ctx, message: message)
+    monkeypatch.setattr(Encryption, "transform", lambda _self, _ctx, message: message)
     with pytest.raises(ContractError, match=r"cc_number of .* was not encrypted") as caught:
         writer(GOOD)
     assert_silent(caught.value)
@@ -360,3 +362,49 @@ def assert_silent(error: SalesTrendsError) -> None:
     shown = "".join(traceback.format_exception(error)) + error.hint
     assert GOOD["cc_number"] not in shown
     assert error.__context__ is None or error.__suppress_context__
+
+
+NESTED = {
+    "type": "record",
+    "name": "Nested",
+    "fields": [
+        {"name": "confirmation_code", "type": "string"},
+        {"name": "cc_number", "type": ["null", "string"], "default": None, "confluent:tags": ["PII"]},
+        {
+            "name": "payer",
+            "type": {
+                "type": "record",
+                "name": "Payer",
+                "fields": [{"name": "card", "type": "string", "confluent:tags": ["PII"]}],
+            },
+        },
+    ],
+}
+
+
+@pytest.mark.parametrize("card", [GOOD["cc_number"], None])
+def test_fields_within_fields_and_those_that_may_be_missing_are_encrypted_too(topic: Topic, card: str | None) -> None:
+    topic.promise(replace(DECLARED, schema=NESTED, tags={}))
+    value = {"confirmation_code": "ABCD1234", "cc_number": card, "payer": {"card": GOOD["cc_number"]}}
+    wire = topic.writer(sample=None)(value)
+    assert CARD not in wire
+    assert read(topic, wire) == value
+
+
+def test_a_tag_beside_the_schema_counts_as_one_within(topic: Topic) -> None:
+    topic.promise(replace(DECLARED, tags={}))
+    latest = topic.registry.latest(topic.subject)
+    assert latest is not None
+    metadata = {"tags": {"**.Sale.cc_number": ["PII"]}, "properties": {"confluent:version": str(latest.version + 1)}}
+    contract = Contract(latest.schema, metadata, dict(latest.rule_set))
+    topic.registry.register(topic.subject, contract)
+    writer = topic.writer()
+    assert CARD not in writer(GOOD)
+    assert CARD not in letter_of(writer).value
+
+
+def test_two_rules_for_one_tag_encrypt_once(topic: Topic) -> None:
+    encrypt = next(rule for rule in DECLARED.rules if rule["type"] == "ENCRYPT")
+    topic.promise(replace(DECLARED, rules=(*DECLARED.rules, {**encrypt, "name": "Encrypt_again"})))
+    wire = topic.writer(scratch=None)(GOOD)
+    assert read(topic, wire)["cc_number"] == GOOD["cc_number"]
