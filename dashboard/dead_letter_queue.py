@@ -6,7 +6,7 @@ Who may do what is asked by whoever calls.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
@@ -19,7 +19,6 @@ from dashboard.dead_letters.sending import Sender, Sent
 from dashboard.dead_letters.stream import PAYMENTS_TOPIC, Stream
 from dashboard.deploy.audit import AuditLog
 from dashboard.deployments import kafka_and_registry
-from dashboard.enforcement.enforcement import Enforcement
 from dashboard.enforcement.outcomes import Ciphertext
 from dashboard.errors import ContractError, DeployError, SalesTrendsError
 from dashboard.local.kms import local_kms_secret
@@ -27,6 +26,9 @@ from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.registry import Registry
 from dashboard.settings import Settings
 from dashboard.targets import LOCAL
+
+if TYPE_CHECKING:
+    from dashboard.enforcement.enforcement import Enforcement
 
 MOST_AT_ONCE = 10_000
 """Letters in one plan."""
@@ -48,8 +50,11 @@ def contract_of(settings: Settings, registry: Registry, fields: Fields) -> Contr
 
 
 @lru_cache(maxsize=8)
-def _enforcement(registry: Registry, kms_secret: SecretStr | None) -> Enforcement:
+def _enforcement(registry: Registry, kms_secret: SecretStr | None) -> "Enforcement":
     """One for a registry: each keeps connections, and the keys that it has asked for."""
+    # with the engines of rules and encryption, for half a second that other commands need not wait
+    from dashboard.enforcement.enforcement import Enforcement
+
     return Enforcement(registry, PAYMENTS_TOPIC, kms_secret=kms_secret, cache_seconds=_CONTRACT_SECONDS)
 
 

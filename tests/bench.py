@@ -17,6 +17,7 @@ from rich.table import Table
 from dashboard.deploy.pipeline import load_pipeline
 from dashboard.local.shop.truth import cents
 from dashboard.settings import PipelineSettings
+from tests.bench_contract import contracts
 
 _RUNS = 5
 _AMOUNTS = [number * 0.1731 % 1000 for number in range(200_000)]
@@ -53,14 +54,15 @@ _MEASURED: list[tuple[str, Callable[[], object]]] = [
 
 def main(runs: int) -> None:
     table = Table("measured", "min ms", "median ms", "max ms", title=f"{runs} runs each, after one to warm up")
-    for name, run in _MEASURED:
-        run()
-        times = []
-        for _ in range(runs):
-            started = time.perf_counter()
+    with contracts() as writing:
+        for name, run in (*_MEASURED, *writing):
             run()
-            times.append((time.perf_counter() - started) * 1000)
-        table.add_row(name, *(f"{figure:,.1f}" for figure in (min(times), median(times), max(times))))
+            times = []
+            for _ in range(runs):
+                started = time.perf_counter()
+                run()
+                times.append((time.perf_counter() - started) * 1000)
+            table.add_row(name, *(f"{figure:,.1f}" for figure in (min(times), median(times), max(times))))
     Console().print(table)
 
 

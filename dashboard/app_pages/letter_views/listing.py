@@ -15,8 +15,9 @@ def list_view(found: Letters) -> list[Row]:
     more = "" if found.is_complete else "The newest "
     st.markdown(f"**{more}{len(found.rows):,} letters** · {amount(total)} in all · {len(found.groups)} reasons")
     if clear := sum(row.shown.clear_card for row in found.rows):
+        holds = "holds" if clear == 1 else "hold"
         st.warning(
-            f"{clear:,} of them hold a card number in the clear, which everybody sees who reads the topic. It is not "
+            f"{clear:,} of them {holds} a card number in the clear, which everybody sees who reads the topic. It is not "
             "shown here. Whoever writes them runs a contract without encryption, or an old client.",
             icon=":material/lock_open:",
         )
@@ -43,7 +44,7 @@ def list_view(found: Letters) -> list[Row]:
                 "letter": [row.id for row in found.rows],
                 "time (UTC)": [row.at.removesuffix("+00:00").replace("T", " ") for row in found.rows],
                 "rule": [row.shown.rule for row in found.rows],
-                "order": [row.order_id for row in found.rows],
+                "order": ["" if row.order_id is None else str(row.order_id) for row in found.rows],
                 "amount": [row.amount for row in found.rows],
                 "redriven": [row.redriven.at[:19].replace("T", " ") if row.redriven else "" for row in found.rows],
                 "reason": [row.fault or row.shown.reason for row in found.rows],
@@ -55,7 +56,7 @@ def list_view(found: Letters) -> list[Row]:
         on_select="rerun",
         selection_mode="multi-row",
         column_config={
-            "order": st.column_config.NumberColumn(format="%d"),
+            "order": st.column_config.TextColumn(alignment="right"),
             "amount": st.column_config.TextColumn(alignment="right"),
             "reason": st.column_config.TextColumn(width="large"),
         },

@@ -24,7 +24,7 @@ def redrive_view(desk: DeadLetterDesk, target: str, chosen: list[Row]) -> None:
     if not open_ones:
         st.caption("All of these were sent again already.")
         return
-    st.markdown(f"**{len(open_ones):,}** of the letters above: those picked in the table, or all where none is.")
+    st.markdown(f"**{len(open_ones):,}** chosen: those picked in the table, or all of it where none is.")
     choices = _choices(open_ones)
     if st.button("Dry run", type="primary", icon=":material/science:", key="redrive_plan"):
         st.session_state.pop(_DRAFT, None)
@@ -81,7 +81,7 @@ def _planned(desk: DeadLetterDesk, plan: RedrivePlan) -> None:
         pa.table(
             {
                 "letter": [one.letter.id for one in plan.letters],
-                "order": [one.order_id for one in plan.letters],
+                "order": ["" if one.order_id is None else str(one.order_id) for one in plan.letters],
                 "amount": ["" if one.amount is None else amount(one.amount) for one in plan.letters],
                 "outcome": [("✓ sent: " if one.sent else "✗ not sent: ") + one.outcome for one in plan.letters],
                 "": [_detail(one) for one in plan.letters],
@@ -91,7 +91,7 @@ def _planned(desk: DeadLetterDesk, plan: RedrivePlan) -> None:
         height=min(420, 38 + 35 * len(plan.letters)),
         key=f"redrive_table_{plan.digest}",
         column_config={
-            "order": st.column_config.NumberColumn(format="%d"),
+            "order": st.column_config.TextColumn(alignment="right"),
             "amount": st.column_config.TextColumn(alignment="right"),
         },
         alt="What would become of each letter",
