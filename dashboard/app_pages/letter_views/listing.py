@@ -17,8 +17,8 @@ def list_view(found: Letters) -> list[Row]:
     if clear := sum(row.shown.clear_card for row in found.rows):
         holds = "holds" if clear == 1 else "hold"
         st.warning(
-            f"{clear:,} of them {holds} a card number in the clear, which everybody sees who reads the topic. It is not "
-            "shown here. Whoever writes them runs a contract without encryption, or an old client.",
+            f"{clear:,} of them {holds} a card number in the clear, which everybody sees who reads the topic. It is "
+            "not shown here. Whoever writes them runs a contract without encryption, or an old client.",
             icon=":material/lock_open:",
         )
     with st.expander("By reason", icon=":material/category:"):
