@@ -1,21 +1,17 @@
 """The client's encryption of fields, which lets pass what is encrypted already, and does not walk where nothing is."""
 
 import json
-import threading
 from typing import Any
 
 from confluent_kafka.schema_registry import RuleMode
+from confluent_kafka.schema_registry.rules.encryption import encrypt_executor
 from confluent_kafka.schema_registry.rules.encryption.awskms.aws_driver import AwsKmsDriver
 from confluent_kafka.schema_registry.rules.encryption.encrypt_executor import FieldEncryptionExecutor
+from confluent_kafka.schema_registry.rules.encryption.kms_driver_registry import get_kms_driver
 from confluent_kafka.schema_registry.rules.encryption.localkms.local_driver import LocalKmsDriver
 from confluent_kafka.schema_registry.serde import FieldContext, FieldTransform, FieldType, RuleContext
-from pydantic import SecretStr
 
 from dashboard.enforcement.outcomes import Ciphertext
-from dashboard.errors import ContractError
-
-_lock = threading.Lock()
-_secret: SecretStr | None = None
 
 
 class Encryption(FieldEncryptionExecutor):
@@ -84,23 +80,18 @@ def _is_plain(avro: Any) -> bool:
     return isinstance(avro, dict) and avro.get("type") in ("int", "long", "string", "bytes", "double", "float")
 
 
-def open_key_stores(local_secret: SecretStr | None) -> None:
-    """Lets the client use keys of AWS KMS, and of the local key management made of this secret.
+class _OwnKeys(encrypt_executor.AeadWrapper):
+    """Opens keys with what its own serializer was given.
 
-    The client keeps the first secret for the whole process, whatever another serializer is given; so another one is
-    refused here. Raises ContractError.
+    The client keeps one key management for each address and the whole process: the first local secret and the first
+    credentials would count for every serializer, whatever it is given.
     """
-    global _secret
-    with _lock:
-        if _secret is None:
-            LocalKmsDriver.register()
-            AwsKmsDriver.register()
-            _secret = SecretStr("")
-        if local_secret is None or local_secret == _secret:
-            return
-        if _secret.get_secret_value():
-            raise ContractError(
-                "This process uses another secret of the local key management already.",
-                "Give each stack a process of its own.",
-            )
-        _secret = local_secret
+
+    def _get_kms_client(self, config: dict[str, Any], kek_url: str) -> Any:
+        return get_kms_driver(kek_url).new_kms_client(config, kek_url)
+
+
+# the client makes it by this name, and offers no other place to say so
+encrypt_executor.AeadWrapper = _OwnKeys  # type: ignore[misc]
+LocalKmsDriver.register()
+AwsKmsDriver.register()

@@ -25,7 +25,7 @@ from pydantic import SecretStr
 
 from dashboard.card_numbers import without_card_numbers
 from dashboard.enforcement.conditions import Conditions
-from dashboard.enforcement.encryption import Encryption, open_key_stores
+from dashboard.enforcement.encryption import Encryption
 from dashboard.enforcement.letters import LetterMade, LetterMissing, Letters
 from dashboard.enforcement.outcomes import CACHE_SECONDS, Ciphertext, Refused
 from dashboard.enforcement.self_check import ScratchRegistry, prove
@@ -59,9 +59,8 @@ class Enforcement:
         """`scratch` is where enforcement is proven; without it nothing is, as for who only sends again.
 
         `kms_secret` is the local key management's, `sample` a valid record that the rules are tried on. Nothing is
-        asked yet. Raises ContractError when this process uses another secret.
+        asked yet.
         """
-        open_key_stores(kms_secret)
         self.topic, self.subject = topic, f"{topic}-value"
         self._address = registry.url
         limits = {"cache.latest.ttl.sec": cache_seconds, "max.retries": 1, "timeout": _TIMEOUT_SECONDS}

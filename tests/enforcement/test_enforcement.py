@@ -248,9 +248,13 @@ def test_a_key_in_the_bin_is_told_and_nothing_is_written(topic: Topic) -> None:
         topic.writer().begin()
 
 
-def test_another_secret_in_the_same_process_is_refused_instead_of_ignored(topic: Topic) -> None:
-    with pytest.raises(ContractError, match="another secret"):
-        topic.writer(kms_secret=SecretStr("another one"))
+def test_another_secret_cannot_use_a_key_that_this_one_made(topic: Topic) -> None:
+    topic.promise()
+    assert CARD not in topic.writer()(GOOD)
+    with pytest.raises(ContractError, match=f"failed to decrypt with all KEKs for {topic.key}"):
+        topic.writer(kms_secret=SecretStr("another one"))(GOOD)
+    with pytest.raises(ContractError, match=r"failed to (de|en)crypt"):
+        topic.writer(kms_secret=None)(GOOD)
 
 
 # what is away
