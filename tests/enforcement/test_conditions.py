@@ -7,7 +7,7 @@ from confluent_kafka.schema_registry import Rule, RuleKind, RuleMode, Schema
 from confluent_kafka.schema_registry.rules.cel.cel_executor import CelExecutor
 from confluent_kafka.schema_registry.serde import RuleContext
 from confluent_kafka.serialization import MessageField, SerializationContext
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.enforcement.conditions import Conditions
@@ -76,6 +76,8 @@ CODES = st.one_of(
 )
 
 
+# a busy machine is no fault
+@settings(deadline=None)
 @given(code=CODES, expression=st.sampled_from(EXPRESSIONS[:19]))
 def test_whatever_stands_in_the_field(code: Any, expression: str) -> None:
     record = {**RECORD, "code": code}
