@@ -234,3 +234,22 @@ def test_what_is_not_ours_is_asked_about(cloud: FakeConfluentCloud, kafka: FakeK
     registry_of(cloud).create_kek("CSFLE_Key", KMS_KEY.type, KMS_KEY.id)
     with pytest.raises(DeployError, match="Not known to be ours: key CSFLE_Key"):
         applied(target_on(cloud, kafka, topics_alone()))
+
+
+def test_people_are_shown_what_the_registry_holds_and_where_the_files_differ(
+    cloud: FakeConfluentCloud, kafka: FakeKafka
+) -> None:
+    target = target_on(cloud, kafka, topics_alone())
+    (before,) = target.contracts()
+    assert (before.version, before.fields, before.secret) == (None, [], ["cc_number"])
+    applied(target)
+    (view,) = target.contracts()
+    assert (view.version, view.encrypts, view.dead_letter_topics) == (1, True, ["error-payments"])
+    assert view.key == f"CSFLE_Key (aws-kms, {KMS_KEY.id})"
+    assert view.differences == {}
+    (other,) = target_on(cloud, kafka, topics_alone(rules=(), tags={}, key="")).contracts()
+    assert set(other.differences) == {
+        "rule Encrypt_PII",
+        "rule validateConfirmationCode",
+        "tags of cc_number",
+    }
