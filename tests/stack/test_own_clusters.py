@@ -17,6 +17,7 @@ from rich.console import Console
 from dashboard.deploy.pipeline import load_pipeline
 from dashboard.local import services
 from dashboard.local.jars import fetch_jars
+from dashboard.local.kms import make_local_kms_secret
 from dashboard.local.processes import ProcessTable, Service
 from dashboard.narration import Narrator, Step
 from dashboard.readers.lake import Lake
@@ -117,6 +118,8 @@ def test_the_pipeline_is_deployed_by_address_and_every_window_is_right(run: Run,
     run("apply", "--yes")
     assert "Nothing to do" in run("plan").stdout
     processes, others = programs(guarded)
+    # the shop is the local stack's, whose `up` makes it
+    make_local_kms_secret(local.home)
     for name in services.SHOP:
         processes.launch(others[name])
     begun = datetime.now(UTC)
