@@ -86,7 +86,7 @@ def test_the_supervisor_lives_on_beside_it_and_its_repair_is_waited_for(
     repairing.join()
 
 
-def test_without_a_supervisor_a_lock_that_is_taken_is_not_waited_for(stack: LocalStack) -> None:
+def test_without_a_supervisor_a_lock_that_stays_taken_is_another_commands(stack: LocalStack) -> None:
     with LocalStack(stack.settings, stack.narrator).lock, pytest.raises(StackError, match="Another command"):
         stack.stop(JOIN)
     assert stack_lock.holder(stack.settings.local.home) == ""

@@ -19,6 +19,8 @@ from filelock import FileLock, Timeout
 from dashboard.errors import StackError
 
 _POLL_SECONDS = 0.1
+_KILLED_ENDS_SECONDS = 5
+"""A killed process of many threads is told as ended, and holds its locks until the last thread is: 0.1 s measured."""
 _SAME_START_SECONDS = 10
 """The start time of a process moves when the machine's clock is set."""
 
@@ -27,9 +29,10 @@ _SAME_START_SECONDS = 10
 def held(lock: FileLock, home: Path, what: str, who: str, within_seconds: float = 0) -> Iterator[None]:
     """Holds the lock of the stack in this home; raises StackError that says who has it.
 
-    It is waited for while nobody is known to hold it, as when the supervisor repairs something.
+    It is waited for while nobody is known to hold it: for a moment, as when its holder was killed just now, or for as
+    long as is said, as when the supervisor repairs something.
     """
-    deadline = time.monotonic() + within_seconds
+    deadline = time.monotonic() + (within_seconds or _KILLED_ENDS_SECONDS)
     while True:
         try:
             lock.acquire(timeout=0)

@@ -25,6 +25,8 @@ with held(FileLock(home / ".lock"), home, "apply", "ada@moon:7"):
 """
 TAKES = HOLDS.replace('held(FileLock(home / ".lock"), home, "apply", "ada@moon:7")', 'FileLock(home / ".lock")')
 """As whoever says nothing, the supervisor for one."""
+FOR_A_MOMENT = TAKES.replace("input()", "import time; time.sleep(0.5)")
+"""As one who was killed and whose last thread is still ending."""
 
 
 @contextmanager
@@ -79,11 +81,13 @@ def test_the_note_goes_with_the_lock_and_one_who_waits_gets_it(tmp_path: Path) -
     assert not (tmp_path / "run").exists(), "nothing is left where nothing was started"
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "kafka.json").touch()
-    for_a_moment = HOLDS.partition("with held")[0] + (
-        "import time\nwith FileLock(home / '.lock'):\n    print('held', flush=True)\n    time.sleep(0.5)\n"
-    )
-    with another(tmp_path, for_a_moment), held(lock, tmp_path, "stop", "ada", within_seconds=30):
+    with another(tmp_path, FOR_A_MOMENT), held(lock, tmp_path, "stop", "ada", within_seconds=30):
         assert "`stop` by ada" in holder(tmp_path)
+
+
+def test_a_lock_whose_holder_is_ending_is_waited_for(tmp_path: Path) -> None:
+    with another(tmp_path, FOR_A_MOMENT), held(FileLock(tmp_path / ".lock"), tmp_path, "up", "ada"):
+        assert "`up` by ada" in holder(tmp_path)
 
 
 def test_a_note_that_cannot_be_written_keeps_nobody_from_working(tmp_path: Path) -> None:
