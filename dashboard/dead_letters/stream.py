@@ -1,26 +1,21 @@
 """What the topics say about payments that would be sent again: the stream's clock, their orders, who has paid."""
 
-import json
 from collections.abc import Collection, Generator
 from contextlib import closing
 from dataclasses import dataclass
-from io import BytesIO
 from typing import Any
-
-from fastavro import parse_schema, schemaless_reader
 
 from dashboard.dead_letters.letters import milliseconds
 from dashboard.errors import DeployError
 from dashboard.remotes.kafka import Kafka, Record
 from dashboard.remotes.registry import Registry
+from dashboard.remotes.wire_format import Decoder, Undecodable
 
 ORDERS_TOPIC, PAYMENTS_TOPIC = "shiftleft.public.orders", "payments"
 TO_PAY_MS = 96 * 3_600_000
 """How long after its order a payment still completes it, to the millisecond, both ends included: the join's rule."""
 _SLACK_MS = 3_600_000
 """An order's record may bear another time than the order, by so much at most."""
-_HEADER_BYTES = 5
-"""A zero, and the schema's id in four bytes."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +38,7 @@ class Stream:
 
     def __init__(self, kafka: Kafka, registry: Registry) -> None:
         self._kafka = kafka
-        self._registry = registry
-        self._schemas: dict[bytes, Any] = {}
+        self._decoded = Decoder(registry.schema)
 
     def clock_ms(self) -> int:
         """How far the stream of payments has come (ms): its newest record's timestamp, whatever this machine's clock.
@@ -93,17 +87,8 @@ class Stream:
 
     def _value(self, wire: bytes | None) -> Any:
         """What stands in the registry's wire format; None for what does not."""
-        if wire is None or len(wire) < _HEADER_BYTES or wire[:1] != b"\0":
-            return None
-        header = wire[:_HEADER_BYTES]
-        if header not in self._schemas:
-            text = self._registry.schema(int.from_bytes(header[1:], "big"))
-            self._schemas[header] = None if text is None else parse_schema(json.loads(text))
-        schema = self._schemas[header]
-        if schema is None:
-            return None
         try:
-            return schemaless_reader(BytesIO(wire[_HEADER_BYTES:]), schema, None)
-        except Exception:
-            # the library raises whatever the bytes lead it to; such a record is named by `status`
+            return self._decoded(wire)
+        except Undecodable:
+            # `status` names such a record
             return None

@@ -14,10 +14,9 @@ from dashboard.deploy.statements import Deployment
 from dashboard.errors import ContractError, DeployError
 from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.registry import Registry
+from dashboard.remotes.wire_format import HEADER_BYTES, Undecodable, schema_id, wire_header
 
 NO_VALUE = "no value"
-_HEADER_BYTES = 5
-"""A zero, and the schema's id in four bytes."""
 
 
 @dataclass(frozen=True)
@@ -62,17 +61,16 @@ class Judge:
             return NO_VALUE
         if len(value) > LARGEST_VALUE_BYTES:
             return f"value of {len(value):,} bytes, more than the {LARGEST_VALUE_BYTES:,} that can be written again"
-        if not value.startswith(b"\0"):
-            return f"bad magic byte {value[0]}" if value else "empty value"
-        header = value[:_HEADER_BYTES]
-        if len(header) < _HEADER_BYTES:
-            return f"value of {len(value)} bytes, too short for a schema id"
+        try:
+            header = wire_header(value)
+        except Undecodable as error:
+            return str(error)
         if header not in self._schemas:
             self._schemas[header] = self._fetch(header)
         schemas = self._schemas[header]
         if schemas is None:
-            return f"unknown schema id {_schema_id(header)}"
-        body = BytesIO(value[_HEADER_BYTES:])
+            return f"unknown schema id {schema_id(header)}"
+        body = BytesIO(value[HEADER_BYTES:])
         try:
             record = schemaless_reader(body, *schemas, handle_unicode_errors="replace")
         except Exception as error:
@@ -80,14 +78,14 @@ class Judge:
             if isinstance(error, (EOFError, IndexError)) and not body.read(1):
                 return "truncated Avro"
             # by its kind only: the library's messages hold parts of the record
-            return f"Avro that schema {_schema_id(header)} does not decode ({type(error).__name__})"
+            return f"Avro that schema {schema_id(header)} does not decode ({type(error).__name__})"
         # the library takes longer numbers than Java does
         if any(isinstance(record, dict) and _too_long(record.get(name)) for name in _int_fields(schemas[0])):
             return "a number of more than 32 bits in a field of 32"
         return ""
 
     def _fetch(self, header: bytes) -> tuple[Any, Any] | None:
-        text = self._registry.schema(_schema_id(header))
+        text = self._registry.schema(schema_id(header))
         if text is None:
             return None
         written = _plain(json.loads(text))
@@ -148,10 +146,6 @@ class InputReader:
         for record in self._kafka.records(topic, {partition: starts.get(partition, 0) for partition in ends}, ends):
             if fault := judge.fault(record.value):
                 yield BadRecord(topic, record.partition, record.offset, fault)
-
-
-def _schema_id(header: bytes) -> int:
-    return int.from_bytes(header[1:], "big")
 
 
 def _plain(schema: Any) -> Any:

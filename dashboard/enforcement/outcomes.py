@@ -1,5 +1,6 @@
 """What becomes of a record that its contract does not let pass, and what is encrypted already."""
 
+from base64 import b64decode
 from typing import NamedTuple
 
 CACHE_SECONDS = 30.0
@@ -8,6 +9,10 @@ REDACTED = "<REDACTED>"
 """Stands for a secret that is lost, as the registry's own clients write it."""
 ENCRYPTED_HEADER, REDACTED_HEADER = "sales-trends.encrypted", "sales-trends.redacted"
 """Headers of a dead letter: names of fields, with commas between, that stand as ciphertext or are blacked out."""
+
+
+_SHORTEST_CIPHERTEXT = 28
+"""Bytes around an encrypted value: a nonce of 12 and a tag of 16."""
 
 
 class DeadLetter(NamedTuple):
@@ -34,3 +39,11 @@ class Ciphertext(str):
     """A field's value that is encrypted already, or blacked out, and is written as it is."""
 
     __slots__ = ()
+
+
+def is_ciphertext(text: str) -> bool:
+    """Whether it is what the client makes of an encrypted text: base64 of more than what surrounds it."""
+    try:
+        return len(b64decode(text, validate=True)) > _SHORTEST_CIPHERTEXT
+    except ValueError:
+        return False

@@ -34,14 +34,14 @@ from dashboard.local.shop.topics import (
     wait_for_topic,
 )
 from dashboard.local.shop.wire import (
-    Reader,
-    Unreadable,
+    decoder,
     milliseconds,
     order_id_of,
     registry_client,
     wait_for_schemas,
 )
 from dashboard.local.worker import Interrupted, Stop, now_ms, run_process
+from dashboard.remotes.wire_format import Undecodable
 from dashboard.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class PaymentApp:
         self._letter_box = LetterBox(self._servers, journal, stop)
         self._letter_box.settle()
         self._counters = journal.counters()
-        self._orders = Reader(registry, ORDERS, stop)
+        self._orders = decoder(registry, ORDERS, stop)
         self._till = Till(self._seed, contracted)
         self._outlet = Outlet(self._servers, PAYMENTS)
         self._consumer = open_consumer(self._servers, "shop-payment-app")
@@ -157,7 +157,7 @@ class PaymentApp:
             moved[message.partition()] = message.offset() + 1
             try:
                 order = self._orders(message.value())
-            except Unreadable:
+            except Undecodable:
                 log.warning(
                     "No order that can be read: %s, partition %d, offset %d.",
                     ORDERS,

@@ -1,33 +1,28 @@
 """How the shop speaks with the registry: values to and from the wire format, by its newest schema and rules."""
 
-import json
 import logging
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from io import BytesIO
 from typing import Any
 
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroSerializer
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
-from fastavro import parse_schema, schemaless_reader
-from fastavro.types import Schema
 from httpx2 import HTTPError
 
 from dashboard.card_numbers import without_card_numbers
 from dashboard.enforcement.outcomes import Refused
 from dashboard.errors import ContractError, UnreachableError
 from dashboard.local.worker import Interrupted, Stop
+from dashboard.remotes.wire_format import HEADER_BYTES, Decoder
 from dashboard.settings import LocalSettings
 
 log = logging.getLogger(__name__)
 
 REGISTRY_WAIT_SECONDS = 120.0
-_HEADER_BYTES = 5
-"""A zero, and the schema's id in four bytes."""
 _OUTAGES = (HTTPError, OSError)
 _EPOCH, _MILLISECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(milliseconds=1)
 
@@ -69,48 +64,23 @@ class Wire:
                 ) from None
 
 
-class Unreadable(Exception):
-    """A record of somebody else's: not in the registry's wire format, or not by a schema that the registry knows."""
+def decoder(registry: SchemaRegistryClient, topic: str, stop: Stop) -> Decoder:
+    """Reads a topic's values; waits for a registry that is away, and raises Interrupted when told to stop."""
 
-
-class Reader:
-    """Turns wire format into values by the schema each record was written with; no rules are run.
-
-    By fastavro itself: the client's deserializer takes five times as long, most of it looking for tags of rules.
-    """
-
-    def __init__(self, registry: SchemaRegistryClient, topic: str, stop: Stop) -> None:
-        self._registry = registry
-        self._topic = topic
-        self._stop = stop
-        self._schemas: dict[bytes, Schema] = {}
-
-    def __call__(self, wire: bytes | None) -> Any:
-        """The value; raises Unreadable for a record that does not hold one by its schema."""
-        if wire is None or len(wire) < _HEADER_BYTES or wire[:1] != b"\0":
-            raise Unreadable
-        header = wire[:_HEADER_BYTES]
-        schema = self._schemas.get(header)
-        if schema is None:
-            schema = self._schemas[header] = self._fetch(header)
-        try:
-            return schemaless_reader(BytesIO(wire[_HEADER_BYTES:]), schema, None)
-        except Exception:
-            # the library raises whatever the bytes lead it to, with parts of the record in it
-            raise Unreadable from None
-
-    def _fetch(self, header: bytes) -> Schema:
-        patience = _Patience(self._stop)
+    def schema_text(schema_id: int) -> str | None:
+        patience = _Patience(stop)
         while True:
             try:
-                text = self._registry.get_schema(int.from_bytes(header[1:], "big")).schema_str
-                return parse_schema(json.loads(text or ""))
+                text: str | None = registry.get_schema(schema_id).schema_str
+                return text
             except SchemaRegistryError as error:
                 if error.http_status_code == HTTPStatus.NOT_FOUND:
-                    raise Unreadable from None
-                patience.wait(f"the schema of {self._topic}", error)
+                    return None
+                patience.wait(f"the schema of {topic}", error)
             except _OUTAGES as error:
-                patience.wait(f"the schema of {self._topic}", error)
+                patience.wait(f"the schema of {topic}", error)
+
+    return Decoder(schema_text)
 
 
 def wait_for_schemas(
@@ -155,7 +125,7 @@ def orderid_of(key: bytes) -> int:
     By hand, so that a settlement needs no registry. Source: https://avro.apache.org/docs/1.12.0/specification/
     """
     number = shift = 0
-    for byte in key[_HEADER_BYTES:]:
+    for byte in key[HEADER_BYTES:]:
         number |= (byte & 0x7F) << shift
         shift += 7
         if byte < 0x80:

@@ -9,9 +9,8 @@ from confluent_kafka.serialization import MessageField
 from dashboard.errors import ContractError, UnreachableError
 from dashboard.local.shop.sales import order_value, payment_value
 from dashboard.local.shop.wire import (
-    Reader,
-    Unreadable,
     Wire,
+    decoder,
     milliseconds,
     order_id_of,
     orderid_of,
@@ -19,6 +18,7 @@ from dashboard.local.shop.wire import (
     wait_for_schemas,
 )
 from dashboard.local.worker import Interrupted
+from dashboard.remotes.wire_format import Undecodable
 
 ORDERS = "shiftleft.public.orders"
 NEVER = threading.Event()
@@ -31,7 +31,7 @@ def registry(shop_settings: Any) -> Any:
 
 
 def test_an_order_comes_back_from_the_wire_as_it_was_to_the_millisecond(registry: SchemaRegistryClient) -> None:
-    wire, reader = Wire(registry, ORDERS, MessageField.VALUE, NEVER), Reader(registry, ORDERS, NEVER)
+    wire, reader = Wire(registry, ORDERS, MessageField.VALUE, NEVER), decoder(registry, ORDERS, NEVER)
     for orderdate in (1_795_366_800_123, 1_795_366_800_999, 0, 1):
         order = reader(wire(order_value(3000, 0, seed=1) | {"orderdate": orderdate}))
         assert milliseconds(order["orderdate"]) == orderdate
@@ -51,8 +51,8 @@ def test_values_are_in_the_registrys_wire_format(registry: SchemaRegistryClient)
 
 @pytest.mark.parametrize("wire", [None, b"", b'{"json": 1}', b"\0\0\0\x03\xe7\2", b"\0\0\0\0\1\2"])
 def test_a_record_of_somebody_else_is_unreadable(registry: SchemaRegistryClient, wire: bytes | None) -> None:
-    with pytest.raises(Unreadable):
-        Reader(registry, ORDERS, NEVER)(wire)
+    with pytest.raises(Undecodable):
+        decoder(registry, ORDERS, NEVER)(wire)
 
 
 def test_a_payments_key_of_somebody_else_is_no_orders_id() -> None:
