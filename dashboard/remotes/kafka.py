@@ -230,7 +230,7 @@ class Kafka:
                             todo.discard(partition)
                         continue
                     if message.offset() < ends[partition]:
-                        yield _record(message)
+                        yield record_of(message)
                     if message.offset() + 1 >= ends[partition]:
                         todo.discard(partition)
         except KafkaException as error:
@@ -332,12 +332,12 @@ class Kafka:
         return self.access.fault(self._refusal, reason)
 
 
-def _record(message: Any) -> Record:
+def record_of(message: Any) -> Record:
+    """The record that the library received; without what it says of an error."""
+    headers = message.headers()
     # one written by another program may have a name of a header that is no text
-    headers = tuple((str(name), value) for name, value in message.headers() or ())
-    return Record(
-        message.partition(), message.offset(), message.timestamp()[1], message.value(), message.key(), headers
-    )
+    named = tuple((str(name), value) for name, value in headers) if headers else ()
+    return Record(message.partition(), message.offset(), message.timestamp()[1], message.value(), message.key(), named)
 
 
 def _loading() -> Retrying:

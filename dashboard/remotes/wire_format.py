@@ -5,6 +5,7 @@ Source: https://docs.confluent.io/platform/current/schema-registry/fundamentals/
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
@@ -19,6 +20,10 @@ _UNUSABLE_SECONDS = 10.0
 
 class Undecodable(Exception):
     """Why bytes do not hold a value; never a part of them."""
+
+
+class NotAskedFor(Undecodable):
+    """Its schema is not known yet: nobody has asked the registry for it."""
 
 
 class Decoder:
@@ -37,19 +42,22 @@ class Decoder:
         """The value; raises Undecodable, and what asking for a schema raises."""
         header = wire_header(wire)
         schema = self._schemas.get(header)
-        if schema is None:
-            schema = self._schemas[header] = self._fetched(header)
-        body = BytesIO(wire or b"")
-        body.seek(HEADER_BYTES)
-        try:
-            return schemaless_reader(body, schema, None)
-        except Exception:
-            # the library raises whatever the bytes lead it to, with parts of the record in it
-            raise Undecodable(f"schema {schema_id(header)} does not decode it") from None
+        return _read(header, self._fetched(header) if schema is None else schema, wire)
 
-    def knows(self, wire: bytes | None) -> bool:
-        """Whether the registry need not be asked for this value."""
-        return wire is None or wire[:HEADER_BYTES] in self._schemas
+    def known(self, wire: bytes | None) -> Any:
+        """The value, without asking for a schema; raises NotAskedFor where that would be needed, and Undecodable."""
+        header = wire_header(wire)
+        schema = self._schemas.get(header)
+        if schema is None:
+            if header in self._unusable:
+                raise Undecodable(self._unusable[header])
+            raise NotAskedFor(f"its schema {schema_id(header)} is not known yet")
+        return _read(header, schema, wire)
+
+    def learn(self, wire: bytes | None) -> None:
+        """Asks for the schema of this value, whatever comes of it; raises what asking raises."""
+        with suppress(Undecodable):
+            self._fetched(wire_header(wire))
 
     def _fetched(self, header: bytes) -> Schema:
         reason = self._unusable.get(header)
@@ -57,13 +65,24 @@ class Decoder:
             text = self._schema_text(schema_id(header))
             try:
                 if text is not None:
-                    return parse_schema(json.loads(text))
+                    schema = self._schemas[header] = parse_schema(json.loads(text))
+                    return schema
                 reason = f"unknown schema id {schema_id(header)}"
             except Exception:
                 # the library raises what the text leads it to; one of another format may be no JSON at all
                 reason = f"schema {schema_id(header)} is not one of Avro that stands alone"
             self._unusable[header] = reason
         raise Undecodable(reason)
+
+
+def _read(header: bytes, schema: Schema, wire: bytes | None) -> Any:
+    body = BytesIO(wire or b"")
+    body.seek(HEADER_BYTES)
+    try:
+        return schemaless_reader(body, schema, None)
+    except Exception:
+        # the library raises whatever the bytes lead it to, with parts of the record in it
+        raise Undecodable(f"schema {schema_id(header)} does not decode it") from None
 
 
 def wire_header(wire: bytes | None) -> bytes:

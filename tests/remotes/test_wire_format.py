@@ -6,7 +6,7 @@ import pytest
 from fastavro import schemaless_writer
 
 from dashboard.errors import UnreachableError
-from dashboard.remotes.wire_format import Decoder, Undecodable
+from dashboard.remotes.wire_format import Decoder, NotAskedFor, Undecodable
 
 SALE = {"type": "record", "name": "Sale", "fields": [{"name": "order_id", "type": "int"}]}
 WIDER = {"type": "record", "name": "Sale", "fields": [*SALE["fields"], {"name": "note", "type": "string"}]}
@@ -81,8 +81,24 @@ def test_a_registry_that_is_away_is_needed_for_new_ids_alone() -> None:
     decoded(known)
     texts.away = True
     assert decoded(known) == {"order_id": 7}
-    assert (decoded.knows(known), decoded.knows(new)) == (True, False)
-    with pytest.raises(UnreachableError):
-        decoded(new)
+    for asking in (decoded, decoded.learn):
+        with pytest.raises(UnreachableError):
+            asking(new)
     texts.away = False
     assert decoded(new) == {"order_id": 8, "note": "gift"}
+
+
+def test_without_asking_a_value_is_read_once_its_schema_is_learned() -> None:
+    texts = Texts(_1=json.dumps(SALE))
+    decoded = Decoder(texts)
+    first, strange = wire(1, SALE, {"order_id": 7}), b"\0\0\0\0\x09\2"
+    for waits in (first, strange):
+        with pytest.raises(NotAskedFor):
+            decoded.known(waits)
+    assert texts.asked == []
+    decoded.learn(first)
+    decoded.learn(strange)
+    assert decoded.known(first) == {"order_id": 7}
+    with pytest.raises(Undecodable, match="unknown schema id 9") as caught:
+        decoded.known(strange)
+    assert not isinstance(caught.value, NotAskedFor)
