@@ -37,6 +37,12 @@ class RealBroker:
     def stop(self) -> None:
         self._processes.stop("kafka", 20)
 
+    def kill(self) -> None:
+        process = self._processes.find("kafka")
+        assert process is not None
+        process.kill()
+        process.wait(20)
+
 
 @contextmanager
 def real_broker(home: Path) -> Iterator[RealBroker]:

@@ -62,6 +62,8 @@ class LiveRecords:
         """By partition: the offset of the record to be read next."""
         self._to_end: set[int] = set()
         """Partitions whose end was not reached yet."""
+        self._is_lost = False
+        """Whether what is to be read next is not there."""
         self._watch_at = 0.0
         self.fault: SalesTrendsError | None = None
         """Why nothing can be read now; it is tried again and again."""
@@ -101,8 +103,8 @@ class LiveRecords:
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._to_end.discard(message.partition())
             elif error.code() == KafkaError._AUTO_OFFSET_RESET:
-                # deleted behind our back, or another topic of the same name that is shorter
-                return Polled([], self._begin_anew("What was to be read next is no longer there."))
+                # expired before it was read, or another topic of the same name that is shorter
+                self._is_lost, self._watch_at = True, 0.0
             else:
                 self._watch_at = min(self._watch_at, time.monotonic() + _POLL_SECONDS)
         if records:
@@ -121,9 +123,10 @@ class LiveRecords:
             seen = self._look()
             if self._seen is None:
                 self._assign(self._first_offsets(seen), seen)
-            elif seen.id != self._seen.id:
-                self._seen = seen
-                return self._begin_anew("The topic was deleted and made anew.")
+            elif seen.id != self._seen.id or self._is_lost:
+                made_anew = seen.id != self._seen.id
+                self._assign(self._kafka.start_offsets(self.topic), seen)
+                return "The topic was deleted and made anew." if made_anew else "What came next is no longer there."
             elif new := seen.partitions - self._seen.partitions:
                 self._assign({**self._next, **dict.fromkeys(new, 0)}, seen)
         except SalesTrendsError as fault:
@@ -158,11 +161,6 @@ class LiveRecords:
             return self._kafka.end_offsets(self.topic)
         return self._kafka.offsets_since(self.topic, self._since_ms)
 
-    def _begin_anew(self, why: str) -> str:
-        if self._seen is not None:
-            self._assign(dict.fromkeys(self._seen.partitions, 0), self._seen)
-        return why
-
     def _assign(self, offsets: dict[int, int], seen: _Seen) -> None:
         # a new consumer: one that lives on may keep what it knew of the topic before
         self.close()
@@ -185,3 +183,4 @@ class LiveRecords:
         self._next = dict(offsets)
         self._to_end = set(offsets)
         self._seen = seen
+        self._is_lost = False
