@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from dashboard.addresses import bootstrap_hosts, on_this_machine
+from dashboard.clusters import confluent_clusters
 from dashboard.deploy.apply import ApplyError
 from dashboard.deploy.checks import CheckResult, check_result, checked_sql, first_rows
 from dashboard.deploy.confluent_target import ConfluentTarget
@@ -20,9 +20,6 @@ from dashboard.remotes.cloud_api import REAL_TIME, Pace
 from dashboard.remotes.cloud_flink import CloudFlink
 from dashboard.remotes.cloud_registry import CloudRegistry
 from dashboard.remotes.cloud_tableflow import MANAGED, CloudTableflow, own_bucket
-from dashboard.remotes.kafka import Kafka
-from dashboard.remotes.kafka_access import KafkaAccess
-from dashboard.remotes.registry import Registry
 from dashboard.settings import PipelineSettings
 from dashboard.target_fields import ConfluentTargetSettings
 
@@ -49,7 +46,7 @@ class CloudDeployment(TargetDeployment):
         """Raises SettingsError when a key or a part of a place is missing."""
         self._settings = settings
         self._pipeline = described = load_pipeline(pipeline)
-        kafka = Kafka(kafka_access(settings))
+        kafka, schemas = confluent_clusters(settings)
         self._flink = CloudFlink(
             settings.flink_endpoint,
             *settings.key_for("flink"),
@@ -86,8 +83,6 @@ class CloudDeployment(TargetDeployment):
             place,
             poll_seconds=poll_seconds,
         )
-        key, secret = settings.key_for("schema_registry")
-        schemas = Registry(settings.schema_registry_url, key.get_secret_value(), secret)
         super().__init__(target, kafka, RawRecords(kafka, schemas, described.secret_fields), narrator, who)
 
     def apply(
@@ -162,21 +157,6 @@ def lake_address(settings: ConfluentTargetSettings, pipeline: Pipeline) -> LakeA
         region=settings.region or None,
         managed_storage=not settings.bucket,
         needs_credentials=True,
-    )
-
-
-def kafka_access(settings: ConfluentTargetSettings) -> KafkaAccess:
-    """How its Kafka cluster is reached; raises SettingsError when no key is set."""
-    # Confluent Cloud always encrypts; on this machine stands what takes its place in a test
-    local = all(map(on_this_machine, bootstrap_hosts(settings.kafka_bootstrap)))
-    key, secret = settings.key_for("kafka")
-    return KafkaAccess(
-        settings.kafka_bootstrap,
-        "SASL_PLAINTEXT" if local else "SASL_SSL",
-        "PLAIN",
-        key.get_secret_value(),
-        secret,
-        setting=settings.key_setting("kafka"),
     )
 
 

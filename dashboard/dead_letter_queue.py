@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from dashboard.clusters import kafka_and_registry
 from dashboard.dead_letters.fields import Fields, fields_of
 from dashboard.dead_letters.letters import DEAD_LETTERS_TOPIC, Letter
 from dashboard.dead_letters.markers import Marker, markers
@@ -18,7 +19,6 @@ from dashboard.dead_letters.redrive import Choices, Contract, RedrivePlan, check
 from dashboard.dead_letters.sending import Sender, Sent
 from dashboard.dead_letters.stream import PAYMENTS_TOPIC, Stream
 from dashboard.deploy.audit import AuditLog
-from dashboard.deployments import kafka_and_registry
 from dashboard.enforcement.outcomes import Ciphertext
 from dashboard.errors import ContractError, DeployError, SalesTrendsError
 from dashboard.local.kms import local_kms_secret

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from dashboard import cloud_deployment
 from dashboard.cloud_deployment import CloudDeployment
+from dashboard.clusters import own_clusters
 from dashboard.deploy.audit import AuditLog
 from dashboard.deploy.checks import CheckResult
 from dashboard.deploy.contracts import ContractView
@@ -26,9 +27,6 @@ from dashboard.local.home import recorded_kind
 from dashboard.narration import Narrator
 from dashboard.open_source_deployment import Clusters, OpenSourceDeployment
 from dashboard.remotes.flink import Flink
-from dashboard.remotes.kafka import Kafka
-from dashboard.remotes.kafka_access import KafkaAccess
-from dashboard.remotes.registry import Registry
 from dashboard.settings import Settings, load_settings
 from dashboard.target_fields import ConfluentTargetSettings, OpenSourceTargetSettings
 from dashboard.targets import LOCAL, load_target, with_target
@@ -164,23 +162,6 @@ def settings_of(target: str, window_size: timedelta | None = None, encrypt_field
     return settings.with_pipeline(**{name: value for name, value in asked.items() if value is not None})
 
 
-def kafka_and_registry(settings: Settings) -> tuple[Kafka, Registry]:
-    """The Kafka cluster and the schema registry of the target that the settings name; nothing is asked of them yet.
-
-    Raises SettingsError when a key is missing.
-    """
-    if settings.target == LOCAL:
-        local = settings.local
-        return Kafka(f"127.0.0.1:{local.kafka_port}"), Registry(f"http://127.0.0.1:{local.registry_port}")
-    target = load_target(settings.target, settings)
-    if isinstance(target, ConfluentTargetSettings):
-        user, password = target.key_for("schema_registry")
-        registry = Registry(target.schema_registry_url, user.get_secret_value(), password)
-        return Kafka(cloud_deployment.kafka_access(target)), registry
-    clusters = _clusters(target)
-    return clusters.kafka, clusters.registry
-
-
 def lake_address(settings: Settings) -> LakeAddress:
     """How other engines reach the target's Iceberg tables."""
     pipeline = load_pipeline(settings.pipeline)
@@ -209,20 +190,10 @@ def _without_credentials(catalog: str, namespace: str, pipeline: Pipeline, regio
 
 
 def _clusters(target: OpenSourceTargetSettings) -> Clusters:
-    access = KafkaAccess(
-        target.kafka_bootstrap,
-        target.kafka_security_protocol,
-        target.kafka_sasl_mechanism,
-        target.kafka_username.get_secret_value(),
-        target.kafka_password,
-        target.kafka_ca_file,
-        f"{target.prefix}KAFKA_USERNAME",
-    )
-    user = target.schema_registry_username.get_secret_value()
-    password = target.schema_registry_password
+    kafka, registry = own_clusters(target)
     return Clusters(
-        Kafka(access),
-        Registry(target.schema_registry_url, user, password),
+        kafka,
+        registry,
         Flink(target.flink_endpoint, target.sql_gateway_endpoint),
         Addresses(
             bootstrap=target.kafka_bootstrap,
@@ -230,12 +201,12 @@ def _clusters(target: OpenSourceTargetSettings) -> Clusters:
             catalog=target.iceberg_catalog,
             namespace=target.iceberg_namespace,
             state=target.state.rstrip("/"),
-            kafka_options=access.java_config(),
+            kafka_options=kafka.access.java_config(),
             registry_options={
                 "basic-auth.credentials-source": "USER_INFO",
-                "basic-auth.user-info": f"{user}:{password.get_secret_value()}",
+                "basic-auth.user-info": f"{registry.user}:{registry.password.get_secret_value()}",
             }
-            if user
+            if registry.user
             else {},
         ),
     )

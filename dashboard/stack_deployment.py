@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 
 from pydantic import SecretStr
 
+from dashboard.clusters import local_clusters
 from dashboard.deploy.apply import plan_for
 from dashboard.deploy.contracts import KmsKey
 from dashboard.deploy.open_source import Addresses
@@ -18,8 +19,6 @@ from dashboard.open_source_deployment import Clusters, OpenSourceDeployment, Wai
 from dashboard.remotes.cloud_api import Pace
 from dashboard.remotes.cloud_registry import CloudRegistry
 from dashboard.remotes.flink import Flink
-from dashboard.remotes.kafka import Kafka
-from dashboard.remotes.registry import Registry
 from dashboard.settings import Settings
 
 _NO_KEY = SecretStr("")
@@ -34,8 +33,7 @@ class StackDeployment(OpenSourceDeployment):
         self, settings: Settings, narrator: Callable[[], Narrator], wait_until: WaitUntil, who: str | None = None
     ) -> None:
         local = settings.local
-        registry = Registry(f"http://127.0.0.1:{local.registry_port}")
-        kafka = Kafka(f"127.0.0.1:{local.kafka_port}")
+        kafka, registry = local_clusters(local)
         clusters = Clusters(
             kafka,
             registry,
