@@ -13,6 +13,7 @@ from threading import Lock
 from cachetools import TTLCache
 
 from dashboard.access import Caller, Role
+from dashboard.clusters import Kind, kind_of
 from dashboard.deploy import tableflow
 from dashboard.deploy.apply import agreed
 from dashboard.deploy.audit import Act, AuditReader
@@ -24,7 +25,7 @@ from dashboard.deploy.plan import Plan
 from dashboard.deploy.raw_records import RawRecord
 from dashboard.deploy.resource_status import ResourceStatus
 from dashboard.deploy.resources import Kind as ResourceKind
-from dashboard.deployments import Deployed, Kind, deployed, kind_of, lake_address, settings_of
+from dashboard.deployments import Deployed, deployed, lake_address, settings_of
 from dashboard.errors import DeployError
 from dashboard.narration import Narrator
 from dashboard.runs import Progress, Runs

@@ -27,6 +27,7 @@ from dashboard.cli_options import (
     unencrypted_option,
     window_option,
 )
+from dashboard.cli_tail import tail
 from dashboard.cli_token import token
 from dashboard.crash import save_trace
 from dashboard.deploy.resource_status import ResourceStatus
@@ -328,5 +329,5 @@ def _stop(stack: LocalStack) -> None:
         stack.kill()
 
 
-for _command in (*DEPLOY_COMMANDS, contracts, dlq, doctor, token, verify):
+for _command in (*DEPLOY_COMMANDS, contracts, dlq, doctor, tail, token, verify):
     commands.add_command(_command)

@@ -6,19 +6,18 @@ Whatever comes out of a letter was written by strangers: no card number is print
 import json
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import click
 
-from dashboard.cli_options import json_option, settings_for, target_option
+from dashboard.cli_options import json_option, settings_for, since, target_option
 from dashboard.dead_letter_queue import MOST_AT_ONCE, DeadLetterQueue
 from dashboard.dead_letters.letters import Letter, Shown, shown
 from dashboard.dead_letters.reading import Group, Wanted
 from dashboard.dead_letters.redrive import Choices, Planned, RedrivePlan
 from dashboard.errors import ExitCode, SettingsError
 from dashboard.narration import Narrator, aligned
-from dashboard.settings import parse_duration
 from dashboard.wording import amount, printable
 
 _CELL = 60
@@ -31,29 +30,10 @@ def dlq() -> None:
     """Payments that broke a rule of their contract: list them, look at one, send them again."""
 
 
-def _since(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
-    """A time, or a length of time before now."""
-    if text is None:
-        return None
-    try:
-        span = parse_duration(text)
-    except ValueError:
-        span = None
-    if isinstance(span, timedelta):
-        return datetime.now(UTC) - span
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise click.BadParameter(
-            f"{text!r} is neither a time such as 2026-11-22T12:00 nor a span such as 2h."
-        ) from error
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
 def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option(
-            "--since", callback=_since, metavar="TIME", help="From then on: 2026-11-22T12:00 (UTC), or 2h ago."
+            "--since", callback=since, metavar="TIME", help="From then on: 2026-11-22T12:00 (UTC), or 2h ago."
         ),
         click.option("--order", "order_id", type=int, metavar="ID", help="Only of this order."),
         click.option("--reason", default="", metavar="TEXT", help="Only with this in the reason."),

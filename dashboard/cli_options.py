@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 
 from dashboard.deployments import settings_of
-from dashboard.settings import Settings, load_settings
+from dashboard.settings import Settings, load_settings, parse_duration
 from dashboard.targets import LOCAL, target_names
 
 _ASKED_FOR = "dashboard.cli_options.asked_for"
@@ -94,3 +95,22 @@ def _asked_for(variable: str) -> bool:
     """By an option of this run, which comes before what a target says; the environment does not."""
     context = click.get_current_context(silent=True)
     return context is not None and variable in context.meta.get(_ASKED_FOR, set())
+
+
+def since(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
+    """The callback of an option that takes a time, or a length of time before now."""
+    if text is None:
+        return None
+    try:
+        span = parse_duration(text)
+    except ValueError:
+        span = None
+    if isinstance(span, timedelta):
+        return datetime.now(UTC) - span
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"{text!r} is neither a time such as 2026-11-22T12:00 nor a span such as 2h."
+        ) from error
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

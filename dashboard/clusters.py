@@ -1,12 +1,16 @@
 """The Kafka cluster and the schema registry of each kind of target, by its settings: for whoever reads or writes."""
 
+from typing import Literal
+
 from dashboard.addresses import bootstrap_hosts, on_this_machine
 from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.kafka_access import KafkaAccess
 from dashboard.remotes.registry import Registry
-from dashboard.settings import LocalSettings, Settings
+from dashboard.settings import LocalSettings, Settings, load_settings
 from dashboard.target_fields import ConfluentTargetSettings, OpenSourceTargetSettings
 from dashboard.targets import LOCAL, load_target
+
+Kind = Literal["local", "Confluent Cloud", "own clusters"]
 
 
 def kafka_and_registry(settings: Settings) -> tuple[Kafka, Registry]:
@@ -59,3 +63,11 @@ def own_clusters(target: OpenSourceTargetSettings) -> tuple[Kafka, Registry]:
         target.schema_registry_password,
     )
     return Kafka(access), registry
+
+
+def kind_of(target: str) -> Kind:
+    """What a target is made of; raises SettingsError for one that nothing describes."""
+    if target == LOCAL:
+        return "local"
+    described = load_target(target, load_settings())
+    return "Confluent Cloud" if isinstance(described, ConfluentTargetSettings) else "own clusters"

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dashboard.access import Caller, Role
+from dashboard.clusters import Kind, kind_of
 from dashboard.dead_letter_queue import DeadLetterQueue
 from dashboard.dead_letters.letters import Shown, shown
 from dashboard.dead_letters.markers import Marker
 from dashboard.dead_letters.reading import Group, Wanted, groups
 from dashboard.dead_letters.redrive import Choices, RedrivePlan
-from dashboard.deployments import Kind, kind_of, settings_of
+from dashboard.deployments import settings_of
 from dashboard.narration import Narrator
 from dashboard.runs import Progress, Runs
 from dashboard.settings import Settings, load_settings

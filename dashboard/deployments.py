@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from functools import partial
-from typing import Literal, Protocol
+from typing import Protocol
 
 from dashboard import cloud_deployment
 from dashboard.cloud_deployment import CloudDeployment
@@ -30,8 +30,6 @@ from dashboard.remotes.flink import Flink
 from dashboard.settings import Settings, load_settings
 from dashboard.target_fields import ConfluentTargetSettings, OpenSourceTargetSettings
 from dashboard.targets import LOCAL, load_target, with_target
-
-Kind = Literal["local", "Confluent Cloud", "own clusters"]
 
 _POLL_SECONDS = 0.5
 
@@ -132,14 +130,6 @@ def deployed(settings: Settings, narrator: Narrator, who: str | None = None) -> 
     return OpenSourceDeployment(
         target.name, settings.pipeline, _clusters(target), lambda: narrator, wait_until, notes, who=who
     )
-
-
-def kind_of(target: str) -> Kind:
-    """What a target is made of; raises SettingsError for one that nothing describes."""
-    if target == LOCAL:
-        return "local"
-    described = load_target(target, load_settings())
-    return "Confluent Cloud" if isinstance(described, ConfluentTargetSettings) else "own clusters"
 
 
 def settings_of(target: str, window_size: timedelta | None = None, encrypt_fields: bool | None = None) -> Settings:

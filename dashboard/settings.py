@@ -162,6 +162,15 @@ class WebSettings(_Part):
         return f"http://{host}:{self.port}"
 
 
+class LiveSettings(_Part):
+    """How topics are read while records come in."""
+
+    read_uncommitted: bool = Field(
+        False,
+        description="Live orders and `tail` also show records that are not committed yet, some of which never are",
+    )
+
+
 class AccessSettings(_Part):
     """Who may do what, where people log in; a person is a verified e-mail address, or a subject, which has no @."""
 
@@ -198,6 +207,7 @@ class Settings(BaseSettings):
     shop: ShopSettings = ShopSettings()
     local: LocalSettings = Field(default_factory=LocalSettings)
     web: WebSettings = WebSettings()
+    live: LiveSettings = LiveSettings()
     access: AccessSettings = AccessSettings()
 
     def with_pipeline(self, **changed: object) -> Self:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import visitor
 from dashboard.access import Caller
-from dashboard.deployments import Kind
+from dashboard.clusters import Kind
 from dashboard.errors import SalesTrendsError
 
 

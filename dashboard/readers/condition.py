@@ -8,8 +8,6 @@ Language: https://github.com/google/cel-spec/blob/master/doc/langdef.md
 import re
 from typing import Any
 
-import cel
-
 from dashboard.errors import SettingsError
 from dashboard.readers.readable import Readable
 
@@ -45,6 +43,9 @@ class Condition:
         if not self.text.isprintable() or "`" in self.text:
             raise SettingsError("A condition stands on one line, and holds no `.", _HINT)
         self._check_functions()
+        # it brings a shell with it, for a quarter of a second that those without a condition need not wait
+        import cel
+
         try:
             self._program = cel.compile(self.text)
         except ValueError as error:

@@ -61,9 +61,19 @@ class Readable:
             **({"fault": self.fault} if self.fault else {}),
         }
 
-    def text(self) -> str:
-        """The value on one line."""
-        return self.fault or json.dumps(_json(self.value), ensure_ascii=False)
+    @property
+    def time_text(self) -> str:
+        return str(_json(self.at))
+
+    @property
+    def key_text(self) -> str:
+        """On one line; empty without a key."""
+        return "" if self.key is None else _one_line(self.key)
+
+    @property
+    def value_text(self) -> str:
+        """On one line; why it cannot be read where it cannot."""
+        return self.fault or _one_line(self.value)
 
 
 class Reading:
@@ -186,6 +196,11 @@ def _without_card(value: Any) -> Any:
         return HIDDEN if holds_card_number(value.decode("latin-1")) else value
     text = str(value)
     return HIDDEN if holds_card_number(text) else text
+
+
+def _one_line(value: Any) -> str:
+    told = _json(value)
+    return told if isinstance(told, str) else json.dumps(told, ensure_ascii=False)
 
 
 def _json(value: Any) -> Any:

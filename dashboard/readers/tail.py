@@ -183,6 +183,9 @@ class Tail:
         finally:
             self._ending.set()
             live.close()
+            with self._lock:
+                self._kept.clear()
+                self._waiting.clear()
 
     def _begin_anew(self, why: str) -> None:
         with self._lock:

@@ -83,6 +83,12 @@ class LiveRecords:
             behind += max(0, high - offset)
         return behind
 
+    def begin(self) -> None:
+        """For whoever would rather know now what keeps it from reading: raises that."""
+        self._watch()
+        if self.fault is not None:
+            raise self.fault
+
     def poll(self) -> Polled:
         """What has come; waits a moment where nothing has. Says in `fault` what keeps it from reading."""
         if time.monotonic() >= self._watch_at and (anew := self._watch()):

@@ -99,7 +99,7 @@ def test_what_cannot_be_read_is_told_and_raises_nothing() -> None:
         raise Undecodable("bad magic byte 7")
 
     made = Reading(undecodable, ())(record(b"\7\7"))
-    assert (made.value, made.fault, made.text()) == (None, "bad magic byte 7", "bad magic byte 7")
+    assert (made.value, made.fault, made.value_text) == (None, "bad magic byte 7", "bad magic byte 7")
     assert made.as_json()["fault"] == "bad magic byte 7"
 
 

@@ -1,0 +1,239 @@
+"""What people see of topics while records come in: the functions behind the page of live orders.
+
+Each takes who calls and checks that before anything else. Viewers see completed orders, ops every topic of the
+pipeline; nobody sees a card number. However many look at a topic, it is read once.
+"""
+
+import threading
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+
+from cachetools import TTLCache
+
+from dashboard.access import Caller, Role
+from dashboard.clusters import Kind, kafka_and_registry, kind_of
+from dashboard.deploy.pipeline import load_pipeline
+from dashboard.errors import ReadError, SettingsError
+from dashboard.pipeline_reading import reading_of, wants_schema
+from dashboard.readers.condition import Condition
+from dashboard.readers.matches import Found, Matches
+from dashboard.readers.order_counts import Second
+from dashboard.readers.readable import Readable, raw_text
+from dashboard.readers.seek import Seek, SeekProgress, Start
+from dashboard.readers.tail import LOOKED_BACK, Tail, TailView
+from dashboard.remotes.kafka import Kafka, Record
+from dashboard.remotes.registry import Registry
+from dashboard.settings import PipelineSettings, Settings, load_settings
+from dashboard.targets import target_names, with_target
+
+ORDERS = "completed_orders"
+AMOUNT = "amount"
+SHOWN_ROWS = 40
+"""As many as people can follow; what is counted is all."""
+BUCKET = timedelta(seconds=2)
+SEEKS_AT_ONCE = 4
+_MINUTE = timedelta(minutes=1)
+_CONDITIONS = 32
+_CONDITION_SECONDS = 60
+"""A condition that nobody asks for is forgotten; asked again, it begins with the records that are kept."""
+_SEEKS_KEPT = 64
+_SEEK_SECONDS = 900
+
+Clusters = Callable[[Settings], tuple[Kafka, Registry]]
+
+
+@dataclass(frozen=True)
+class Live:
+    """A topic at one moment. Shared by all who look: never change it."""
+
+    view: TailView
+    rows: tuple[tuple[int, Readable], ...]
+    """The newest with their numbers, the newest first."""
+    buckets: list[Second]
+    """The last two minutes, the oldest first."""
+    last_minute: Second
+    """The minute that ends with the newest record; with now when that one is older than two minutes."""
+    until: datetime
+    """The end of both, UTC."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """One record, all of it."""
+
+    readable: Readable
+    raw: str
+    """Key and value as bytes."""
+
+
+class LiveDesk:
+    """One for a process; any thread may call."""
+
+    def __init__(self, clusters: Clusters = kafka_and_registry) -> None:
+        self._clusters = clusters
+        self._lock = threading.Lock()
+        self._watched: dict[tuple[str, str], _Watched] = {}
+        self._seeks: TTLCache[str, tuple[str, Seek]] = TTLCache(_SEEKS_KEPT, _SEEK_SECONDS)
+
+    def targets(self, caller: Caller) -> list[str]:
+        """What may be chosen; whoever is no admin sees the one that this dashboard shows."""
+        caller.require(Role.VIEWER, "Live orders")
+        settings = load_settings()
+        return target_names(settings) if caller.may(Role.ADMIN) else [settings.target]
+
+    def kind(self, caller: Caller, target: str) -> Kind:
+        caller.require(Role.VIEWER, "Live orders")
+        return kind_of(target)
+
+    def topics(self, caller: Caller) -> list[str]:
+        """Those that this caller may see, completed orders first."""
+        caller.require(Role.VIEWER, "Live orders")
+        return list(_topics(load_settings().pipeline)) if caller.may(Role.OPS) else [ORDERS]
+
+    def look(self, caller: Caller, target: str, topic: str) -> Live:
+        """What there is now; waits for nothing."""
+        return self._at(caller, target, topic).look()
+
+    def find(self, caller: Caller, target: str, topic: str, where: str) -> Found:
+        """What a condition has found so far; raises SettingsError for what is none."""
+        return self._at(caller, target, topic).find(where)
+
+    def record(self, caller: Caller, target: str, topic: str, id_: str) -> Whole:
+        """The record at `partition:offset`, with its bytes; raises ReadError when it is not there."""
+        return self._at(caller, target, topic).whole(id_)
+
+    def seek(self, caller: Caller, target: str, topic: str, start: Start, where: str = "") -> str:
+        """Begins to look back, and gives the name under which it can be watched and cancelled by the same caller.
+
+        Raises SettingsError for a wrong condition, ReadError when four others are at work.
+        """
+        watched = self._at(caller, target, topic)
+        condition = Condition(where) if where.strip() else None
+        with self._lock:
+            if sum(not seek.progress.is_done for _, seek in self._seeks.values()) >= SEEKS_AT_ONCE:
+                raise ReadError(
+                    f"{SEEKS_AT_ONCE} people look back into topics already.", "Try again when one of them is done."
+                )
+            name = uuid.uuid4().hex
+            self._seeks[name] = (caller.name, watched.seek(start, condition))
+        return name
+
+    def sought(self, caller: Caller, name: str) -> SeekProgress:
+        """How far it is; raises ReadError for one that is forgotten or somebody else's."""
+        return self._sought(caller, name).progress
+
+    def cancel(self, caller: Caller, name: str) -> None:
+        self._sought(caller, name).cancel()
+
+    def close(self) -> None:
+        """Ends all reading; for the end of the process."""
+        with self._lock:
+            for _, seek in self._seeks.values():
+                seek.cancel()
+            for watched in self._watched.values():
+                watched.tail.close()
+
+    def _sought(self, caller: Caller, name: str) -> Seek:
+        caller.require(Role.VIEWER, "Looking back")
+        whose, seek = self._seeks.get(name, ("", None))
+        if seek is None or whose != caller.name:
+            raise ReadError("What was found there is kept no more.", "Look back again.")
+        return seek
+
+    def _at(self, caller: Caller, target: str, topic: str) -> "_Watched":
+        caller.require(Role.VIEWER if topic == ORDERS else Role.OPS, f"Seeing the topic {topic}")
+        settings = load_settings()
+        topics = _topics(settings.pipeline)
+        if topic not in topics:
+            raise SettingsError(f"{topic} is no topic of the pipeline.", f"Wanted {', '.join(topics)}.")
+        if target != settings.target:
+            caller.require(Role.ADMIN, f"Seeing the target {target}")
+        with self._lock:
+            watched = self._watched.get((target, topic))
+            if watched is None or watched.tail.ended:
+                watched = self._watched[target, topic] = self._begun(target, topic)
+            return watched
+
+    def _begun(self, target: str, topic: str) -> "_Watched":
+        settings = with_target(load_settings(target=target))
+        return _Watched(settings, topic, *self._clusters(settings))
+
+
+@cache
+def _topics(pipeline: PipelineSettings) -> tuple[str, ...]:
+    described = load_pipeline(pipeline)
+    names = [topic.name for topic in described.topics] + list(described.created_tables)
+    return (ORDERS, *(name for name in names if name != ORDERS))
+
+
+class _Watched:
+    """One topic that is read."""
+
+    def __init__(self, settings: Settings, topic: str, kafka: Kafka, registry: Registry) -> None:
+        self._kafka = kafka
+        self._committed = not settings.live.read_uncommitted
+        self.tail = Tail(
+            kafka,
+            registry.schema,
+            topic,
+            committed=self._committed,
+            wants_schema=wants_schema(settings.pipeline, topic),
+            amount_field=AMOUNT if topic == ORDERS else "",
+        )
+        # in the thread of whoever looks nothing is asked of the registry
+        self._readable = reading_of(settings.pipeline, topic, self.tail.decoded.known)
+        self._sought = reading_of(settings.pipeline, topic, self.tail.decoded)
+        self._lock = threading.Lock()
+        self._matches: TTLCache[str, Matches] = TTLCache(_CONDITIONS, _CONDITION_SECONDS)
+        self._newest: tuple[tuple[datetime, int, int], tuple[tuple[int, Readable], ...]] | None = None
+
+    def look(self) -> Live:
+        view = self.tail.look()
+        now = datetime.now(UTC)
+        recent = view.newest_at is not None and now - view.newest_at < LOOKED_BACK
+        until = view.newest_at if recent and view.newest_at else now.replace(microsecond=0)
+        [minute] = self.tail.seconds(_MINUTE, _MINUTE, until)
+        end = until + timedelta(seconds=-until.timestamp() % BUCKET.total_seconds())
+        return Live(view, self._rows(view), self.tail.seconds(LOOKED_BACK, BUCKET, end), minute, until)
+
+    def find(self, where: str) -> Found:
+        with self._lock:
+            matches = self._matches.get(where) or Matches(self.tail, Condition(where), self._readable)
+            self._matches[where] = matches
+        return matches.look()
+
+    def whole(self, id_: str) -> Whole:
+        partition, offset = _place(id_)
+        record = self.tail.record(partition, offset)
+        if record is None and offset < self._kafka.end_offsets(self.tail.topic).get(partition, 0):
+            starts, ends = {partition: offset}, {partition: offset + 1}
+            records = self._kafka.records(self.tail.topic, starts, ends, committed=self._committed)
+            record = next((one for one in records if one.offset == offset), None)
+        if record is None:
+            raise ReadError(f"{self.tail.topic} has no record {id_}.", "It may have expired; look at newer ones.")
+        return Whole(self._sought(record), raw_text(record))
+
+    def seek(self, start: Start, condition: Condition | None) -> Seek:
+        return Seek(self._kafka, self.tail.topic, start, self._sought, condition, committed=self._committed)
+
+    def _rows(self, view: TailView) -> tuple[tuple[int, Readable], ...]:
+        """Made once for each state, whoever looks."""
+        state = (view.began, view.newest, view.waiting)
+        with self._lock:
+            if self._newest is None or self._newest[0] != state:
+                rows = tuple((number, self._readable(record)) for number, record in self._shown())
+                self._newest = (state, rows)
+            return self._newest[1]
+
+    def _shown(self) -> list[tuple[int, Record]]:
+        return self.tail.newest(SHOWN_ROWS)
+
+
+def _place(id_: str) -> tuple[int, int]:
+    partition, _, offset = id_.partition(":")
+    if not (partition.isdecimal() and offset.isdecimal() and len(partition) < 10 and len(offset) < 19):
+        raise SettingsError(f"{id_[:40]!r} is no place of a record.", "Wanted partition:offset, such as 0:42.")
+    return int(partition), int(offset)
