@@ -33,6 +33,14 @@ _PAGES = (
         "How much was sold, window by window, and how new the numbers are.",
     ),
     _Listed(
+        "Sales",
+        Role.VIEWER,
+        "live_orders",
+        "Live orders",
+        ":material/bolt:",
+        "Orders as they are paid, one by one.",
+    ),
+    _Listed(
         "Ops",
         Role.OPS,
         "dead_letters",

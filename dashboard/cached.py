@@ -3,6 +3,7 @@
 Answers are keyed by snapshot id: a snapshot never changes, so an answer is right as long as it is kept.
 """
 
+import atexit
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
@@ -21,6 +22,7 @@ from dashboard.readers.revenue_rows import RevenueRows
 if TYPE_CHECKING:
     from dashboard.administration import Administration
     from dashboard.dead_letter_desk import DeadLetterDesk
+    from dashboard.live_desk import LiveDesk
 
 _one_alone = Lock()
 GLANCE_SECONDS = 1.0
@@ -104,6 +106,21 @@ def dead_letter_desk() -> "DeadLetterDesk":
     """The same of dead letters."""
     with _one_alone:
         return _dead_letter_desk()
+
+
+def live_desk() -> "LiveDesk":
+    """What reads topics for all who look; it ends in order with the process."""
+    with _one_alone:
+        return _live_desk()
+
+
+@cache
+def _live_desk() -> "LiveDesk":
+    from dashboard.live_desk import LiveDesk
+
+    desk = LiveDesk()
+    atexit.register(desk.close)
+    return desk
 
 
 @cache

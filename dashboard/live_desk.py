@@ -7,9 +7,11 @@ pipeline; nobody sees a card number. However many look at a topic, it is read on
 import threading
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from cachetools import TTLCache
 
@@ -24,15 +26,20 @@ from dashboard.readers.order_counts import Second
 from dashboard.readers.readable import Readable, raw_text
 from dashboard.readers.seek import Seek, SeekProgress, Start
 from dashboard.readers.tail import LOOKED_BACK, Tail, TailView
-from dashboard.remotes.kafka import Kafka, Record
+from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.registry import Registry
 from dashboard.settings import PipelineSettings, Settings, load_settings
 from dashboard.targets import target_names, with_target
 
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
 ORDERS = "completed_orders"
-AMOUNT = "amount"
+AMOUNT, PAID = "amount", "ts"
+"""Fields of a completed order."""
 SHOWN_ROWS = 40
 """As many as people can follow; what is counted is all."""
+HELD_ROWS = 200
 BUCKET = timedelta(seconds=2)
 SEEKS_AT_ONCE = 4
 _MINUTE = timedelta(minutes=1)
@@ -58,6 +65,16 @@ class Live:
     """The minute that ends with the newest record; with now when that one is older than two minutes."""
     until: datetime
     """The end of both, UTC."""
+    _figures: dict[str, "Figure"] = field(default_factory=dict, repr=False)
+
+    def figure(self, zone: ZoneInfo) -> "Figure":
+        """The chart of the last two minutes in this zone, made once for all who look."""
+        if zone.key not in self._figures:
+            # Plotly takes a third of a second that other users of this module need not wait
+            from dashboard.charts import live_bars
+
+            self._figures[zone.key] = live_bars(self.buckets, until=self.until, bucket=BUCKET, zone=zone)
+        return self._figures[zone.key]
 
 
 @dataclass(frozen=True)
@@ -96,6 +113,10 @@ class LiveDesk:
     def look(self, caller: Caller, target: str, topic: str) -> Live:
         """What there is now; waits for nothing."""
         return self._at(caller, target, topic).look()
+
+    def kept(self, caller: Caller, target: str, topic: str) -> tuple[tuple[int, Readable], ...]:
+        """More of the newest with their numbers than `look` gives: time to read while a list is held still."""
+        return self._at(caller, target, topic).kept(HELD_ROWS)
 
     def find(self, caller: Caller, target: str, topic: str, where: str) -> Found:
         """What a condition has found so far; raises SettingsError for what is none."""
@@ -188,16 +209,26 @@ class _Watched:
         self._sought = reading_of(settings.pipeline, topic, self.tail.decoded)
         self._lock = threading.Lock()
         self._matches: TTLCache[str, Matches] = TTLCache(_CONDITIONS, _CONDITION_SECONDS)
-        self._newest: tuple[tuple[datetime, int, int], tuple[tuple[int, Readable], ...]] | None = None
+        self._live: tuple[tuple[object, ...], Live] | None = None
 
     def look(self) -> Live:
+        """Made once for each state and second, whoever looks."""
         view = self.tail.look()
-        now = datetime.now(UTC)
+        now = datetime.now(UTC).replace(microsecond=0)
         recent = view.newest_at is not None and now - view.newest_at < LOOKED_BACK
-        until = view.newest_at if recent and view.newest_at else now.replace(microsecond=0)
-        [minute] = self.tail.seconds(_MINUTE, _MINUTE, until)
-        end = until + timedelta(seconds=-until.timestamp() % BUCKET.total_seconds())
-        return Live(view, self._rows(view), self.tail.seconds(LOOKED_BACK, BUCKET, end), minute, until)
+        until = view.newest_at if recent and view.newest_at else now
+        state = (view.began, view.newest, view.sums, until)
+        with self._lock:
+            if self._live is None or self._live[0] != state:
+                [minute] = self.tail.seconds(_MINUTE, _MINUTE, until)
+                end = until + timedelta(seconds=-until.timestamp() % BUCKET.total_seconds())
+                buckets = self.tail.seconds(LOOKED_BACK, BUCKET, end)
+                self._live = (state, Live(view, self.kept(SHOWN_ROWS), buckets, minute, until))
+            # its faults and what it waits for change without a record
+            return replace(self._live[1], view=view)
+
+    def kept(self, most: int) -> tuple[tuple[int, Readable], ...]:
+        return tuple((number, self._readable(record)) for number, record in self.tail.newest(most))
 
     def find(self, where: str) -> Found:
         with self._lock:
@@ -218,18 +249,6 @@ class _Watched:
 
     def seek(self, start: Start, condition: Condition | None) -> Seek:
         return Seek(self._kafka, self.tail.topic, start, self._sought, condition, committed=self._committed)
-
-    def _rows(self, view: TailView) -> tuple[tuple[int, Readable], ...]:
-        """Made once for each state, whoever looks."""
-        state = (view.began, view.newest, view.waiting)
-        with self._lock:
-            if self._newest is None or self._newest[0] != state:
-                rows = tuple((number, self._readable(record)) for number, record in self._shown())
-                self._newest = (state, rows)
-            return self._newest[1]
-
-    def _shown(self) -> list[tuple[int, Record]]:
-        return self.tail.newest(SHOWN_ROWS)
 
 
 def _place(id_: str) -> tuple[int, int]:

@@ -3,12 +3,13 @@
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from dashboard import cached
 from dashboard.access import Role
+from dashboard.app_pages.reader_zone import reader_zone
 from dashboard.charts import HEIGHT, describe
 from dashboard.errors import SalesTrendsError
 from dashboard.readers.lake import Snapshot
@@ -32,7 +33,7 @@ def page() -> None:
 def board() -> None:
     gate(Role.VIEWER, "Revenue")  # the timer runs this alone, without what the app asks first
     settings: Settings = st.session_state["settings"]
-    zone = _reader_zone()
+    zone = reader_zone()
     header, notices = st.container(), st.container()
     chosen = st.segmented_control(
         "Range",
@@ -216,13 +217,6 @@ def _sentence(fault: SalesTrendsError, *, shown: bool) -> str:
     message = re.sub(r"https?://[^\s,]+", r"`\g<0>`", fault.message)  # as code, or it would become a link
     ending = "Shown is what was read last; this page keeps trying." if shown else "This page keeps trying."
     return f"{message} {fault.hint} {ending}"
-
-
-def _reader_zone() -> ZoneInfo:
-    try:
-        return ZoneInfo(st.context.timezone or "UTC")
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("UTC")
 
 
 page()

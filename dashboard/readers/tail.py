@@ -48,7 +48,9 @@ class TailView:
     waiting: int
     """Records whose schema is not known yet: in no sum so far."""
     began: datetime
-    """When counting began, UTC; records of `LOOKED_BACK` before it are counted too."""
+    """When counting began, UTC; another time stands for another counting."""
+    counted_from: datetime
+    """The first moment of which every record is counted, by the records' own time; UTC."""
     anew: str
     """Why counting began anew then; empty for the first time."""
     newest_at: datetime | None
@@ -125,6 +127,7 @@ class Tail:
                 undecodable=self._undecodable,
                 waiting=len(self._waiting),
                 began=self._began,
+                counted_from=self._began if self._anew else self._began - LOOKED_BACK,
                 anew=self._anew,
                 newest_at=self._counts.newest(),
                 is_live=self._is_live,
@@ -161,7 +164,7 @@ class Tail:
             return self._counts.last(span, bucket, until, with_amounts=bool(self._amount_field))
 
     def _run(self) -> None:
-        since = datetime.now(UTC) - LOOKED_BACK
+        since = self._began - LOOKED_BACK
         live = LiveRecords(self._kafka, self.topic, since_ms=int(since.timestamp() * 1000), committed=self._committed)
         try:
             while not self._ending.is_set() and time.monotonic() - self._looked < _UNWATCHED_SECONDS:

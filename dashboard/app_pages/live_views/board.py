@@ -1,0 +1,225 @@
+"""What moves: is it live, how much, how it moves, the rows. Runs by a timer for each who looks."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from dashboard import cached, visitor
+from dashboard.access import Role
+from dashboard.app_pages.faults import show_fault
+from dashboard.app_pages.live_views.controls import PAUSED, Cleared, Wanted, clear, cleared, undo_clear
+from dashboard.app_pages.live_views.listing import Rows, draw_rows
+from dashboard.app_pages.reader_zone import reader_zone
+from dashboard.charts import LIVE_HEIGHT, describe_live
+from dashboard.errors import SalesTrendsError
+from dashboard.live_desk import ORDERS, PAID, Live
+from dashboard.readers.matches import Found
+from dashboard.readers.order_counts import Sums
+from dashboard.readers.tail import TailView
+from dashboard.wording import amount, as_markdown, compact_amount, length, moment
+
+ROWS_SECONDS = 0.5
+FIGURES_SECONDS = 2.0
+"""The eye follows rows, and reads figures."""
+_QUIET = timedelta(minutes=1)
+
+
+@st.fragment(run_every=FIGURES_SECONDS)
+def figures(target: str, topic: str) -> None:
+    """How it stands and how much there is."""
+    who = visitor.gate(Role.VIEWER, "Live orders")  # the timer runs this alone, without what the app asks first
+    zone = reader_zone()
+    try:
+        live = cached.live_desk().look(who, target, topic)
+    except SalesTrendsError as fault:
+        show_fault(fault)
+        return
+    now = datetime.now(UTC)
+    _state(live, zone, now)
+    _notices(live.view, topic, zone, now)
+    _tiles(live, _cleared(live.view, topic), topic, zone, now)
+    st.plotly_chart(
+        live.figure(zone),
+        key="live_chart",
+        height=LIVE_HEIGHT,
+        config={"displayModeBar": False},
+        alt=describe_live(live.buckets, zone=zone),
+    )
+
+
+@st.fragment(run_every=ROWS_SECONDS)
+def moving_list(target: str, wanted: Wanted) -> None:
+    """The records as they come, and what holds them still."""
+    who = visitor.gate(Role.VIEWER, "Live orders")
+    desk = cached.live_desk()
+    try:
+        live = desk.look(who, target, wanted.topic)
+        found = desk.find(who, target, wanted.topic, wanted.where) if wanted.where else None
+    except SalesTrendsError as fault:
+        show_fault(fault)
+        return
+    _list(target, wanted, live, found)
+
+
+def _state(live: Live, zone: ZoneInfo, now: datetime) -> None:
+    view = live.view
+    if view.fault:
+        badge = ":red-badge[:material/cloud_off: Not connected]"
+    elif not view.is_live:
+        badge = f":orange-badge[:material/fast_forward: Catching up, {view.behind:,} to read]"
+    elif st.session_state.get(PAUSED):
+        badge = ":blue-badge[:material/pause: List paused]"
+    else:
+        badge = ":green-badge[:material/bolt: Live]"
+    newest = "nothing came yet"
+    if view.newest_at:
+        newest = (
+            f"newest **{moment(view.newest_at, zone, now)}** ({length(max(now - view.newest_at, timedelta()))} ago)"
+        )
+    st.markdown(f"{badge} {newest} · {zone.key}")
+
+
+def _notices(view: TailView, topic: str, zone: ZoneInfo, now: datetime) -> None:
+    if view.fault:
+        since = f"Since {moment(view.fault_since, zone, now)}: " if view.fault_since else ""
+        st.error(
+            f"{since}{as_markdown(str(view.fault))} Shown is what came before; this page keeps trying.",
+            icon=":material/cloud_off:",
+        )
+    elif view.is_live and topic == ORDERS and (view.newest_at is None or now - view.newest_at > _QUIET):
+        ago = f"since {moment(view.newest_at, zone, now)}" if view.newest_at else "in the last two minutes"
+        st.info(
+            f"No order was paid {ago}. Either nothing was sold, or a part of the pipeline stands still: "
+            "`sales-trends status` tells what runs.",
+            icon=":material/hourglass_empty:",
+        )
+    if view.anew:
+        st.warning(
+            f"{as_markdown(view.anew)} What is shown was counted anew from {moment(view.began, zone, now)} on.",
+            icon=":material/restart_alt:",
+        )
+    if view.waiting:
+        why = as_markdown(str(view.schema_fault)) if view.schema_fault else "The registry is being asked for it."
+        st.warning(f"{view.waiting:,} records wait for their schema and are in no sum. {why}", icon=":material/schema:")
+    if left_out := view.sums.without_amount:
+        are = "record is" if left_out == 1 else "records are"
+        st.warning(
+            f"{left_out:,} {are} counted and in no sum, for no amount can be read there.", icon=":material/error:"
+        )
+    elif view.undecodable:
+        st.warning(f"{view.undecodable:,} records cannot be read; they are counted.", icon=":material/error:")
+
+
+def _cleared(view: TailView, topic: str) -> Cleared | None:
+    """What was cleared of this very counting."""
+    since = cleared()
+    return since if since and (since.topic, since.began) == (topic, view.began) else None
+
+
+def _tiles(live: Live, since: Cleared | None, topic: str, zone: ZoneInfo, now: datetime) -> None:
+    view, minute = live.view, live.last_minute
+    seen = view.sums.since(since.sums if since else Sums())
+    begin = moment(since.at if since else view.counted_from, zone, now)
+    until = f"until {moment(live.until, zone, now)}"
+    per_second = f"{Decimal(minute.count) / 60:.1f} a second"
+    is_orders = topic == ORDERS
+    what = "orders" if is_orders else "records"
+    with st.grid(4 if is_orders else 3, min_column_width=150):
+        if is_orders:
+            _tile("Revenue, last minute", minute.amount or Decimal(0), until, "By the time at which each was written.")
+        _tile(f"{what.capitalize()}, last minute", f"{minute.count:,}", per_second, f"The minute {until}.")
+        if is_orders:
+            _tile(f"Since {begin}", seen.amount, f"{seen.count:,} orders", f"Exactly {amount(seen.amount)}.")
+        else:
+            _tile(f"Since {begin}", f"{seen.count:,}", what, "Every record counts, whether it is shown or not.")
+        age = f"{length(max(now - view.newest_at, timedelta()))} ago" if view.newest_at else "none yet"
+        _tile("Newest", age, _delay(live), "When the newest was written, and how long that was after it was paid.")
+
+
+def _delay(live: Live) -> str:
+    """How long the newest one took from its own time to the topic."""
+    fields = live.rows[0][1].value if live.rows else None
+    paid = fields.get(PAID) if isinstance(fields, dict) else None
+    if not isinstance(paid, datetime):
+        return f"{live.view.behind:,} to read" if live.view.behind else "all is read"
+    return f"{length(max(live.rows[0][1].at - paid, timedelta()))} after it was paid"
+
+
+def _tile(label: str, value: Decimal | str, note: str, explanation: str) -> None:
+    st.metric(
+        label,
+        value if isinstance(value, str) else compact_amount(value),
+        delta=note,
+        delta_color="off",
+        delta_arrow="off",
+        help=explanation,
+        border=True,
+    )
+
+
+def _list(target: str, wanted: Wanted, live: Live, found: Found | None) -> None:
+    since = _cleared(live.view, wanted.topic)
+    after = since.newest if since else 0
+    rows = Rows(
+        tuple(row for row in (found.rows if found else live.rows) if row[0] > after), live.view.began, live.view.newest
+    )
+    held: Rows | None = st.session_state.get(PAUSED)
+    if held is not None and held.began != live.view.began:
+        # those rows are of another counting
+        held = st.session_state[PAUSED] = rows
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if held is None:
+            st.button(
+                "Pause",
+                icon=":material/pause:",
+                shortcut="P",
+                key="live_pause",
+                on_click=_pause,
+                args=(target, wanted, rows, after),
+                help="Holds the list still. Records go on to be counted and kept.",
+            )
+        else:
+            st.button("Resume", icon=":material/play_arrow:", shortcut="P", key="live_resume", on_click=_resume)
+        view = live.view
+        st.button(
+            "Clear",
+            icon=":material/clear_all:",
+            key="live_clear",
+            on_click=clear,
+            args=(wanted.topic, view.began, view.newest, view.sums, since),
+            help="Empties the list and counts from now on, for you alone.",
+        )
+        if since:
+            st.button("Undo clear", icon=":material/undo:", key="live_undo", on_click=undo_clear)
+        st.caption(_told(held, rows, found, live))
+    draw_rows(held or rows, wanted.topic, key="live_rows")
+
+
+def _told(held: Rows | None, rows: Rows, found: Found | None, live: Live) -> str:
+    if held is not None:
+        came = live.view.newest - held.newest
+        return f"Held still; {came:,} {'record has' if came == 1 else 'records have'} come since and are counted."
+    if found is None:
+        return f"The newest {len(rows.rows):,}, as they come." if rows.rows else "Rows appear here as records come."
+    told = [f"{found.matched:,} of {found.asked:,} records match."]
+    if found.is_behind:
+        told.append("Still asking about the others.")
+    if found.missed:
+        told.append(f"{found.missed:,} were gone before they could be asked about: the condition takes too long.")
+    if found.unanswered:
+        told.append(f"No answer for {found.unanswered:,}: {as_markdown(found.why)}.")
+    return " ".join(told)
+
+
+def _pause(target: str, wanted: Wanted, rows: Rows, after: int) -> None:
+    if not wanted.where:
+        # more than what moves: time to read
+        kept = cached.live_desk().kept(visitor.caller(), target, wanted.topic)
+        rows = Rows(tuple(row for row in kept if row[0] > after), rows.began, rows.newest)
+    st.session_state[PAUSED] = rows
+
+
+def _resume() -> None:
+    st.session_state.pop(PAUSED, None)

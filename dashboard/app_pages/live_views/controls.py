@@ -1,0 +1,81 @@
+"""What somebody wants to see of which topic; kept in the page's address, but for what they have paused or cleared."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from dashboard import visitor
+from dashboard.live_desk import ORDERS, LiveDesk
+from dashboard.readers.condition import EXAMPLE, LONGEST, NAMES
+from dashboard.readers.order_counts import Sums
+
+LIVE, LAST, SINCE, OFFSET = "Live", "Last", "From a time", "From an offset"
+PAUSED, _CLEARED = "live_paused", "live_cleared"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the controls say."""
+
+    topic: str
+    where: str
+    """A condition, which may be wrong; empty for all."""
+    show: str
+    """LIVE, or the way to look back."""
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """What had come when somebody came, or cleared the list: it is neither shown nor counted for them."""
+
+    topic: str
+    began: datetime
+    """When the counting had begun; of another counting nothing is cleared."""
+    newest: int
+    sums: Sums
+    at: datetime
+    """UTC."""
+    before: "Cleared | None"
+    """What clearing took the place of, to undo it."""
+
+
+def controls(desk: LiveDesk, target: str) -> Wanted:
+    """One row of them, and a second one on a narrow screen."""
+    topics = desk.topics(visitor.caller())
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        topic = ORDERS
+        if len(topics) > 1:
+            topic = st.selectbox("Topic", topics, key="live_topic", bind="query-params", width=240)
+        show = st.segmented_control(
+            "Show", [LIVE, LAST, SINCE, OFFSET], default=LIVE, required=True, key="live_show", bind="query-params"
+        )
+    where = st.text_input(
+        "Only those with",
+        key="live_where",
+        bind="query-params",
+        max_chars=LONGEST,
+        placeholder=EXAMPLE,
+        help=f"A condition in CEL on {', '.join(f'`{name}`' for name in NAMES)}; `value` holds the record's fields: "
+        f"`{EXAMPLE}`. What is counted above the list stays all.",
+    )
+    place = f"{target} {topic}"
+    if st.session_state.get("live_place") != place:
+        for name in (PAUSED, _CLEARED, "live_record", "live_seek"):
+            st.session_state.pop(name, None)
+        st.session_state["live_place"] = place
+    return Wanted(topic, where.strip(), show or LIVE)
+
+
+def cleared() -> Cleared | None:
+    return st.session_state.get(_CLEARED)
+
+
+def clear(topic: str, began: datetime, newest: int, sums: Sums, before: Cleared | None) -> None:
+    st.session_state[_CLEARED] = Cleared(topic, began, newest, sums, datetime.now(UTC), before)
+
+
+def undo_clear() -> None:
+    now = cleared()
+    if now is not None:
+        st.session_state[_CLEARED] = now.before

@@ -1,0 +1,67 @@
+"""One record, all of it: fields, headers, key, and its bytes on demand."""
+
+import json
+
+import streamlit as st
+
+from dashboard import cached, visitor
+from dashboard.app_pages.faults import show_fault
+from dashboard.app_pages.live_views.listing import OPENED
+from dashboard.app_pages.reader_zone import reader_zone
+from dashboard.errors import SalesTrendsError
+from dashboard.live_desk import Whole
+from dashboard.wording import as_markdown
+
+_WHOLE = "live_whole"
+"""The open record as it was read: the list moves on without it."""
+
+
+def one_view(target: str, topic: str) -> None:
+    """Below the list; nothing where none is open."""
+    opened = st.session_state.get(OPENED)
+    if opened is None:
+        st.session_state.pop(_WHOLE, None)
+        return
+    try:
+        whole = _whole(target, topic, opened)
+    except SalesTrendsError as fault:
+        show_fault(fault)
+        return
+    row, zone = whole.readable, reader_zone()
+    with st.container(border=True, key="live_one"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(
+                f"**Record `{row.id}`** of `{topic}` · {row.at.astimezone(zone):%d %b %Y %H:%M:%S.%f}"[:-3]
+                + f" {zone.key} · {row.size:,} bytes"
+            )
+            st.button("Close", icon=":material/close:", key="live_close", on_click=_close)
+        told = row.as_json()
+        if row.fault:
+            st.warning(f"Its value cannot be read: {as_markdown(row.fault)}.", icon=":material/error:")
+        value, about = st.columns([3, 2])
+        with value:
+            st.caption("Value")
+            st.code(json.dumps(told["value"], indent=2, ensure_ascii=False)[:20_000], language="json", wrap_lines=True)
+        with about:
+            st.caption("Key")
+            st.code(row.key_text or "none", language=None, wrap_lines=True)
+            st.caption("Headers")
+            st.code("\n".join(f"{name}: {text}" for name, text in row.headers) or "none", language=None)
+        panel = st.expander("Bytes", key="live_bytes", on_change="rerun", icon=":material/data_object:")
+        if panel.open:
+            with panel:
+                st.caption("As they stand in the topic. Every digit shows as *, for it could be one of a card number.")
+                st.code(whole.raw, language=None)
+
+
+def _whole(target: str, topic: str, opened: str) -> Whole:
+    held = st.session_state.get(_WHOLE)
+    if held is None or held[0] != (target, topic, opened):
+        found = cached.live_desk().record(visitor.caller(), target, topic, opened)
+        held = st.session_state[_WHOLE] = ((target, topic, opened), found)
+    whole: Whole = held[1]
+    return whole
+
+
+def _close() -> None:
+    st.session_state.pop(OPENED, None)
