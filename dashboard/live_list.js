@@ -14,6 +14,7 @@ export default function (component) {
 
 class View {
   constructor(box) {
+    box.replaceChildren() // what an earlier view has left
     this.scroll = html("div", "scroll", box)
     this.table = html("table", "rows", this.scroll)
     this.head = html("tr", "", html("thead", "", this.table))
@@ -25,9 +26,8 @@ class View {
     this.body.addEventListener("keydown", (event) => this.press(event))
   }
 
-  show({ label, columns, rows, selected, height }) {
+  show({ label, columns, rows, selected }) {
     this.table.setAttribute("aria-label", label)
-    this.scroll.style.maxHeight = `${height}px`
     if (this.columns !== JSON.stringify(columns)) this.begin(columns)
     // whoever has scrolled down reads on at the same place while rows come in above
     const anchor = this.scroll.scrollTop > 4 ? this.top() : null

@@ -37,7 +37,6 @@ def live_list(
     label: str,
     selected: str | None,
     key: str,
-    height: int = 420,
 ) -> str | None:
     """Draws rows of an id, a text for each column, and whether it is a fault; gives the id that was just chosen.
 
@@ -50,7 +49,6 @@ def live_list(
             "columns": [[column.title, column.kind, column.narrow] for column in columns],
             "rows": [[id_, *cells, fault] for id_, cells, fault in rows],
             "selected": selected,
-            "height": height,
         },
         on_chosen_change=lambda: None,
     )

@@ -10,7 +10,7 @@ from dashboard import cached, visitor
 from dashboard.access import Role
 from dashboard.app_pages.faults import show_fault
 from dashboard.app_pages.live_views.controls import PAUSED, Cleared, Wanted, clear, cleared, undo_clear
-from dashboard.app_pages.live_views.listing import Rows, draw_rows
+from dashboard.app_pages.live_views.listing import Rows, draw
 from dashboard.app_pages.reader_zone import reader_zone
 from dashboard.charts import LIVE_HEIGHT, describe_live
 from dashboard.errors import SalesTrendsError
@@ -128,8 +128,13 @@ def _tiles(live: Live, since: Cleared | None, topic: str, zone: ZoneInfo, now: d
     what = "orders" if is_orders else "records"
     with st.grid(4 if is_orders else 3, min_column_width=150):
         if is_orders:
-            _tile("Revenue, last minute", minute.amount or Decimal(0), until, "By the time at which each was written.")
-        _tile(f"{what.capitalize()}, last minute", f"{minute.count:,}", per_second, f"The minute {until}.")
+            _tile(
+                "Revenue, 1 min",
+                minute.amount or Decimal(0),
+                until,
+                f"The minute {until}, by the time at which each was written.",
+            )
+        _tile(f"{what.capitalize()}, 1 min", f"{minute.count:,}", per_second, f"The minute {until}.")
         if is_orders:
             _tile(f"Since {begin}", seen.amount, f"{seen.count:,} orders", f"Exactly {amount(seen.amount)}.")
         else:
@@ -194,7 +199,8 @@ def _list(target: str, wanted: Wanted, live: Live, found: Found | None) -> None:
         if since:
             st.button("Undo clear", icon=":material/undo:", key="live_undo", on_click=undo_clear)
         st.caption(_told(held, rows, found, live))
-    draw_rows(held or rows, wanted.topic, key="live_rows")
+    shown = (row for number, row in (held or rows).rows if number > after)
+    draw(shown, wanted.topic, key="live_rows")
 
 
 def _told(held: Rows | None, rows: Rows, found: Found | None, live: Live) -> str:

@@ -41,11 +41,7 @@ class Rows:
     """The newest number there was, whether it is among them or not."""
 
 
-def draw_rows(rows: Rows, topic: str, *, key: str) -> None:
-    draw((row for _, row in rows.rows), topic, key=key)
-
-
-def draw(rows: Iterable[Readable], topic: str, *, key: str, height: int = 420) -> None:
+def draw(rows: Iterable[Readable], topic: str, *, key: str) -> None:
     """The list; a row that is chosen opens, once more it closes."""
     zone = reader_zone()
     cells = _order_cells if topic == ORDERS else _cells
@@ -56,7 +52,6 @@ def draw(rows: Iterable[Readable], topic: str, *, key: str, height: int = 420) -
         label=f"Records of {topic}",
         selected=opened,
         key=key,
-        height=height,
     )
     if chosen is not None:
         st.session_state[OPENED] = None if chosen == opened else chosen

@@ -16,6 +16,7 @@ from dashboard.wording import as_markdown
 
 _SEEK = "live_seek"
 _AT_WORK_SECONDS = 0.5
+_LARGEST_IN_BROWSER = 2**53 - 1
 
 
 def sought_view(target: str, wanted: Wanted) -> None:
@@ -55,7 +56,7 @@ def _start(show: str) -> Start:
         )
         return Since((at or now).replace(tzinfo=zone).astimezone(UTC))
     partition = st.number_input("Partition", 0, 2**31 - 1, 0, key="live_partition", bind="query-params", width=130)
-    offset = st.number_input("Offset", 0, 2**53, 0, key="live_offset", bind="query-params", width=180)
+    offset = st.number_input("Offset", 0, _LARGEST_IN_BROWSER, 0, key="live_offset", bind="query-params", width=180)
     return FromOffset(int(partition), int(offset))
 
 
