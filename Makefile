@@ -3,7 +3,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo test test-long check check-format check-lint check-types check-sql check-layers bench bench-stack lock
+.PHONY: help setup demo test test-long check check-format check-lint check-types check-sql check-layers bench bench-live bench-stack lock
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -45,6 +45,9 @@ check-layers: setup
 bench: setup ## measure what tests/bench.py measures
 	@test -f tests/bench.py || { echo "There is no benchmark yet: tests/bench.py is not written." >&2; exit 1; }
 	@exec .venv/bin/python -m tests.bench $(ARGS)
+
+bench-live: setup ## measure following a topic: commit to browser, viewers, catching up; three minutes
+	@exec .venv/bin/python -m tests.bench_live $(ARGS)
 
 bench-stack: setup ## measure the whole local stack: starts, delays, throughput, memory; nine minutes a run
 	@exec .venv/bin/python -m tests.bench_stack $(ARGS)

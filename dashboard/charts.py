@@ -137,8 +137,8 @@ def _live_facts(one: Second, bucket: timedelta, zone: ZoneInfo) -> list[str]:
     end = one.start + bucket
     when = f"{moment(one.start, zone, end)} to {moment(end, zone, end)}"
     if one.amount is None:
-        return [f"{one.count:,} records", when]
-    return [amount(one.amount), f"{one.count:,} orders, {when}"]
+        return [f"{one.count:,} {'record' if one.count == 1 else 'records'}", when]
+    return [amount(one.amount), f"{one.count:,} {'order' if one.count == 1 else 'orders'}, {when}"]
 
 
 _TICKS = [

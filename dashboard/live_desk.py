@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from cachetools import TTLCache
+from cachetools import LRUCache, TTLCache
 
 from dashboard.access import Caller, Role
 from dashboard.clusters import Kind, kafka_and_registry, kind_of
@@ -44,8 +44,7 @@ BUCKET = timedelta(seconds=2)
 SEEKS_AT_ONCE = 4
 _MINUTE = timedelta(minutes=1)
 _CONDITIONS = 32
-_CONDITION_SECONDS = 60
-"""A condition that nobody asks for is forgotten; asked again, it begins with the records that are kept."""
+"""At once; the one that nobody has asked for the longest is forgotten first."""
 _SEEKS_KEPT = 64
 _SEEK_SECONDS = 900
 
@@ -208,7 +207,7 @@ class _Watched:
         self._readable = reading_of(settings.pipeline, topic, self.tail.decoded.known)
         self._sought = reading_of(settings.pipeline, topic, self.tail.decoded)
         self._lock = threading.Lock()
-        self._matches: TTLCache[str, Matches] = TTLCache(_CONDITIONS, _CONDITION_SECONDS)
+        self._matches: LRUCache[str, Matches] = LRUCache(_CONDITIONS)
         self._live: tuple[tuple[object, ...], Live] | None = None
 
     def look(self) -> Live:
@@ -232,8 +231,9 @@ class _Watched:
 
     def find(self, where: str) -> Found:
         with self._lock:
-            matches = self._matches.get(where) or Matches(self.tail, Condition(where), self._readable)
-            self._matches[where] = matches
+            matches = self._matches.get(where)
+            if matches is None or matches.ended:
+                matches = self._matches[where] = Matches(self.tail, Condition(where), self._readable)
         return matches.look()
 
     def whole(self, id_: str) -> Whole:

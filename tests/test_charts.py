@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 import pyarrow as pa
 import pytest
 
-from dashboard.charts import describe, revenue_bars
+from dashboard.charts import describe, describe_live, live_bars, revenue_bars
+from dashboard.readers.order_counts import Second
 from dashboard.readers.revenue import MAX_BUCKETS
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -128,3 +129,34 @@ def test_charts_do_not_need_streamlit() -> None:
     assert (
         subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout == "False\n"
     )
+
+
+def live_seconds(*amounts: str | None) -> list[Second]:
+    start = datetime(2026, 11, 22, 13, tzinfo=UTC)
+    return [
+        Second(start + timedelta(seconds=2 * place), place + 1, None if amount is None else Decimal(amount))
+        for place, amount in enumerate(amounts)
+    ]
+
+
+def test_live_bars_stand_in_the_readers_time_and_the_last_is_hatched_while_it_fills() -> None:
+    buckets = live_seconds("10.00", "0.00", "2.50")
+    figure = live_bars(buckets, until=buckets[-1].start, bucket=timedelta(seconds=2), zone=ZoneInfo("Europe/Berlin"))
+    [bars] = figure.data
+    assert [f"{at:%H:%M:%S}" for at in bars.x] == ["14:00:00", "14:00:02", "14:00:04"]
+    assert list(bars.y) == [10.0, 0.0, 2.5]
+    assert list(bars.marker.pattern.shape) == ["", "", "/"]
+    assert list(bars.customdata[0]) == ["10.00", "1 order, 14:00:00 to 14:00:02"]
+    assert "6 records from 14:00:00" in describe_live(buckets, zone=ZoneInfo("Europe/Berlin"))
+
+
+def test_live_bars_of_records_without_money_are_counts() -> None:
+    figure = live_bars(
+        live_seconds(None, None),
+        until=datetime(2027, 1, 1, tzinfo=UTC),
+        bucket=timedelta(seconds=2),
+        zone=ZoneInfo("UTC"),
+    )
+    assert list(figure.data[0].y) == [1.0, 2.0]
+    assert figure.data[0].customdata[1][0] == "2 records"
+    assert describe_live([], zone=ZoneInfo("UTC")) == "Bar chart without a bar"

@@ -4,9 +4,10 @@ import streamlit as st
 
 from dashboard import cached, visitor
 from dashboard.access import Role
-from dashboard.app_pages.faults import show_fault
-from dashboard.app_pages.live_views.board import figures, moving_list
+from dashboard.app_pages.faults import faults_shown, show_fault
+from dashboard.app_pages.live_views.board import figures
 from dashboard.app_pages.live_views.controls import LIVE, controls
+from dashboard.app_pages.live_views.moving import list_controls, moving_list
 from dashboard.app_pages.live_views.one_record import one_view
 from dashboard.app_pages.live_views.sought import sought_view
 from dashboard.app_pages.target_choice import choose_target
@@ -27,6 +28,8 @@ def page() -> None:
         return
     figures(target, wanted.topic)
     if wanted.show == LIVE:
+        with faults_shown():
+            list_controls(target, wanted)
         moving_list(target, wanted)
     else:
         sought_view(target, wanted)

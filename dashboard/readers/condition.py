@@ -6,13 +6,23 @@ Language: https://github.com/google/cel-spec/blob/master/doc/langdef.md
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from dashboard.errors import SettingsError
 from dashboard.readers.readable import Readable
 
 LONGEST = 500
-NAMES = ("value", "key", "headers", "partition", "offset", "time", "size")
+_PARTS: dict[str, Callable[[Readable], Any]] = {
+    "value": lambda record: record.value,
+    "key": lambda record: record.key,
+    "headers": lambda record: dict(record.headers),
+    "partition": lambda record: record.partition,
+    "offset": lambda record: record.offset,
+    "time": lambda record: record.at,
+    "size": lambda record: record.size,
+}
+NAMES = tuple(_PARTS)
 EXAMPLE = "value.amount > 100.0 && value.confirmation_code.startsWith('A')"
 _LOOPS = ("all", "exists", "exists_one", "map", "filter")
 _FUNCTIONS = {
@@ -43,6 +53,8 @@ class Condition:
         if not self.text.isprintable() or "`" in self.text:
             raise SettingsError("A condition stands on one line, and holds no `.", _HINT)
         self._check_functions()
+        # what it does not speak of need not be made for each record
+        self._names = [name for name in NAMES if re.search(rf"\b{name}\b", self.text)]
         # it brings a shell with it, for a quarter of a second that those without a condition need not wait
         import cel
 
@@ -64,7 +76,7 @@ class Condition:
     def _check_names(self) -> None:
         """A name that nothing has is wrong for every record."""
         try:
-            self._program.execute(dict.fromkeys(NAMES))
+            self._program.execute(dict.fromkeys(self._names))
         except Exception as error:
             found = _UNDEFINED.search(str(error))
             if found and found["name"] not in _FUNCTIONS:
@@ -75,17 +87,7 @@ class Condition:
         if record.fault:
             raise Unanswerable(f"the value cannot be read: {record.fault}")
         try:
-            answer: Any = self._program.execute(
-                {
-                    "value": record.value,
-                    "key": record.key,
-                    "headers": dict(record.headers),
-                    "partition": record.partition,
-                    "offset": record.offset,
-                    "time": record.at,
-                    "size": record.size,
-                }
-            )
+            answer: Any = self._program.execute({name: _PARTS[name](record) for name in self._names})
         except KeyError as error:
             raise Unanswerable(f"there is no {error.args[0] if error.args else 'such field'}") from None
         except Exception as error:

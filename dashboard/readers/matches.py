@@ -14,6 +14,12 @@ from dashboard.remotes.kafka import Record
 
 KEPT = 500
 _AT_A_TIME = 200
+_TURN_SECONDS = 0.005
+_LONGEST_REST_SECONDS = 1.0
+_QUIET_SECONDS = 0.1
+_UNWATCHED_SECONDS = 60.0
+_turn = threading.Lock()
+"""Of all conditions in this process one is asked at a time."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Found:
 
 
 class Matches:
-    """One condition on one tail; any thread may look."""
+    """One condition on one tail, asked in a thread of its own for as long as somebody looks; any thread may look."""
 
     def __init__(self, tail: Tail, condition: Condition, readable: Callable[[Record], Readable]) -> None:
         self._tail = tail
@@ -45,56 +51,79 @@ class Matches:
         self._lock = threading.Lock()
         self._began: datetime | None = None
         self._begin()
+        self._looked = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name=f"condition on {tail.topic}", daemon=True)
+        self._thread.start()
 
-    def look(self, within_seconds: float = 0.03) -> Found:
-        """Goes on for so long at most, then tells; others who look meanwhile are told what there was before."""
-        if self._lock.acquire(blocking=False):
-            try:
-                self._go_on(time.monotonic() + within_seconds)
-                self._found = Found(
-                    tuple(self._rows),
-                    self._matched,
-                    self._asked,
-                    self._missed,
-                    self._unanswered,
-                    self._why,
-                    self._asked_until < self._tail.look().newest,
-                )
-            finally:
-                self._lock.release()
-        return self._found
+    @property
+    def ended(self) -> bool:
+        """Nobody has looked for a minute, or the tail has ended: a new one is needed."""
+        return not self._thread.is_alive()
+
+    def look(self) -> Found:
+        """What was found so far; waits for nothing, and keeps it going."""
+        self._looked = time.monotonic()
+        newest = self._tail.look().newest
+        with self._lock:
+            return Found(
+                tuple(self._rows),
+                self._matched,
+                self._asked,
+                self._missed,
+                self._unanswered,
+                self._why,
+                is_behind=newest - self._asked_until > _AT_A_TIME,
+            )
+
+    def _run(self) -> None:
+        while not self._tail.ended and time.monotonic() - self._looked < _UNWATCHED_SECONDS:
+            with _turn:
+                started = time.monotonic()
+                more = self._go_on(started + _TURN_SECONDS)
+                # as long as it took: whatever conditions people write, half of the time is left for everything else
+                time.sleep(min(time.monotonic() - started, _LONGEST_REST_SECONDS))
+            if not more:
+                time.sleep(_QUIET_SECONDS)
 
     def _begin(self) -> None:
         self._rows: deque[tuple[int, Readable]] = deque(maxlen=KEPT)
         self._matched = self._asked = self._missed = self._unanswered = 0
         self._why = ""
         self._asked_until = 0
-        self._found = Found((), 0, 0, 0, 0, "", is_behind=True)
 
-    def _go_on(self, deadline: float) -> None:
-        view = self._tail.look()
+    def _go_on(self, deadline: float) -> bool:
+        """Asks about the next records; gives whether there were any."""
+        view = self._tail.look(keeps_going=False)
         if view.began != self._began:
-            self._begin()
-            self._began = view.began
-            # what is kept no more was never to be asked
-            self._asked_until = view.oldest - 1
-        while time.monotonic() < deadline and (batch := self._tail.following(self._asked_until, _AT_A_TIME)):
-            self._missed += batch[0][0] - self._asked_until - 1
-            self._asked_until = batch[0][0] - 1
-            for number, record in batch:
-                self._ask(number, record)
-                # between two records, for one condition may take long for each
-                if time.monotonic() >= deadline:
-                    break
+            with self._lock:
+                self._begin()
+                self._began = view.began
+                # what is kept no more was never to be asked
+                self._asked_until = view.oldest - 1
+        batch = self._tail.following(self._asked_until, _AT_A_TIME)
+        if not batch:
+            return False
+        self._missed += batch[0][0] - self._asked_until - 1
+        for number, record in batch:
+            self._ask(number, record)
+            # between two records, for one condition may take long for each
+            if time.monotonic() >= deadline:
+                break
+        return True
 
     def _ask(self, number: int, record: Record) -> None:
         readable = self._readable(record)
-        self._asked += 1
-        self._asked_until = number
+        matches, why = False, ""
         try:
-            if self._condition.matches(readable):
+            matches = self._condition.matches(readable)
+        except Unanswerable as error:
+            why = str(error)
+        with self._lock:
+            self._asked += 1
+            self._asked_until = number
+            if matches:
                 self._matched += 1
                 self._rows.appendleft((number, readable))
-        except Unanswerable as error:
-            self._unanswered += 1
-            self._why = self._why or str(error)
+            elif why:
+                self._unanswered += 1
+                self._why = self._why or why

@@ -116,9 +116,10 @@ class Tail:
         self._ending.set()
         self._thread.join(_JOIN_SECONDS)
 
-    def look(self) -> TailView:
-        """What there is now; whoever looks keeps it going."""
-        self._looked = time.monotonic()
+    def look(self, *, keeps_going: bool = True) -> TailView:
+        """What there is now; people who look keep it going."""
+        if keeps_going:
+            self._looked = time.monotonic()
         with self._lock:
             return TailView(
                 newest=self._newest,

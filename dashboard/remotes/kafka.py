@@ -115,11 +115,10 @@ class Kafka:
 
     def offsets_since(self, topic: str, since_ms: int) -> dict[int, int]:
         """The offset of each partition's first record with this timestamp (ms) or a later one, or its end."""
-        found = self._offsets(topic, OffsetSpec.for_timestamp(max(since_ms, 0)))
-        if all(offset >= 0 for offset in found.values()):
-            return found
+        # first the ends: what is written between the two questions must not be passed over
         ends = self.end_offsets(topic)
-        return {partition: offset if offset >= 0 else ends[partition] for partition, offset in found.items()}
+        found = self._offsets(topic, OffsetSpec.for_timestamp(max(since_ms, 0)))
+        return {partition: offset if offset >= 0 else ends.get(partition, 0) for partition, offset in found.items()}
 
     def newest_timestamp_ms(self, topic: str) -> int | None:
         """The newest timestamp (ms) of a record among the last of each partition; None for an empty topic.

@@ -1,4 +1,4 @@
-"""What moves: is it live, how much, how it moves, the rows. Runs by a timer for each who looks."""
+"""Is it live, how much there is, how it moves. Runs by a timer for each who looks."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,20 +9,16 @@ import streamlit as st
 from dashboard import cached, visitor
 from dashboard.access import Role
 from dashboard.app_pages.faults import show_fault
-from dashboard.app_pages.live_views.controls import PAUSED, Cleared, Wanted, clear, cleared, undo_clear
-from dashboard.app_pages.live_views.listing import Rows, draw
+from dashboard.app_pages.live_views.controls import PAUSED, Cleared, cleared_of
 from dashboard.app_pages.reader_zone import reader_zone
 from dashboard.charts import LIVE_HEIGHT, describe_live
 from dashboard.errors import SalesTrendsError
 from dashboard.live_desk import ORDERS, PAID, Live
-from dashboard.readers.matches import Found
 from dashboard.readers.order_counts import Sums
 from dashboard.readers.tail import TailView
 from dashboard.wording import amount, as_markdown, compact_amount, length, moment
 
-ROWS_SECONDS = 0.5
 FIGURES_SECONDS = 2.0
-"""The eye follows rows, and reads figures."""
 _QUIET = timedelta(minutes=1)
 
 
@@ -39,7 +35,7 @@ def figures(target: str, topic: str) -> None:
     now = datetime.now(UTC)
     _state(live, zone, now)
     _notices(live.view, topic, zone, now)
-    _tiles(live, _cleared(live.view, topic), topic, zone, now)
+    _tiles(live, cleared_of(live.view, topic), topic, zone, now)
     st.plotly_chart(
         live.figure(zone),
         key="live_chart",
@@ -47,20 +43,6 @@ def figures(target: str, topic: str) -> None:
         config={"displayModeBar": False},
         alt=describe_live(live.buckets, zone=zone),
     )
-
-
-@st.fragment(run_every=ROWS_SECONDS)
-def moving_list(target: str, wanted: Wanted) -> None:
-    """The records as they come, and what holds them still."""
-    who = visitor.gate(Role.VIEWER, "Live orders")
-    desk = cached.live_desk()
-    try:
-        live = desk.look(who, target, wanted.topic)
-        found = desk.find(who, target, wanted.topic, wanted.where) if wanted.where else None
-    except SalesTrendsError as fault:
-        show_fault(fault)
-        return
-    _list(target, wanted, live, found)
 
 
 def _state(live: Live, zone: ZoneInfo, now: datetime) -> None:
@@ -112,12 +94,6 @@ def _notices(view: TailView, topic: str, zone: ZoneInfo, now: datetime) -> None:
         st.warning(f"{view.undecodable:,} records cannot be read; they are counted.", icon=":material/error:")
 
 
-def _cleared(view: TailView, topic: str) -> Cleared | None:
-    """What was cleared of this very counting."""
-    since = cleared()
-    return since if since and (since.topic, since.began) == (topic, view.began) else None
-
-
 def _tiles(live: Live, since: Cleared | None, topic: str, zone: ZoneInfo, now: datetime) -> None:
     view, minute = live.view, live.last_minute
     seen = view.sums.since(since.sums if since else Sums())
@@ -162,70 +138,3 @@ def _tile(label: str, value: Decimal | str, note: str, explanation: str) -> None
         help=explanation,
         border=True,
     )
-
-
-def _list(target: str, wanted: Wanted, live: Live, found: Found | None) -> None:
-    since = _cleared(live.view, wanted.topic)
-    after = since.newest if since else 0
-    rows = Rows(
-        tuple(row for row in (found.rows if found else live.rows) if row[0] > after), live.view.began, live.view.newest
-    )
-    held: Rows | None = st.session_state.get(PAUSED)
-    if held is not None and held.began != live.view.began:
-        # those rows are of another counting
-        held = st.session_state[PAUSED] = rows
-    with st.container(horizontal=True, vertical_alignment="center"):
-        if held is None:
-            st.button(
-                "Pause",
-                icon=":material/pause:",
-                shortcut="P",
-                key="live_pause",
-                on_click=_pause,
-                args=(target, wanted, rows, after),
-                help="Holds the list still. Records go on to be counted and kept.",
-            )
-        else:
-            st.button("Resume", icon=":material/play_arrow:", shortcut="P", key="live_resume", on_click=_resume)
-        view = live.view
-        st.button(
-            "Clear",
-            icon=":material/clear_all:",
-            key="live_clear",
-            on_click=clear,
-            args=(wanted.topic, view.began, view.newest, view.sums, since),
-            help="Empties the list and counts from now on, for you alone.",
-        )
-        if since:
-            st.button("Undo clear", icon=":material/undo:", key="live_undo", on_click=undo_clear)
-        st.caption(_told(held, rows, found, live))
-    shown = (row for number, row in (held or rows).rows if number > after)
-    draw(shown, wanted.topic, key="live_rows")
-
-
-def _told(held: Rows | None, rows: Rows, found: Found | None, live: Live) -> str:
-    if held is not None:
-        came = live.view.newest - held.newest
-        return f"Held still; {came:,} {'record has' if came == 1 else 'records have'} come since and are counted."
-    if found is None:
-        return f"The newest {len(rows.rows):,}, as they come." if rows.rows else "Rows appear here as records come."
-    told = [f"{found.matched:,} of {found.asked:,} records match."]
-    if found.is_behind:
-        told.append("Still asking about the others.")
-    if found.missed:
-        told.append(f"{found.missed:,} were gone before they could be asked about: the condition takes too long.")
-    if found.unanswered:
-        told.append(f"No answer for {found.unanswered:,}: {as_markdown(found.why)}.")
-    return " ".join(told)
-
-
-def _pause(target: str, wanted: Wanted, rows: Rows, after: int) -> None:
-    if not wanted.where:
-        # more than what moves: time to read
-        kept = cached.live_desk().kept(visitor.caller(), target, wanted.topic)
-        rows = Rows(tuple(row for row in kept if row[0] > after), rows.began, rows.newest)
-    st.session_state[PAUSED] = rows
-
-
-def _resume() -> None:
-    st.session_state.pop(PAUSED, None)

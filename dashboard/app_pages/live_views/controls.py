@@ -9,6 +9,7 @@ from dashboard import visitor
 from dashboard.live_desk import ORDERS, LiveDesk
 from dashboard.readers.condition import EXAMPLE, LONGEST, NAMES
 from dashboard.readers.order_counts import Sums
+from dashboard.readers.tail import TailView
 
 LIVE, LAST, SINCE, OFFSET = "Live", "Last", "From a time", "From an offset"
 PAUSED, _CLEARED = "live_paused", "live_cleared"
@@ -67,15 +68,17 @@ def controls(desk: LiveDesk, target: str) -> Wanted:
     return Wanted(topic, where.strip(), show or LIVE)
 
 
-def cleared() -> Cleared | None:
-    return st.session_state.get(_CLEARED)
+def cleared_of(view: TailView, topic: str) -> Cleared | None:
+    """What this visitor has cleared of this very counting."""
+    since: Cleared | None = st.session_state.get(_CLEARED)
+    return since if since and (since.topic, since.began) == (topic, view.began) else None
 
 
-def clear(topic: str, began: datetime, newest: int, sums: Sums, before: Cleared | None) -> None:
-    st.session_state[_CLEARED] = Cleared(topic, began, newest, sums, datetime.now(UTC), before)
+def clear(view: TailView, topic: str) -> None:
+    """From now on nothing that came is shown or counted for this visitor."""
+    before = cleared_of(view, topic)
+    st.session_state[_CLEARED] = Cleared(topic, view.began, view.newest, view.sums, datetime.now(UTC), before)
 
 
-def undo_clear() -> None:
-    now = cleared()
-    if now is not None:
-        st.session_state[_CLEARED] = now.before
+def undo_clear(since: Cleared) -> None:
+    st.session_state[_CLEARED] = since.before

@@ -1,0 +1,39 @@
+"""Offsets by time on a real broker, while others write."""
+
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # not in __all__
+
+from dashboard.remotes.kafka import Kafka
+from tests.readers.topics import new_topic, order, produce
+from tests.real_broker import real_broker
+
+
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    with real_broker(tmp_path_factory.mktemp("offsets") / "home") as broker:
+        yield broker.kafka
+
+
+def test_the_first_record_at_or_after_a_time_or_the_end(kafka: Kafka) -> None:
+    topic = new_topic(kafka, partitions=2)
+    for timestamp_ms in (1_000, 2_000, 3_000):
+        produce(kafka, topic, [order(1)], timestamp_ms=timestamp_ms)
+    assert kafka.offsets_since(topic, 0) == {0: 0, 1: 0}
+    assert kafka.offsets_since(topic, 2_000) == {0: 1, 1: 0}
+    assert kafka.offsets_since(topic, 2_001) == {0: 2, 1: 0}
+    assert kafka.offsets_since(topic, 3_001) == {0: 3, 1: 0}
+
+
+def test_what_is_written_while_it_is_asked_is_not_passed_over(kafka: Kafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    topic = new_topic(kafka)
+    asked = Kafka._offsets
+
+    def and_then_one_comes(this: Kafka, name: str, which: OffsetSpec) -> dict[int, int]:
+        found = asked(this, name, which)
+        produce(kafka, topic, [order(1)], timestamp_ms=5_000)
+        return found
+
+    monkeypatch.setattr(Kafka, "_offsets", and_then_one_comes)
+    assert kafka.offsets_since(topic, 4_000) == {0: 0}
