@@ -6,10 +6,11 @@ pipeline; nobody sees a card number. However many look at a topic, it is read on
 
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -47,6 +48,7 @@ _CONDITIONS = 32
 """At once; the one that nobody has asked for the longest is forgotten first."""
 _SEEKS_KEPT = 64
 _SEEK_SECONDS = 900
+_NONE: Mapping[int, Readable] = MappingProxyType({})
 
 Clusters = Callable[[Settings], tuple[Kafka, Registry]]
 
@@ -158,7 +160,8 @@ class LiveDesk:
 
     def _sought(self, caller: Caller, name: str) -> Seek:
         caller.require(Role.VIEWER, "Looking back")
-        whose, seek = self._seeks.get(name, ("", None))
+        with self._lock:
+            whose, seek = self._seeks.get(name, ("", None))
         if seek is None or whose != caller.name:
             raise ReadError("What was found there is kept no more.", "Look back again.")
         return seek
@@ -222,12 +225,15 @@ class _Watched:
                 [minute] = self.tail.seconds(_MINUTE, _MINUTE, until)
                 end = until + timedelta(seconds=-until.timestamp() % BUCKET.total_seconds())
                 buckets = self.tail.seconds(LOOKED_BACK, BUCKET, end)
-                self._live = (state, Live(view, self.kept(SHOWN_ROWS), buckets, minute, until))
+                before = self._live[1] if self._live and self._live[1].view.began == view.began else None
+                made = {number: row for number, row in before.rows if not row.fault} if before else _NONE
+                self._live = (state, Live(view, self.kept(SHOWN_ROWS, made), buckets, minute, until))
             # its faults and what it waits for change without a record
             return replace(self._live[1], view=view)
 
-    def kept(self, most: int) -> tuple[tuple[int, Readable], ...]:
-        return tuple((number, self._readable(record)) for number, record in self.tail.newest(most))
+    def kept(self, most: int, made: Mapping[int, Readable] = _NONE) -> tuple[tuple[int, Readable], ...]:
+        """The newest so many; those that were made readable before, by number, are not made again."""
+        return tuple((number, made.get(number) or self._readable(record)) for number, record in self.tail.newest(most))
 
     def find(self, where: str) -> Found:
         with self._lock:

@@ -11,8 +11,10 @@ import pytest
 from dashboard.access import Caller, Role
 from dashboard.errors import AccessError, ReadError, SettingsError
 from dashboard.live_desk import ORDERS, SEEKS_AT_ONCE, LiveDesk
+from dashboard.readers import tail as tail_module
 from dashboard.readers.seek import Last
 from dashboard.remotes.kafka import Kafka
+from dashboard.remotes.kafka_live import LiveRecords
 from dashboard.remotes.registry import Registry
 from tests.app_pages.live_world import CARD, LETTERS, PAYMENTS
 from tests.conftest import eventually
@@ -193,3 +195,24 @@ def test_a_tail_that_has_ended_begins_again_for_the_next_who_looks(desk: LiveDes
     desk.close()
     produce(broker.kafka, ORDERS, [order(2)])
     live(desk, VERA, count=2)
+
+
+def test_a_fault_of_our_own_is_told_for_a_while_and_then_it_begins_again(
+    desk: LiveDesk, broker: RealBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail_module, "_FAILED_SECONDS", 1.0)
+    with monkeypatch.context() as broken:
+        broken.setattr(LiveRecords, "poll", lambda _live: 1 / 0)
+        eventually(lambda: "fault of Sales Trends itself" in str(desk.look(VERA, "local", ORDERS).view.fault), 30)
+    produce(broker.kafka, ORDERS, [order(1)])
+    live(desk, VERA)
+    assert desk.look(VERA, "local", ORDERS).view.fault is None
+
+
+def test_rows_are_made_readable_once(desk: LiveDesk, broker: RealBroker) -> None:
+    produce(broker.kafka, ORDERS, [order(1)])
+    live(desk, VERA)
+    [(number, row), *_] = desk.look(VERA, "local", ORDERS).rows
+    produce(broker.kafka, ORDERS, [order(2)])
+    live(desk, VERA, count=number + 1)
+    assert dict(desk.look(VERA, "local", ORDERS).rows)[number] is row

@@ -21,7 +21,7 @@ _MILLISECONDS = range(10**12, 2 * 10**12)
 """Of 2001 to 2033, in 13 digits; the last card numbers of so few began with a 4."""
 _LARGEST_AMOUNT = 1e12
 _LARGEST_BYTES = 64 * 1024
-"""Of a value that is shown whole."""
+"""Of a value that is shown on a line, or whole as bytes."""
 _ROW = 16
 _DIGITS = bytes(range(ord("0"), ord("9") + 1))
 _WITHOUT_DIGITS = bytes.maketrans(_DIGITS, b"*" * len(_DIGITS))
@@ -72,7 +72,9 @@ class Readable:
 
     @property
     def value_text(self) -> str:
-        """On one line; why it cannot be read where it cannot."""
+        """On one line; why it cannot be read where it cannot, and how large it is where it is too large for a line."""
+        if self.size > _LARGEST_BYTES:
+            return self.fault or f"{self.size:,} bytes"
         return self.fault or _one_line(self.value)
 
 

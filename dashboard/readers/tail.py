@@ -31,6 +31,7 @@ _ASKS_SECONDS = 5.0
 """So long an answer of the registry may hold up the others."""
 _WAIT_SECONDS = 0.01
 _JOIN_SECONDS = 3.0
+_FAILED_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class TailView:
     fault: SalesTrendsError | None
     """Why nothing can be read now, which is tried again and again."""
     fault_since: datetime | None
+    committed: bool
+    """Whether only committed records are read."""
     schema_fault: SalesTrendsError | None
     """Why the schemas that records wait for cannot be asked for."""
 
@@ -135,6 +138,7 @@ class Tail:
                 behind=self._behind,
                 fault=self._fault,
                 fault_since=self._fault_since,
+                committed=self._committed,
                 schema_fault=self._schema_fault if self._waiting else None,
             )
 
@@ -184,6 +188,8 @@ class Tail:
             fault = ReadError(f"Reading {self.topic} ended by a fault of Sales Trends itself.", f"See {trace}.")
             with self._lock:
                 self._fault, self._fault_since = fault, datetime.now(UTC)
+            # long enough to be seen: the next who looks begins a new one
+            self._ending.wait(_FAILED_SECONDS)
         finally:
             self._ending.set()
             live.close()

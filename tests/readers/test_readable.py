@@ -151,3 +151,9 @@ def test_a_value_of_megabytes_is_shown_in_part() -> None:
     told = raw_text(record(b"x" * 1_000_000))
     assert "value: 1,000,000 bytes, the first 65,536" in told
     assert len(told) < 400_000
+
+
+def test_a_value_of_megabytes_is_no_line() -> None:
+    row = reading({"note": "x" * 1_000_000})(record(b"\0" * 1_000_000))
+    assert row.value_text == "1,000,000 bytes"
+    assert row.as_json()["value"] == {"note": "x" * 1_000_000}

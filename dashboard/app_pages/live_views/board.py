@@ -60,7 +60,8 @@ def _state(live: Live, zone: ZoneInfo, now: datetime) -> None:
         newest = (
             f"newest **{moment(view.newest_at, zone, now)}** ({length(max(now - view.newest_at, timedelta()))} ago)"
         )
-    st.markdown(f"{badge} {newest} · {zone.key}")
+    reads = "" if view.committed else " · also what is not committed yet"
+    st.markdown(f"{badge} {newest} · {zone.key}{reads}")
 
 
 def _notices(view: TailView, topic: str, zone: ZoneInfo, now: datetime) -> None:
