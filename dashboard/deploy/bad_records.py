@@ -14,7 +14,7 @@ from dashboard.deploy.statements import Deployment
 from dashboard.errors import ContractError, DeployError
 from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.registry import Registry
-from dashboard.remotes.wire_format import HEADER_BYTES, Undecodable, schema_id, wire_header
+from dashboard.remotes.wire_format import HEADER_BYTES, Undecodable, schema_id, wire_header, without_logical_types
 
 NO_VALUE = "no value"
 
@@ -88,8 +88,8 @@ class Judge:
         text = self._registry.schema(schema_id(header))
         if text is None:
             return None
-        written = _plain(json.loads(text))
-        wanted = _plain(self._wanted)
+        written = without_logical_types(json.loads(text))
+        wanted = without_logical_types(self._wanted)
         if isinstance(written, dict):
             # Flink's own name for what it reads is another one anyway; columns are found by the names of fields
             wanted |= {"name": written.get("name"), "namespace": written.get("namespace", "")}
@@ -146,17 +146,6 @@ class InputReader:
         for record in self._kafka.records(topic, {partition: starts.get(partition, 0) for partition in ends}, ends):
             if fault := judge.fault(record.value):
                 yield BadRecord(topic, record.partition, record.offset, fault)
-
-
-def _plain(schema: Any) -> Any:
-    """The schema without logical types: what they make of a number is not the format's concern."""
-    if isinstance(schema, list):
-        return [_plain(branch) for branch in schema]
-    if isinstance(schema, dict):
-        return {
-            key: value if key == "default" else _plain(value) for key, value in schema.items() if key != "logicalType"
-        }
-    return schema
 
 
 def _int_fields(schema: Any) -> list[str]:

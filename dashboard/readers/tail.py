@@ -226,13 +226,13 @@ class Tail:
         amounts: list[object] = []
         waiting: list[Record] = []
         undecodable = 0
-        known, amount_field = self.decoded.known, self._amount_field
+        plain, amount_field = self.decoded.plain, self._amount_field
         for record in records:
             wire = record.value
             if not self._wants_schema and not (wire or b"").startswith(b"\0"):
                 continue
             try:
-                value = known(wire)
+                value = plain(wire)
             except NotAskedFor:
                 waiting.append(record)
             except Undecodable:

@@ -13,6 +13,12 @@ from tests.app_pages.live_world import CARD, World, live_world
 SEEN_SECONDS = 1.2
 """From the commit to the browser: half of the page's interval on average, and what reading and drawing take."""
 
+FOCUSED = """() => {
+    let element = document.activeElement
+    while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement
+    return element?.innerText ?? ""
+}"""
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
@@ -166,9 +172,7 @@ def test_rows_that_come_move_neither_focus_nor_what_is_read(context: BrowserCont
     top = row(page, 712).bounding_box()
     world.order(730)
     expect(row(page, 730)).to_be_attached()
-    assert page.evaluate(
-        "document.activeElement.shadowRoot?.activeElement?.innerText ?? document.activeElement.innerText"
-    )
+    assert "712" in page.evaluate(FOCUSED)
     moved = row(page, 712).bounding_box()
     assert top is not None
     assert moved is not None

@@ -1,4 +1,6 @@
 import json
+from datetime import UTC, datetime
+from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
@@ -98,7 +100,23 @@ def test_without_asking_a_value_is_read_once_its_schema_is_learned() -> None:
     assert texts.asked == []
     decoded.learn(first)
     decoded.learn(strange)
-    assert decoded.known(first) == {"order_id": 7}
+    assert decoded.known(first) == decoded.plain(first) == {"order_id": 7}
     with pytest.raises(Undecodable, match="unknown schema id 9") as caught:
         decoded.known(strange)
     assert not isinstance(caught.value, NotAskedFor)
+
+
+def test_plain_values_are_what_is_written() -> None:
+    schema = {
+        "type": "record",
+        "name": "Paid",
+        "fields": [
+            {"name": "ts", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}]},
+            {"name": "total", "type": {"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}},
+        ],
+    }
+    at = datetime(2026, 11, 23, 12, tzinfo=UTC)
+    decoded, paid = Decoder(Texts(_1=json.dumps(schema))), wire(1, schema, {"ts": at, "total": Decimal("3.10")})
+    decoded.learn(paid)
+    assert decoded.known(paid) == {"ts": at, "total": Decimal("3.10")}
+    assert decoded.plain(paid) == {"ts": 1_795_435_200_000, "total": b"\x01\x36"}
