@@ -110,13 +110,7 @@ class Enforcement:
         """
         with self._lock, self._faults():
             self._follow()
-            # rules change what they are given, and a record that is sent again would be encrypted twice
-            record = copy.deepcopy(dict(value))
-            self._letters.record = value
-            try:
-                wire = bytes(self._serializer(record, self._context) or b"")
-            finally:
-                self._letters.record = {}
+            wire = self._serialized(value)
             self._guard(value, wire)
             return wire
 
@@ -170,10 +164,8 @@ class Enforcement:
 
     def _try(self, sample: Mapping[str, Any]) -> None:
         """A rule that cannot be evaluated would refuse every record, and blame each of them."""
-        record = copy.deepcopy(dict(sample))
-        self._letters.record = sample
         try:
-            wire = bytes(self._serializer(record, self._context) or b"")
+            wire = self._serialized(sample)
         except LetterMade as made:
             if made.__context__ is not None and not isinstance(made.__context__, RuleConditionError):
                 self._contract = None
@@ -190,6 +182,14 @@ class Enforcement:
             raise
         else:
             self._guard(sample, wire)
+
+    def _serialized(self, value: Mapping[str, Any]) -> bytes:
+        """The bytes as the rules make them; raises what the client and the letters raise."""
+        # rules change what they are given, and a record that is sent again would be encrypted twice
+        record = copy.deepcopy(dict(value))
+        self._letters.record = value
+        try:
+            return bytes(self._serializer(record, self._context) or b"")
         finally:
             self._letters.record = {}
 
