@@ -11,6 +11,7 @@ from confluent_kafka.schema_registry.rules.encryption.kms_driver_registry import
 from confluent_kafka.schema_registry.rules.encryption.localkms.local_driver import LocalKmsDriver
 from confluent_kafka.schema_registry.serde import FieldContext, FieldTransform, FieldType, RuleContext
 
+from dashboard.enforcement.field_tags import record_name, tags_beside, tags_within
 from dashboard.enforcement.outcomes import Ciphertext
 
 
@@ -58,20 +59,17 @@ class Encryption(FieldEncryptionExecutor):
 
 def _tagged_texts(ctx: RuleContext) -> tuple[tuple[str, str], ...] | None:
     schema = json.loads((ctx.target.schema_str if ctx.target else None) or "null")
-    metadata = ctx.target.metadata if ctx.target else None
-    tags_beside = metadata is not None and metadata.tags is not None and metadata.tags.tags
-    if not isinstance(schema, dict) or schema.get("type") != "record" or tags_beside:
+    if not isinstance(schema, dict) or schema.get("type") != "record" or tags_beside(ctx.target):
         return None
-    full = ".".join(filter(None, (schema.get("namespace"), schema.get("name"))))
     wanted, found = set(ctx.rule.tags or ()), []
     for field in schema.get("fields", []):
         if not isinstance(field["type"], str) and not _is_plain(field["type"]):
             # what is nested may hold tagged fields of its own
             return None
-        if wanted & set(field.get("confluent:tags") or ()):
+        if wanted & tags_within(field):
             if field["type"] != "string":
                 return None
-            found.append((f"{full}.{field['name']}", field["name"]))
+            found.append((f"{record_name(schema)}.{field['name']}", field["name"]))
     return tuple(found)
 
 

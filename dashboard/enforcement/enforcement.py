@@ -5,7 +5,6 @@ here, so enforcement is proven before the first record and whenever the contract
 """
 
 import copy
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import Lock
@@ -18,7 +17,6 @@ from confluent_kafka.schema_registry.error import SchemaRegistryError
 from confluent_kafka.schema_registry.rule_registry import RuleRegistry
 from confluent_kafka.schema_registry.rules.cel.cel_field_executor import CelFieldExecutor
 from confluent_kafka.schema_registry.serde import RuleConditionError, RuleError
-from confluent_kafka.schema_registry.wildcard_matcher import wildcard_match
 from confluent_kafka.serialization import MessageField, SerializationContext, SerializationError
 from httpx2 import HTTPError
 from pydantic import SecretStr
@@ -26,6 +24,7 @@ from pydantic import SecretStr
 from dashboard.card_numbers import without_card_numbers
 from dashboard.enforcement.conditions import Conditions
 from dashboard.enforcement.encryption import Encryption
+from dashboard.enforcement.field_tags import own_tags
 from dashboard.enforcement.letters import LetterMade, LetterMissing, Letters
 from dashboard.enforcement.outcomes import CACHE_SECONDS, Ciphertext, Refused
 from dashboard.enforcement.self_check import ScratchRegistry, prove
@@ -110,13 +109,7 @@ class Enforcement:
         """
         with self._lock, self._faults():
             self._follow()
-            # rules change what they are given, and a record that is sent again would be encrypted twice
-            record = copy.deepcopy(dict(value))
-            self._letters.record = value
-            try:
-                wire = bytes(self._serializer(record, self._context) or b"")
-            finally:
-                self._letters.record = {}
+            wire = self._serialized(value)
             self._guard(value, wire)
             return wire
 
@@ -170,10 +163,8 @@ class Enforcement:
 
     def _try(self, sample: Mapping[str, Any]) -> None:
         """A rule that cannot be evaluated would refuse every record, and blame each of them."""
-        record = copy.deepcopy(dict(sample))
-        self._letters.record = sample
         try:
-            wire = bytes(self._serializer(record, self._context) or b"")
+            wire = self._serialized(sample)
         except LetterMade as made:
             if made.__context__ is not None and not isinstance(made.__context__, RuleConditionError):
                 self._contract = None
@@ -190,6 +181,14 @@ class Enforcement:
             raise
         else:
             self._guard(sample, wire)
+
+    def _serialized(self, value: Mapping[str, Any]) -> bytes:
+        """The bytes as the rules make them; raises what the client and the letters raise."""
+        # rules change what they are given, and a record that is sent again would be encrypted twice
+        record = copy.deepcopy(dict(value))
+        self._letters.record = value
+        try:
+            return bytes(self._serializer(record, self._context) or b"")
         finally:
             self._letters.record = {}
 
@@ -261,21 +260,7 @@ def _param(rule: Rule, name: str) -> str:
 def _covered(contract: RegisteredSchema, rules: list[Rule], encrypts: str) -> tuple[str, ...]:
     """Names of the fields that a rule encrypts."""
     tags = {tag for rule in rules if rule.type == encrypts for tag in rule.tags or ()}
-    return tuple(name for name, of_field in _field_tags(contract).items() if tags & of_field)
-
-
-def _field_tags(contract: RegisteredSchema) -> dict[str, set[str]]:
-    """The tags of the record's own fields, within the schema's text and beside it."""
-    schema = json.loads(contract.schema.schema_str or "{}")
-    full = ".".join(filter(None, (schema.get("namespace"), schema.get("name"))))
-    beside = contract.schema.metadata.tags.tags if contract.schema.metadata and contract.schema.metadata.tags else {}
-    found: dict[str, set[str]] = {}
-    for field in schema.get("fields", []):
-        found[field["name"]] = set(field.get("confluent:tags") or ())
-        for pattern, tags in beside.items():
-            if wildcard_match(f"{full}.{field['name']}", pattern):
-                found[field["name"]] |= set(tags)
-    return found
+    return tuple(name for name, of_field in own_tags(contract.schema).items() if tags & of_field)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -26,6 +26,7 @@ from confluent_kafka.serialization import SerializationError
 
 from dashboard.card_numbers import holds_card_number, without_card_numbers
 from dashboard.enforcement.encryption import Encryption
+from dashboard.enforcement.field_tags import tags_beside
 from dashboard.enforcement.outcomes import (
     ENCRYPTED_HEADER,
     REDACTED,
@@ -123,9 +124,7 @@ class Letters(RuleAction):
 def _tagged(ctx: RuleContext, tags: set[str]) -> set[str]:
     """Names of the fields with one of these tags, wherever they stand in the record."""
     names = {name for name, of_field in (ctx.inline_tags or {}).items() if tags & set(of_field)}
-    metadata = ctx.target.metadata if ctx.target else None
-    if metadata and metadata.tags:
-        names |= {name for name, of_field in metadata.tags.tags.items() if tags & set(of_field)}
+    names |= {name for name, of_field in tags_beside(ctx.target).items() if tags & set(of_field)}
     return {name.rpartition(".")[2] for name in names}
 
 

@@ -1,19 +1,14 @@
 """The Contracts page over a deployment that remembers what it was told; its walk-through is in tests/stack."""
 
-import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-import streamlit as st
-from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from dashboard import admin_token, cached, visitor
-from dashboard.access import EndedLogins
+from dashboard import admin_token, cached
 from dashboard.administration import Administration
 from dashboard.card_numbers import HIDDEN
 from dashboard.deploy.contracts import ContractView
@@ -116,24 +111,13 @@ class Contracted(Made):
 
 
 @pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Contracted]:
-    """A server on loopback, without a provider, whose settings are in the test's folder."""
-    monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
-    monkeypatch.setenv("SALES_LOCAL__HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(visitor, "_ended", EndedLogins())
-    monkeypatch.setattr(visitor, "_had_provider", threading.Event())
-    before = {name: config.get_option(name) for name in ("server.address", "secrets.files")}
-    config.set_option("server.address", "127.0.0.1")
-    config.set_option("secrets.files", [str(tmp_path / "secrets.toml")])
+def made(own_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Contracted:
     (tmp_path / "home").mkdir()
     record_kind(tmp_path / "home", StackKind(timedelta(seconds=5), encrypts=False))
     made = Contracted()
     office = Administration(made)
     monkeypatch.setattr(cached, "administration", lambda: office)
-    yield made
-    for name, value in before.items():
-        config.set_option(name, value)
-    st.cache_resource.clear()
+    return made
 
 
 def opened(home: Path, **state: Any) -> AppTest:

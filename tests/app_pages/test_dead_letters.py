@@ -1,18 +1,13 @@
 """The page of dead letters on a real broker: seen, filtered, and sent again after a dry run."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
-from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from dashboard import admin_token, cached, visitor
-from dashboard.access import EndedLogins
+from dashboard import admin_token, cached
 from dashboard.dead_letter_desk import DeadLetterDesk
-from dashboard.settings import Settings
 from dashboard.sql_files import ROOT
 from tests.conftest import eventually
 from tests.dead_letters.world import World, headers, payment, queue
@@ -28,22 +23,11 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealBroker]:
 
 
 @pytest.fixture
-def world(real: RealBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """Its page is a server on loopback, without a provider, whose settings are in the test's folder."""
+def world(real: RealBroker, own_server: None, monkeypatch: pytest.MonkeyPatch) -> World:
     world = World(real.kafka)
-    monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
-    monkeypatch.setenv("SALES_LOCAL__HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(visitor, "_ended", EndedLogins())
-    monkeypatch.setattr(visitor, "_had_provider", threading.Event())
-    before = {name: config.get_option(name) for name in ("server.address", "secrets.files")}
-    config.set_option("server.address", "127.0.0.1")
-    config.set_option("secrets.files", [str(tmp_path / "secrets.toml")])
     desk = DeadLetterDesk(lambda _settings, who: queue(world.kafka, who))
     monkeypatch.setattr(cached, "dead_letter_desk", lambda: desk)
-    yield world
-    for name, value in before.items():
-        config.set_option(name, value)
-    st.cache_resource.clear()
+    return world
 
 
 def opened(home: Path, *, admin: bool = True) -> AppTest:

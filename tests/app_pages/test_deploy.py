@@ -1,17 +1,12 @@
 """The Deploy page where its target cannot be worked on; on a real stack it is in tests/stack/test_deploy_page.py."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import streamlit as st
-from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from dashboard import admin_token, cached, visitor
-from dashboard.access import EndedLogins
-from dashboard.settings import Settings
+from dashboard import admin_token, cached
 from dashboard.sql_files import ROOT
 from tests.deploy.cloud import cloud_on
 from tests.fakes.confluent_cloud import FakeConfluentCloud
@@ -19,22 +14,10 @@ from tests.fakes.kafka import FakeKafka
 
 
 @pytest.fixture(autouse=True)
-def _a_server_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """On loopback, without a provider, whose settings are in the test's folder."""
-    monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
-    monkeypatch.setenv("SALES_LOCAL__HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("SALES_LOCAL__REGISTRY_PORT", "1")
-    monkeypatch.setattr(visitor, "_ended", EndedLogins())
-    monkeypatch.setattr(visitor, "_had_provider", threading.Event())
-    before = {name: config.get_option(name) for name in ("server.address", "secrets.files")}
-    config.set_option("server.address", "127.0.0.1")
-    config.set_option("secrets.files", [str(tmp_path / "secrets.toml")])
+def _fresh_administration(own_server: None) -> Iterator[None]:
     cached._administration.cache_clear()
     yield
     cached._administration.cache_clear()
-    for name, value in before.items():
-        config.set_option(name, value)
-    st.cache_resource.clear()
 
 
 @pytest.fixture

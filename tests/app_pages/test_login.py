@@ -1,20 +1,17 @@
 """Who gets to see what, as the app's script decides it; logging in for real is in test_login_browser.py."""
 
-import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import streamlit as st
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from dashboard import admin_token, visitor
-from dashboard.access import EndedLogins
-from dashboard.settings import Settings
+from dashboard import admin_token
 from dashboard.sql_files import ROOT
+
+pytestmark = pytest.mark.usefixtures("own_server")
 
 SECRETS = """[auth]
 redirect_uri = "http://127.0.0.1:8501/oauth2callback"
@@ -23,23 +20,6 @@ client_id = "sales"
 client_secret = "hushed"
 server_metadata_url = "https://login.example.com/.well-known/openid-configuration"
 """
-
-
-@pytest.fixture(autouse=True)
-def _a_server_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """On loopback, without a provider, whose settings are in the test's folder."""
-    monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
-    monkeypatch.setenv("SALES_LOCAL__HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("SALES_LOCAL__REGISTRY_PORT", "1")
-    monkeypatch.setattr(visitor, "_ended", EndedLogins())
-    monkeypatch.setattr(visitor, "_had_provider", threading.Event())
-    before = {name: config.get_option(name) for name in ("server.address", "secrets.files")}
-    config.set_option("server.address", "127.0.0.1")
-    config.set_option("secrets.files", [str(tmp_path / "secrets.toml")])
-    yield
-    for name, value in before.items():
-        config.set_option(name, value)
-    st.cache_resource.clear()
 
 
 def app(**claims: object) -> AppTest:

@@ -60,11 +60,6 @@ class _Doomed(httpx.BaseTransport):
 
 
 @pytest.fixture
-def kafka() -> FakeKafka:
-    return FakeKafka()
-
-
-@pytest.fixture
 def doom(kafka: FakeKafka) -> Doom:
     return Doom(kafka)
 

@@ -1,31 +1,18 @@
 """Tableflow is only asked for tables whose changelog it can write; told while planning."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from dashboard.deploy.apply import plan_for
 from dashboard.deploy.pipeline import Pipeline, Statement
 from dashboard.deploy.plan import Action
 from dashboard.errors import DeployError
-from tests.deploy.cloud import applied, cloud_on, target_on
+from tests.deploy.cloud import applied, target_on
 from tests.fakes.confluent_cloud import FakeConfluentCloud
 from tests.fakes.kafka import FakeKafka
 
 ORDERS = "SELECT orderid\nFROM `shiftleft.public.orders`"
 MADE = Statement("latest", f"CREATE TABLE latest (\n    orderid INT\n)\nAS\n{ORDERS}", {})
 REFUSED = "cannot write the table latest, whose changelog mode is retract"
-
-
-@pytest.fixture
-def kafka() -> FakeKafka:
-    return FakeKafka()
-
-
-@pytest.fixture
-def cloud(kafka: FakeKafka) -> Iterator[FakeConfluentCloud]:
-    with cloud_on(kafka) as cloud:
-        yield cloud
 
 
 def copied(*statements: Statement, name: str = "latest") -> Pipeline:

@@ -1,7 +1,5 @@
 """Statements on Confluent Cloud are stopped and resumed by the service's own means."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from dashboard.deploy.apply import plan_for
@@ -10,23 +8,12 @@ from dashboard.deploy.ledger import BEING_REMOVED, Ledger
 from dashboard.deploy.plan import Action
 from dashboard.deploy.resources import Id
 from dashboard.errors import DeployError
-from tests.deploy.cloud import applied, cloud_on, flink_of, target_on
+from tests.deploy.cloud import applied, flink_of, target_on
 from tests.deploy.test_confluent_versions import NAME, filtering
 from tests.fakes.confluent_cloud import FakeConfluentCloud
 from tests.fakes.kafka import FakeKafka
 
 JOIN, DEDUPLICATION = "completed-orders-materializer", "unique-payments-maintenance"
-
-
-@pytest.fixture
-def kafka() -> FakeKafka:
-    return FakeKafka()
-
-
-@pytest.fixture
-def cloud(kafka: FakeKafka) -> Iterator[FakeConfluentCloud]:
-    with cloud_on(kafka) as cloud:
-        yield cloud
 
 
 @pytest.fixture

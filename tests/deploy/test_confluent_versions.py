@@ -22,11 +22,6 @@ every_step = pytest.mark.parametrize("stride", [5, pytest.param(1, marks=pytest.
 
 
 @pytest.fixture
-def kafka() -> FakeKafka:
-    return FakeKafka()
-
-
-@pytest.fixture
 def cloud(kafka: FakeKafka) -> Iterator[FakeConfluentCloud]:
     with cloud_on(kafka) as cloud:
         cloud.delays.deleting = cloud.delays.pending = cloud.delays.stopping = cloud.delays.listed_after_delete = 0.02

@@ -1,7 +1,6 @@
 """Contracts, keys and Glue on the fake of Confluent Cloud: deployed, compared, changed and taken away."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -19,22 +18,11 @@ from dashboard.remotes import ecs
 from dashboard.remotes.cloud_registry import Contract
 from dashboard.remotes.cloud_tableflow import own_bucket
 from dashboard.settings import PipelineSettings
-from tests.deploy.cloud import KMS_KEY, WITH_KEY, applied, carried_out, cloud_on, destroyed, registry_of, target_on
+from tests.deploy.cloud import KMS_KEY, WITH_KEY, applied, carried_out, destroyed, registry_of, target_on
 from tests.fakes.confluent_cloud import FakeConfluentCloud
 from tests.fakes.kafka import FakeKafka
 
 CONTRACT, KEY, CATALOG = Id("contract", "payments-value"), Id("key", "CSFLE_Key"), Id("catalog", GLUE_NAME)
-
-
-@pytest.fixture
-def kafka() -> FakeKafka:
-    return FakeKafka()
-
-
-@pytest.fixture
-def cloud(kafka: FakeKafka) -> Iterator[FakeConfluentCloud]:
-    with cloud_on(kafka) as cloud:
-        yield cloud
 
 
 def topics_alone(**changes: Any) -> Pipeline:

@@ -12,11 +12,6 @@ from tests.fakes.kafka import FakeKafka
 FIRST, SECOND = Id("statement", "first"), Id("statement", "second")
 
 
-@pytest.fixture
-def kafka() -> FakeKafka:
-    return FakeKafka()
-
-
 def noted(kafka: FakeKafka) -> tuple[dict[Id, str], dict[Id, str]]:
     ledger = Ledger(kafka)
     return ledger.entries(), ledger.texts

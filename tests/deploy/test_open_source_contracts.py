@@ -47,11 +47,6 @@ def address(tmp_path: Path) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture
-def kafka() -> FakeKafka:
-    return FakeKafka()
-
-
 class IdleFlink(Flink):
     def jobs(self) -> list[Job]:
         return []

@@ -24,11 +24,6 @@ CONTRACT = Id("contract", "payments-value")
 
 
 @pytest.fixture
-def kafka() -> FakeKafka:
-    return FakeKafka()
-
-
-@pytest.fixture
 def cloud(kafka: FakeKafka) -> Iterator[FakeConfluentCloud]:
     with cloud_on(kafka) as cloud:
         cloud.delays.deleting = cloud.delays.pending = cloud.delays.listed_after_delete = 0.02
