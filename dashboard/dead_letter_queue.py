@@ -17,7 +17,7 @@ from dashboard.dead_letters.markers import Marker, markers
 from dashboard.dead_letters.reading import DeadLetters, FoundLetters, Group, Wanted, groups
 from dashboard.dead_letters.redrive import Choices, Contract, RedrivePlan, check_choices, made_plan
 from dashboard.dead_letters.sending import Sender, Sent
-from dashboard.dead_letters.stream import PAYMENTS_TOPIC, Stream
+from dashboard.dead_letters.stream import Stream
 from dashboard.deploy.audit import AuditLog
 from dashboard.enforcement.outcomes import Ciphertext
 from dashboard.errors import ContractError, DeployError, SalesTrendsError
@@ -26,6 +26,7 @@ from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.registry import Registry
 from dashboard.settings import Settings
 from dashboard.targets import LOCAL
+from dashboard.topic_names import PAYMENTS_TOPIC
 
 if TYPE_CHECKING:
     from dashboard.enforcement.enforcement import Enforcement

@@ -25,7 +25,7 @@ from dashboard.deploy.resource_status import ResourceStatus
 from dashboard.deploy.resources import Id
 from dashboard.deploy.skipped import SkipList
 from dashboard.deploy.statement_status import StatementStatus, statement_status
-from dashboard.deploy.statements import DEDUPLICATION, JOIN, ORDERS_TOPIC, PAYMENTS_TOPIC, Deployment
+from dashboard.deploy.statements import DEDUPLICATION, JOIN, Deployment
 from dashboard.deploy.stoppable import told
 from dashboard.deploy.stopped import StopList
 from dashboard.errors import DeployError
@@ -34,6 +34,7 @@ from dashboard.remotes.flink import Flink, Job
 from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.registry import Registry
 from dashboard.settings import PipelineSettings
+from dashboard.topic_names import ORDERS_TOPIC, PAYMENTS_TOPIC
 
 SKIPPED = "skipped.json"
 STOPPED = "stopped.json"

@@ -15,7 +15,7 @@ import psutil
 from filelock import Timeout
 
 from dashboard.crash import save_trace
-from dashboard.deploy.statements import DEDUPLICATION, JOIN, ORDERS_TOPIC
+from dashboard.deploy.statements import DEDUPLICATION, JOIN
 from dashboard.errors import SalesTrendsError, StackError
 from dashboard.lifecycle import LocalStack
 from dashboard.local import services
@@ -27,6 +27,7 @@ from dashboard.local.worker import Stop, run_process
 from dashboard.narration import Narrator, Step
 from dashboard.remotes.flink import Job
 from dashboard.settings import Settings
+from dashboard.topic_names import ORDERS_TOPIC
 
 log = logging.getLogger(__name__)
 

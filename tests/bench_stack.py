@@ -17,10 +17,11 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from dashboard.deploy.statements import DEDUPLICATION, JOIN, ORDERS_TOPIC, PAYMENTS_TOPIC
+from dashboard.deploy.statements import DEDUPLICATION, JOIN
 from dashboard.lifecycle import LocalStack
 from dashboard.narration import Narrator, Step
 from dashboard.settings import Settings, load_settings
+from dashboard.topic_names import ORDERS_TOPIC, PAYMENTS_TOPIC
 from dashboard.verify import verify
 from tests.conftest import eventually, processes_of, stack_settings
 

@@ -14,12 +14,13 @@ from rich.console import Console
 
 from dashboard.deploy.bad_records import BadRecord
 from dashboard.deploy.skipped import Place
-from dashboard.deploy.statements import DEDUPLICATION, JOIN, ORDERS_TOPIC, PAYMENTS_TOPIC
+from dashboard.deploy.statements import DEDUPLICATION, JOIN
 from dashboard.errors import StackError
 from dashboard.lifecycle import LocalStack
 from dashboard.local import services, stack_lock
 from dashboard.local.processes import Service
 from dashboard.narration import Narrator
+from dashboard.topic_names import ORDERS_TOPIC, PAYMENTS_TOPIC
 from tests.conftest import stack_settings
 
 COPY = "tableflow-payments"

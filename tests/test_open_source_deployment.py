@@ -16,7 +16,7 @@ from rich.console import Console
 from dashboard.deploy.audit import AuditLog, Writer
 from dashboard.deploy.one_job import FIXED_JOB_ID
 from dashboard.deploy.open_source import Addresses
-from dashboard.deploy.statements import DEDUPLICATION, JOIN, ORDERS_TOPIC
+from dashboard.deploy.statements import DEDUPLICATION, JOIN
 from dashboard.errors import DeployError, UnreachableError
 from dashboard.narration import Narrator
 from dashboard.open_source_deployment import Clusters, OpenSourceDeployment
@@ -24,6 +24,7 @@ from dashboard.remotes.flink import Flink, Job, Result, Session
 from dashboard.remotes.kafka import Topic
 from dashboard.remotes.registry import Registry
 from dashboard.settings import PipelineSettings
+from dashboard.topic_names import ORDERS_TOPIC
 from tests.fakes.kafka import FakeKafka
 
 REVENUE = "revenue-summary-materializer"

@@ -11,10 +11,11 @@ from typing import Any
 from dashboard.dead_letters.letters import DEAD_LETTERS_TOPIC, REDRIVEN_BY, REDRIVEN_FROM, REDRIVEN_TS, milliseconds
 from dashboard.dead_letters.markers import REDRIVEN, REDRIVEN_TOPIC, Marker
 from dashboard.dead_letters.redrive import Contract, Outcome, Planned, RedrivePlan, chunks
-from dashboard.dead_letters.stream import PAYMENTS_TOPIC, Known, Stream
+from dashboard.dead_letters.stream import Known, Stream
 from dashboard.errors import DeployError, SalesTrendsError, UnreachableError
 from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.kafka_transactions import ToWrite, TransactionalWriter
+from dashboard.topic_names import PAYMENTS_TOPIC
 
 MOST_AT_ONCE = 500
 """Letters in one transaction."""

@@ -10,8 +10,8 @@ from dashboard.errors import DeployError
 from dashboard.remotes.kafka import Kafka, Record
 from dashboard.remotes.registry import Registry
 from dashboard.remotes.wire_format import Decoder, Undecodable
+from dashboard.topic_names import ORDERS_TOPIC, PAYMENTS_TOPIC
 
-ORDERS_TOPIC, PAYMENTS_TOPIC = "shiftleft.public.orders", "payments"
 TO_PAY_MS = 96 * 3_600_000
 """How long after its order a payment still completes it, to the millisecond, both ends included: the join's rule."""
 _SLACK_MS = 3_600_000

@@ -22,8 +22,6 @@ from dashboard.settings import PipelineSettings
 
 DEDUPLICATION = "unique-payments-maintenance"
 JOIN = "completed-orders-materializer"
-ORDERS_TOPIC = "shiftleft.public.orders"
-PAYMENTS_TOPIC = "payments"
 _STATE_TTL = "sql.state-ttl"
 _POLL_SECONDS = 0.2
 _SUBMISSION_TRIES = 20

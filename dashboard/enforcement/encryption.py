@@ -20,7 +20,7 @@ class Encryption(FieldEncryptionExecutor):
 
     def __init__(self) -> None:
         super().__init__()
-        self._texts: dict[tuple[str, tuple[str, ...]], tuple[tuple[str, str], ...] | None] = {}
+        self._texts: dict[tuple[str, str, tuple[str, ...]], tuple[tuple[str, str], ...] | None] = {}
 
     def new_transform(self, ctx: RuleContext) -> FieldTransform:
         encrypt = super().new_transform(ctx)
@@ -51,7 +51,8 @@ class Encryption(FieldEncryptionExecutor):
         """
         if ctx.target is None or sum(rule.type == self.type() for rule in ctx.rules) != 1:
             return None
-        asked = (ctx.target.schema_str or "", tuple(ctx.rule.tags or ()))
+        # a new version may have the same text, and other tags beside it
+        asked = (ctx.target.schema_str or "", repr(tags_beside(ctx.target)), tuple(ctx.rule.tags or ()))
         if asked not in self._texts:
             self._texts[asked] = _tagged_texts(ctx)
         return self._texts[asked]

@@ -141,7 +141,12 @@ class Enforcement:
         self._covered = _covered(latest, rules, self._encryption.type())
         self._contract = latest
         if self._sample is not None:
-            self._try(self._sample)
+            try:
+                self._try(self._sample)
+            except BaseException:
+                # or it would count as proven for the next record
+                self._contract = None
+                raise
 
     def _check(self, rule: Rule) -> None:
         """The client passes by what it does not know, if the rule says so; here nothing is passed by."""
@@ -167,18 +172,13 @@ class Enforcement:
             wire = self._serialized(sample)
         except LetterMade as made:
             if made.__context__ is not None and not isinstance(made.__context__, RuleConditionError):
-                self._contract = None
                 raise ContractError(
                     f"The rule {made.rule} of {self.subject} cannot be evaluated: {_told(made.__context__)}.",
                     "Correct its expression; nothing is written until then.",
                 ) from None
         except SerializationError as error:
             if not isinstance(error.__cause__, RuleConditionError):
-                self._contract = None
                 raise
-        except BaseException:
-            self._contract = None
-            raise
         else:
             self._guard(sample, wire)
 

@@ -16,10 +16,10 @@ from dashboard.dead_letters.fields import Fields
 from dashboard.dead_letters.letters import DEAD_LETTERS_TOPIC
 from dashboard.dead_letters.markers import REDRIVEN_TOPIC
 from dashboard.dead_letters.redrive import Contract
-from dashboard.dead_letters.stream import ORDERS_TOPIC, PAYMENTS_TOPIC
 from dashboard.remotes.kafka import Kafka, Record, Topic
 from dashboard.remotes.registry import Registry
 from dashboard.settings import PipelineSettings, Settings
+from dashboard.topic_names import ORDERS_TOPIC, PAYMENTS_TOPIC
 
 CONTRACTS = Path(__file__).parents[2] / "pipeline_sql" / "contracts"
 SUBJECTS = ("payments-value", "shiftleft.public.orders-value", "shiftleft.public.orders-key")

@@ -73,6 +73,19 @@ def test_a_field_that_slips_through_is_caught_record_by_record(topic: Topic, mon
     assert_silent(caught.value)
 
 
+def test_a_contract_whose_sample_slips_through_lets_no_other_record_out(
+    topic: Topic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic.promise()
+    # without the proof that would find it out before
+    writer = topic.writer(scratch=None)
+    monkeypatch.setattr(Encryption, "transform", lambda _self, _ctx, message: message)
+    for value in (GOOD, GOOD, GOOD | {"cc_number": "12345"}):
+        # each time, also for what is too short for the check of single records
+        with pytest.raises(ContractError):
+            writer(value)
+
+
 def test_nothing_is_logged_of_a_record(topic: Topic, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     topic.promise()

@@ -13,11 +13,12 @@ from confluent_kafka import KafkaError, KafkaException, Producer
 
 from dashboard.deploy.bad_records import BadRecord
 from dashboard.deploy.skipped import Place
-from dashboard.deploy.statements import DEDUPLICATION, JOIN, ORDERS_TOPIC
+from dashboard.deploy.statements import DEDUPLICATION, JOIN
 from dashboard.errors import ContractError
 from dashboard.lifecycle import LocalStack
 from dashboard.local.services import SUPERVISOR
 from dashboard.local.shop.progress import read_progress
+from dashboard.topic_names import ORDERS_TOPIC
 from tests.conftest import eventually, running_stack, stack_settings
 from tests.stack.records import payment_on_the_wire
 from tests.stack.waiting import verified_until

@@ -11,11 +11,12 @@ import pytest
 
 from dashboard.deploy.checks import CheckResult
 from dashboard.deploy.plan import Action
-from dashboard.deploy.statements import DEDUPLICATION, JOIN, ORDERS_TOPIC
+from dashboard.deploy.statements import DEDUPLICATION, JOIN
 from dashboard.errors import DeployError
 from dashboard.lifecycle import LocalStack
 from dashboard.local.services import ORDER_FEED, PAYMENT_APP, SUPERVISOR
 from dashboard.local.shop.progress import read_progress
+from dashboard.topic_names import ORDERS_TOPIC
 from tests.conftest import eventually, running_stack, stack_settings
 from tests.stack.waiting import verified_until
 

@@ -15,12 +15,13 @@ from dashboard.enforcement.self_check import ScratchRegistry
 from dashboard.errors import UnreachableError
 from dashboard.local.kms import local_kms_secret
 from dashboard.local.shop.sales import payment_value
-from dashboard.local.shop.topics import PAYMENTS, REPEAT_SECONDS
+from dashboard.local.shop.topics import REPEAT_SECONDS
 from dashboard.local.worker import Interrupted, Stop
 from dashboard.remotes.cloud_api import Pace
 from dashboard.remotes.cloud_registry import CloudRegistry
 from dashboard.remotes.registry import Registry
 from dashboard.settings import LocalSettings
+from dashboard.topic_names import PAYMENTS_TOPIC
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ def contract_of_payments(local: LocalSettings, seed: int, stop: Stop, cache_seco
     app = blake2b(f"{socket.gethostname()} {local.home}".encode(), digest_size=6).hexdigest()
     with Enforcement(
         Registry(address),
-        PAYMENTS,
+        PAYMENTS_TOPIC,
         kms_secret=local_kms_secret(local.home),
         scratch=ScratchRegistry(registry, app),
         sample=payment_value(_SAMPLE_ID, 0, number=1, seed=seed),

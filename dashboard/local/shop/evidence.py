@@ -13,10 +13,11 @@ from dashboard.local.shop.order_journal import order_journal_path
 from dashboard.local.shop.payment_journal import payment_journal_path
 from dashboard.local.shop.redriven import Payment, merged, redriven_payments
 from dashboard.local.shop.settlement import Sent, Settlement, settle
-from dashboard.local.shop.topics import ORDERS, PAYMENTS, Found, bootstrap, read_from
+from dashboard.local.shop.topics import Found, bootstrap, read_from
 from dashboard.local.shop.wire import order_id_of, orderid_of
 from dashboard.local.worker import Interrupted, Stop
 from dashboard.settings import LocalSettings
+from dashboard.topic_names import ORDERS_TOPIC, PAYMENTS_TOPIC
 
 _READ_SECONDS = 60.0
 _IN_FLIGHT_MS = 20_000
@@ -107,7 +108,7 @@ def _orders(path: Path, servers: str) -> dict[int, int]:
         rows = journal.execute(_ORDERS_IN_FLIGHT, through).fetchall()
         in_flight = {(orderid, orderdate): row for orderid, orderdate, row, _ in rows}
         overtaken = _Overtaken(path, through["through"])
-        settlement = _settled(journal, in_flight, servers, ORDERS, orderid_of, overtaken)
+        settlement = _settled(journal, in_flight, servers, ORDERS_TOPIC, orderid_of, overtaken)
     if settlement is not None:
         void = set(settlement.void)
         orders.update((orderid, orderdate) for orderid, orderdate, row, _ in rows if row not in void)
@@ -124,7 +125,7 @@ def _payments(path: Path, servers: str) -> tuple[list[Payment], dict[int, int | 
         in_flight = {(order_id, sent_as): row for order_id, sent_as, row, _, _ in rows}
         ends = ends_of(journal)
         overtaken = _Overtaken(path, through["through"])
-        settlement = _settled(journal, in_flight, servers, PAYMENTS, order_id_of, overtaken)
+        settlement = _settled(journal, in_flight, servers, PAYMENTS_TOPIC, order_id_of, overtaken)
     if settlement is not None:
         void, ends = set(settlement.void), settlement.ends
         payments += [(order_id, ts, sent_as, amount) for order_id, sent_as, row, ts, amount in rows if row not in void]

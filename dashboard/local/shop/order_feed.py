@@ -17,10 +17,11 @@ from dashboard.local.shop.sales import order_value
 from dashboard.local.shop.schedule import Schedule
 from dashboard.local.shop.settlement import settle
 from dashboard.local.shop.shape import past_orders
-from dashboard.local.shop.topics import ORDERS, bootstrap, read_from, topic_ends, wait_for_topic
+from dashboard.local.shop.topics import bootstrap, read_from, topic_ends, wait_for_topic
 from dashboard.local.shop.wire import Wire, orderid_of, registry_client, wait_for_schemas
 from dashboard.local.worker import Stop, now_ms, run_process
 from dashboard.settings import Settings, ShopSettings
+from dashboard.topic_names import ORDERS_TOPIC
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +41,13 @@ class OrderFeed:
         self._servers = bootstrap(settings.local)
         self._stop = stop
         self._journal = journal
-        partitions = wait_for_topic(self._servers, ORDERS, stop)
-        wait_for_schemas(registry, (f"{ORDERS}-key", f"{ORDERS}-value"), stop)
+        partitions = wait_for_topic(self._servers, ORDERS_TOPIC, stop)
+        wait_for_schemas(registry, (f"{ORDERS_TOPIC}-key", f"{ORDERS_TOPIC}-value"), stop)
         self._key, self._value = (
-            Wire(registry, ORDERS, MessageField.KEY, stop),
-            Wire(registry, ORDERS, MessageField.VALUE, stop),
+            Wire(registry, ORDERS_TOPIC, MessageField.KEY, stop),
+            Wire(registry, ORDERS_TOPIC, MessageField.VALUE, stop),
         )
-        self._outlet = Outlet(self._servers, ORDERS)
+        self._outlet = Outlet(self._servers, ORDERS_TOPIC)
         self._plan = self._journal.plan() or self._first_plan(partitions)
         self._settle()
         self._next_id = self._journal.next_id()
@@ -89,9 +90,9 @@ class OrderFeed:
 
     def _first_plan(self, partitions: int) -> PastPlan:
         plan = plan_past(self._shop, now_ms())
-        if any(topic_ends(self._servers, ORDERS, range(partitions), self._stop).values()):
+        if any(topic_ends(self._servers, ORDERS_TOPIC, range(partitions), self._stop).values()):
             raise StackError(
-                f"The topic {ORDERS} holds orders, and the journal {self._journal.path} knows of none.",
+                f"The topic {ORDERS_TOPIC} holds orders, and the journal {self._journal.path} knows of none.",
                 "Topics and journals belong together: bring the journal back, or start with empty topics.",
             )
         self._journal.keep_plan(plan, partitions)
@@ -103,7 +104,9 @@ class OrderFeed:
         if not in_flight:
             return
         ends = self._journal.ends()
-        found = ((orderid_of(record.key), record) for record in read_from(self._servers, ORDERS, ends, self._stop))
+        found = (
+            (orderid_of(record.key), record) for record in read_from(self._servers, ORDERS_TOPIC, ends, self._stop)
+        )
         settlement = settle({(orderid, date): orderid for orderid, date in in_flight}, ends, found)
         self._journal.settle(in_flight[-1][0], settlement.ends, settlement.void)
         log.info("Settled %d orders in flight: %d never reached Kafka.", len(in_flight), len(settlement.void))

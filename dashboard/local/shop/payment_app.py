@@ -23,8 +23,6 @@ from dashboard.local.shop.outlet import Outlet
 from dashboard.local.shop.payment_journal import FIRST, LATE, PaymentJournal, Pending
 from dashboard.local.shop.settlement import settle
 from dashboard.local.shop.topics import (
-    ORDERS,
-    PAYMENTS,
     bootstrap,
     open_consumer,
     positions,
@@ -43,6 +41,7 @@ from dashboard.local.shop.wire import (
 from dashboard.local.worker import Interrupted, Stop, now_ms, run_process
 from dashboard.remotes.wire_format import Undecodable
 from dashboard.settings import Settings
+from dashboard.topic_names import ORDERS_TOPIC, PAYMENTS_TOPIC
 
 log = logging.getLogger(__name__)
 
@@ -74,9 +73,9 @@ class PaymentApp:
         self._servers = bootstrap(settings.local)
         self._stop = stop
         self._journal = journal
-        order_partitions = wait_for_topic(self._servers, ORDERS, stop)
-        partitions = wait_for_topic(self._servers, PAYMENTS, stop)
-        wait_for_schemas(registry, (f"{ORDERS}-value", f"{PAYMENTS}-value"), stop)
+        order_partitions = wait_for_topic(self._servers, ORDERS_TOPIC, stop)
+        partitions = wait_for_topic(self._servers, PAYMENTS_TOPIC, stop)
+        wait_for_schemas(registry, (f"{ORDERS_TOPIC}-value", f"{PAYMENTS_TOPIC}-value"), stop)
         contracted.begin()
         for topic in contracted.dead_letter_topics:
             wait_for_topic(self._servers, topic, stop)
@@ -87,9 +86,9 @@ class PaymentApp:
         self._letter_box = LetterBox(self._servers, journal, stop)
         self._letter_box.settle()
         self._counters = journal.counters()
-        self._orders = decoder(registry, ORDERS, stop)
+        self._orders = decoder(registry, ORDERS_TOPIC, stop)
         self._till = Till(self._seed, contracted)
-        self._outlet = Outlet(self._servers, PAYMENTS)
+        self._outlet = Outlet(self._servers, PAYMENTS_TOPIC)
         self._consumer = open_consumer(self._servers, "shop-payment-app")
         self._shortest_delay_ms = int(settings.shop.payment_delay.total_seconds() * 1000)
         self._late_at: float | None = None
@@ -98,16 +97,16 @@ class PaymentApp:
     def run(self) -> None:
         """Goes on from wherever the journal says, until told to stop."""
         try:
-            self._consumer.assign(positions(ORDERS, self._journal.positions()))
+            self._consumer.assign(positions(ORDERS_TOPIC, self._journal.positions()))
             self._read_all_orders()
             self._send_until_stopped()
         finally:
             self._consumer.close()
 
     def _first_start(self, partitions: int, order_partitions: int) -> None:
-        if any(topic_ends(self._servers, PAYMENTS, range(partitions), self._stop).values()):
+        if any(topic_ends(self._servers, PAYMENTS_TOPIC, range(partitions), self._stop).values()):
             raise StackError(
-                f"The topic {PAYMENTS} holds payments, and the journal {self._journal.path} knows of none.",
+                f"The topic {PAYMENTS_TOPIC} holds payments, and the journal {self._journal.path} knows of none.",
                 "Topics and journals belong together: bring the journal back, or start with empty topics.",
             )
         self._journal.begin(self._shop.seed, partitions, order_partitions)
@@ -122,7 +121,9 @@ class PaymentApp:
         if not in_flight:
             return
         ends = self._journal.ends()
-        found = ((order_id_of(record.key), record) for record in read_from(self._servers, PAYMENTS, ends, self._stop))
+        found = (
+            (order_id_of(record.key), record) for record in read_from(self._servers, PAYMENTS_TOPIC, ends, self._stop)
+        )
         settlement = settle({(row.order_id, row.sent_as): row.row for row in in_flight}, ends, found)
         void = set(settlement.void)
         counters = self._journal.counters()
@@ -160,7 +161,7 @@ class PaymentApp:
             except Undecodable:
                 log.warning(
                     "No order that can be read: %s, partition %d, offset %d.",
-                    ORDERS,
+                    ORDERS_TOPIC,
                     message.partition(),
                     message.offset(),
                 )
@@ -252,7 +253,7 @@ def _check(error: KafkaError) -> None:
     """Raises when the topic is not the one the journal read; everything else passes, and the client tries again."""
     if error.code() == KafkaError._AUTO_OFFSET_RESET:
         raise StackError(
-            f"The topic {ORDERS} no longer holds what the journal of the payment app has read: {error.str()}.",
+            f"The topic {ORDERS_TOPIC} no longer holds what the journal of the payment app has read: {error.str()}.",
             "Topics and journals belong together: start with empty topics and no journals.",
         )
 

@@ -18,8 +18,6 @@ from dashboard.local.shop.journal import End
 from dashboard.local.worker import Interrupted, Stop
 from dashboard.settings import LocalSettings
 
-ORDERS, PAYMENTS = "shiftleft.public.orders", "payments"
-
 log = logging.getLogger(__name__)
 
 REPEAT_SECONDS = 10.0
