@@ -212,7 +212,9 @@ def test_a_fault_of_our_own_is_told_for_a_while_and_then_it_begins_again(
 def test_rows_are_made_readable_once(desk: LiveDesk, broker: RealBroker) -> None:
     produce(broker.kafka, ORDERS, [order(1)])
     live(desk, VERA)
+    eventually(lambda: (view := desk.look(VERA, "local", ORDERS).view).is_live and not view.waiting, 30)
     [(number, row), *_] = desk.look(VERA, "local", ORDERS).rows
+    assert row.fault == ""
     produce(broker.kafka, ORDERS, [order(2)])
     live(desk, VERA, count=number + 1)
     assert dict(desk.look(VERA, "local", ORDERS).rows)[number] is row
