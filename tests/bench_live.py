@@ -190,6 +190,9 @@ def _viewers(world: World, browser: Browser) -> None:
                 threads = process.num_threads()
                 time.sleep(20)
                 shares[count] = 100 * (sum(process.cpu_times()[:2]) - cpu) / (time.monotonic() - at)
+    for page in pages:
+        # or they would go on to draw beside what is measured next
+        page.close()
     each = (shares[_VIEWERS] - shares[1]) / (_VIEWERS - 1)
     _say(
         f"the first viewer {shares[1]:.1f}% of a core, each further one {each:.2f}% "
