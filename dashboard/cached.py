@@ -15,7 +15,8 @@ import streamlit as st
 
 from dashboard.charts import revenue_bars
 from dashboard.errors import SalesTrendsError
-from dashboard.readers.lake import Lake, Snapshot, find_namespace
+from dashboard.readers.lake import Lake, find_namespace
+from dashboard.readers.lake_table import Snapshot
 from dashboard.readers.revenue import RANGES, Trend, trend
 from dashboard.readers.revenue_rows import RevenueRows
 

@@ -1,33 +1,23 @@
 -- name:    revenue_by_day
 -- asks:    how much revenue fell on each day of the reader's time zone, which has 23 or 25 hours when clocks change
--- params:  $start TIMESTAMP in UTC, inclusive; $end TIMESTAMP in UTC, exclusive; $zone VARCHAR, such as Europe/Berlin
+-- params:  $start and $end TIMESTAMP in UTC, inclusive and exclusive; the offset from UTC in minutes as INTEGER:
+--          $offset_1 before $change_1, $offset_2 before $change_2, both TIMESTAMP in UTC, then $offset_3
 -- grain:   one row per local day that holds a window, oldest first; a day without one has no row
--- columns: local_day DATE in $zone; windows BIGINT; revenue DECIMAL(38, 2)
--- reads:   revenue_summary
-WITH placed AS (
-    -- time zones differ by quarters of an hour at least, and converting each row costs ten times as much
-    SELECT
-        DATE_TRUNC('minute', window_start) - MOD(MINUTE(window_start), 15) * INTERVAL '1' MINUTE AS quarter_hour,
-        total_revenue
-    FROM revenue_summary
-    WHERE
-        window_start >= $start
-        AND window_start < $end
-),
-
-quarter_hours AS (
-    SELECT
-        CAST(quarter_hour AT TIME ZONE 'UTC' AT TIME ZONE $zone AS DATE) AS local_day,
-        COUNT(*) AS windows,
-        SUM(total_revenue) AS revenue
-    FROM placed
-    GROUP BY quarter_hour
-)
-
+-- columns: local_day DATE in that zone; windows, orders, uncounted and faults BIGINT; revenue DECIMAL(38, 2)
+-- reads:   revenue_buckets
 SELECT
-    local_day,
+    CAST(
+        bucket_start
+        + CASE
+            WHEN bucket_start < $change_1 THEN $offset_1 WHEN bucket_start < $change_2 THEN $offset_2 ELSE $offset_3
+        END * INTERVAL '1' MINUTE
+        AS DATE
+    ) AS local_day,
     CAST(SUM(windows) AS BIGINT) AS windows,
-    SUM(revenue) AS revenue
-FROM quarter_hours
-GROUP BY local_day
-ORDER BY local_day;
+    CAST(SUM(revenue) AS DECIMAL(38, 2)) AS revenue,
+    CAST(SUM(orders) AS BIGINT) AS orders,
+    CAST(SUM(uncounted) AS BIGINT) AS uncounted,
+    CAST(SUM(faults) AS BIGINT) AS faults
+FROM revenue_buckets
+GROUP BY 1
+ORDER BY 1;

@@ -1,9 +1,9 @@
 -- name:    revenue_faults
 -- asks:    which windows would make a sum wrong: those that share time with another one, and those without an amount
--- params:  $start TIMESTAMP in UTC, inclusive; $end TIMESTAMP in UTC, exclusive
+-- params:  $start and $end TIMESTAMP in UTC, inclusive and exclusive
 -- grain:   one row per wrong window, oldest first; none when all is well
 -- columns: window_start and window_end TIMESTAMP in UTC; total_revenue DECIMAL; fault VARCHAR: doubled or no amount
--- reads:   revenue_summary
+-- reads:   windows
 SELECT
     window_start,
     window_end,
@@ -23,10 +23,7 @@ FROM (
                 THEN 'doubled'
             WHEN total_revenue IS NULL THEN 'no amount'
         END AS fault
-    FROM revenue_summary
-    WHERE
-        window_start >= $start
-        AND window_start < $end
+    FROM windows
 ) AS judged
 WHERE fault IS NOT NULL
 ORDER BY window_start, window_end;

@@ -22,6 +22,7 @@ PACKAGE = ROOT / "dashboard"
 LONGEST_MODULE = 400
 LONGEST_ARCHITECTURE = 150
 STATEMENTS = sorted((ROOT / "pipeline_sql" / "statements").rglob("*.sql"))
+RELATIONS = sorted((ROOT / "queries" / "relations").rglob("*.sql"))
 QUESTIONS = sorted([*(ROOT / "pipeline_sql" / "checks").rglob("*.sql"), *(ROOT / "queries").rglob("*.sql")])
 DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 
@@ -178,7 +179,7 @@ def test_every_line_of_the_example_file_is_a_comment() -> None:
 
 @pytest.mark.parametrize("path", [*STATEMENTS, *QUESTIONS], ids=relative)
 def test_a_sql_file_begins_with_its_six_headings(path: Path) -> None:
-    name_and_purpose = ["name", "makes" if path in STATEMENTS else "asks"]
+    name_and_purpose = ["name", "makes" if path in [*STATEMENTS, *RELATIONS] else "asks"]
     header: dict[str, str] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         heading = re.fullmatch(r"-- (\w+): +(\S.*)", line)
@@ -203,9 +204,14 @@ def test_there_are_statements_to_look_at() -> None:
     assert len(STATEMENTS) >= 4
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "queries").rglob("*.sql")), ids=relative)
-def test_a_query_is_asked_by_somebody(path: Path) -> None:
-    assert any(f'"{path.stem}"' in module.read_text(encoding="utf-8") for module in PACKAGE.rglob("*.py"))
+@pytest.mark.parametrize("path", RELATIONS, ids=relative)
+def test_a_relation_is_read_by_somebody(path: Path) -> None:
+    reads = re.compile(rf"^-- reads: .*\b{path.stem}\b", re.MULTILINE)
+    queries = [query.read_text(encoding="utf-8") for query in (ROOT / "queries").rglob("*.sql")]
+
+    assert any(map(reads.search, queries)) or any(
+        f'"{path.stem}"' in module.read_text(encoding="utf-8") for module in PACKAGE.rglob("*.py")
+    )
 
 
 def test_every_avro_schema_belongs_to_a_topic() -> None:

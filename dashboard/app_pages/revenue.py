@@ -12,7 +12,7 @@ from dashboard.access import Role
 from dashboard.app_pages.reader_zone import reader_zone
 from dashboard.charts import HEIGHT, describe
 from dashboard.errors import SalesTrendsError
-from dashboard.readers.lake import Snapshot
+from dashboard.readers.lake_table import Snapshot
 from dashboard.readers.revenue import RANGES, Trend
 from dashboard.settings import Settings
 from dashboard.shown_rows import as_csv, bars_as_rows, faults_as_rows

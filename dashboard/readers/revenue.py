@@ -15,8 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dashboard.errors import ReadError
-from dashboard.readers.lake import REVENUE_SCHEMA, REVENUE_TABLE, TIMESTAMP
-from dashboard.sql_files import read_sql
+from dashboard.readers.lake import REVENUE_SCHEMA, REVENUE_TABLE
+from dashboard.readers.lake_table import TIMESTAMP, normalised
+from dashboard.readers.questions import at_snapshots, compose
+from dashboard.readers.zones import local_midnight, pieces
 from dashboard.wording import CENT
 
 MAX_BUCKETS = 750
@@ -24,6 +26,9 @@ MAX_BUCKETS = 750
 
 _VERIFY = "`sales-trends verify` lists what is wrong."
 _DAY = timedelta(days=1)
+_NONE = timedelta(0)
+_MONDAY = date(1970, 1, 5)
+_UTC = ZoneInfo("UTC")
 _LADDER = (timedelta(minutes=1), timedelta(minutes=15), timedelta(hours=1), _DAY, timedelta(days=7), timedelta(days=91))
 
 
@@ -111,23 +116,24 @@ def trend(rows: pa.Table, asked: Range, zone: ZoneInfo) -> Trend | None:
         raise ReadError(f"The window at {newest['window_start']} does not end after it begins.", _VERIFY)
     bucket = asked.bucket or (window if asked.span else _fitting(end - first))
     bucket = -(-bucket // window) * window  # whole windows only
-    start = _bucket_start(end - timedelta(microseconds=1), bucket, window, zone)
+    grid = zone if bucket % _DAY == _NONE or (end.astimezone(zone).utcoffset() or _NONE) % window == _NONE else _UTC
+    start = _bucket_start(end - timedelta(microseconds=1), bucket, grid)
     if asked.span:
         start -= max(asked.span, bucket) - bucket
     else:
-        start = _bucket_start(first, bucket, window, zone)
+        start = _bucket_start(first, bucket, grid)
     with _connection(rows) as connection:
-        bounds = {"start": _naive(start), "end": _naive(end)}
+        bounds = {"start": start, "end": end}
         return Trend(
             start=start,
             end=end,
             known_from=max(start, first),
             window=window,
             bucket=bucket,
-            buckets=_buckets(connection, bounds, bucket, zone),
+            buckets=_buckets(connection, start, end, bucket, grid),
             newest_start=newest["window_start"],
             newest_revenue=newest["total_revenue"],
-            faults=_zoned(_ask(connection, "revenue_faults", bounds)),
+            faults=_ask(connection, "revenue_faults", bounds),
         )
 
 
@@ -135,34 +141,47 @@ def _fitting(extent: timedelta) -> timedelta:
     return next((step for step in _LADDER if extent <= step * MAX_BUCKETS), _LADDER[-1])
 
 
-def _bucket_start(moment: datetime, bucket: timedelta, window: timedelta, zone: ZoneInfo) -> datetime:
+def _bucket_start(moment: datetime, bucket: timedelta, zone: ZoneInfo) -> datetime:
     """Where the bucket begins that holds this moment."""
-    if bucket == _DAY:
-        return _midnight(moment.astimezone(zone).date(), zone)
+    if bucket % _DAY == _NONE:
+        days = bucket // _DAY
+        day = moment.astimezone(zone).date()
+        return local_midnight(day - (day - _MONDAY).days % days * _DAY, zone)
     offset = zone.utcoffset(moment.astimezone(zone).replace(tzinfo=None)) or timedelta(0)
-    if offset % window:
-        offset = timedelta(0)  # a bucket may not cut through windows, which are laid out in UTC
-    monday = datetime(1970, 1, 5, tzinfo=UTC) - offset
+    monday = datetime.combine(_MONDAY, time(), UTC) - offset
     return monday + (moment.astimezone(UTC) - monday) // bucket * bucket
 
 
 def _buckets(
-    connection: duckdb.DuckDBPyConnection, bounds: dict[str, datetime], bucket: timedelta, zone: ZoneInfo
+    connection: duckdb.DuckDBPyConnection, start: datetime, end: datetime, bucket: timedelta, zone: ZoneInfo
 ) -> pa.Table:
-    if bucket != _DAY:
-        seconds = int(bucket.total_seconds())
-        return _zoned(_ask(connection, "revenue_by_bucket", {**bounds, "bucket_seconds": seconds}))
-    by_day = _ask(connection, "revenue_by_day", {**bounds, "zone": zone.key})
-    days = by_day["local_day"].to_pylist()
-    starts = pa.array([_midnight(day, zone) for day in days], TIMESTAMP)
-    ends = pa.array([_midnight(day + _DAY, zone) for day in days], TIMESTAMP)
-    return pa.table(
-        [starts, ends, by_day["windows"], by_day["revenue"]], names=["bucket_start", "bucket_end", "windows", "revenue"]
+    asked = pieces(start, end, zone)
+    if bucket % _DAY:
+        seconds = {"bucket_seconds": int(bucket.total_seconds())}
+        found = [_ask(connection, "revenue_by_bucket", {**one.parameters, **seconds}) for one in asked]
+        starts = pa.concat_tables(found)
+        ends = pc.add(starts["bucket_start"], bucket)
+    else:
+        found = [_ask(connection, "revenue_by_day", one.parameters) for one in asked]
+        starts = _in_days(pa.concat_tables(found), bucket // _DAY, zone)
+        ends = pa.array([_later(at.as_py(), bucket // _DAY, zone) for at in starts["bucket_start"]], TIMESTAMP)
+    columns = [starts["bucket_start"], ends, starts["windows"], starts["revenue"]]
+    return pa.table(columns, names=["bucket_start", "bucket_end", "windows", "revenue"])
+
+
+def _in_days(by_day: pa.Table, days: int, zone: ZoneInfo) -> pa.Table:
+    """So many days together, counted from a Monday."""
+    first = [day - (day - _MONDAY).days % days * _DAY for day in by_day["local_day"].to_pylist()]
+    dated = by_day.append_column("bucket_start", pa.array([local_midnight(day, zone) for day in first], TIMESTAMP))
+    return (
+        dated.group_by("bucket_start", use_threads=False)
+        .aggregate([("windows", "sum"), ("revenue", "sum")])
+        .rename_columns(["bucket_start", "windows", "revenue"])
     )
 
 
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
-    return datetime.combine(day, time(), zone).astimezone(UTC)
+def _later(start: datetime, days: int, zone: ZoneInfo) -> datetime:
+    return local_midnight(start.astimezone(zone).date() + days * _DAY, zone)
 
 
 @cache
@@ -180,16 +199,12 @@ def _connection(rows: pa.Table) -> duckdb.DuckDBPyConnection:
 
 
 def _ask(connection: duckdb.DuckDBPyConnection, name: str, parameters: dict[str, Any]) -> pa.Table:
-    return connection.execute(read_sql("queries", name), parameters).to_arrow_table()
+    composed = compose(name, "direct", (("on_time_orders", "no_orders"),))
+    given = {one: _naive(value) if isinstance(value, datetime) else value for one, value in parameters.items()}
+    wanted = {one: given[one] for one in composed.parameters}
+    # DuckDB answers in UTC without saying so
+    return normalised(connection.execute(at_snapshots(composed.text, {}), wanted).to_arrow_table())
 
 
 def _naive(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
-
-
-def _zoned(table: pa.Table) -> pa.Table:
-    """DuckDB answers in UTC without saying so."""
-    for index, field in enumerate(table.schema):
-        if pa.types.is_timestamp(field.type):
-            table = table.set_column(index, field.name, pc.assume_timezone(table[index], "UTC").cast(TIMESTAMP))
-    return table

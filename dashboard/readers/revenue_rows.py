@@ -9,7 +9,8 @@ from threading import Lock
 
 import pyarrow as pa
 
-from dashboard.readers.lake import Lake, Snapshot
+from dashboard.readers.lake import Lake
+from dashboard.readers.lake_table import Snapshot
 
 READ_AT_LEAST = timedelta(days=28)
 """Opening manifests is what takes time, not rows: so much is read at once that a longer range seldom reads again."""

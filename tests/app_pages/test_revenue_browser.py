@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from pyiceberg.table import Table
 
-from dashboard.readers.lake import open_catalog
+from dashboard.readers.catalog import CatalogAccess, open_catalog
 from tests.browser import dashboard_process
 from tests.iceberg_tables import append, revenue_table, served_catalog
 
@@ -45,7 +45,7 @@ class Site:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     with served_catalog(folder) as uri, dashboard_process(folder, catalog_at(uri)) as url:
-        site = Site(url, revenue_table(open_catalog(uri)), {})
+        site = Site(url, revenue_table(open_catalog(CatalogAccess(uri, ""))), {})
         end = newest_window_end()
         site.add([end - n * WINDOW for n in range(1, 1000) if n % 4])
         yield site

@@ -10,7 +10,8 @@ from pyiceberg.expressions import EqualTo
 from pyiceberg.table import Table
 
 from dashboard.errors import UnreachableError
-from dashboard.readers.lake import Lake, Snapshot
+from dashboard.readers.lake import Lake
+from dashboard.readers.lake_table import Snapshot
 from dashboard.readers.revenue_rows import READ_AT_LEAST, RevenueRows
 from tests.iceberg_tables import NAMESPACE, append, revenue_table, sqlite_catalog
 

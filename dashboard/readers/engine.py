@@ -1,0 +1,67 @@
+"""What every engine that answers questions has in common."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from threading import Event
+from typing import Protocol
+
+import pyarrow as pa
+
+from dashboard.readers.lake_table import Snapshot
+
+Parameter = datetime | int
+"""A datetime is aware; engines turn it into UTC."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When an engine gives up."""
+
+    timeout: timedelta = timedelta(seconds=30)
+    cancelled: Event | None = None
+    """Set by whoever no longer wants the answer; it then ends with a ReadError within a second."""
+
+
+WITHOUT_HASTE = Limits()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a question came to, all of it read from one state of the table. Shared by many: never change it."""
+
+    rows: pa.Table
+    """The columns that the question's file names; times are timestamp[us] in UTC, amounts decimals."""
+    snapshot: Snapshot | None
+    """Of revenue_summary; None where there is no table, or nothing in it."""
+    engine: str
+    took_seconds: float
+    scanned_bytes: int | None = None
+    """What a metered engine counted."""
+
+
+class Engine(Protocol):
+    """Asks the questions of queries/ of the tables of one namespace; any thread may call."""
+
+    @property
+    def name(self) -> str: ...
+
+    def newest(self) -> Snapshot | None:
+        """The newest state of revenue_summary, by one question to the catalog at most."""
+
+    def ask(
+        self,
+        question: str,
+        parameters: Mapping[str, Parameter],
+        *,
+        snapshot_id: int | None = None,
+        limits: Limits = WITHOUT_HASTE,
+    ) -> Answer:
+        """The answer as of a snapshot of revenue_summary, the newest one without an id.
+
+        A table that does not exist has no rows. Raises ReadError for an unknown question, a parameter too many or too
+        few, a snapshot that is gone, a time limit; UnreachableError where catalog, files or engine do not answer.
+        """
+
+    def close(self) -> None:
+        """Ends what it holds open; it is not asked again."""

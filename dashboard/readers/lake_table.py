@@ -1,0 +1,152 @@
+"""One Iceberg table at the moment it was looked up: its states, its rows, and what one state added to another."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, GreaterThanOrEqual, LessThan
+from pyiceberg.table import Table
+from pyiceberg.table.snapshots import Operation, ancestors_between_ids
+from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
+from pyiceberg.types import TimestamptzType
+
+from dashboard.errors import ReadError
+from dashboard.readers.catalog import translated
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+# both take a name and a value, which PyIceberg's types do not say
+_AT_LEAST: Callable[[str, str], BooleanExpression] = cast(Any, GreaterThanOrEqual)
+_BELOW: Callable[[str, str], BooleanExpression] = cast(Any, LessThan)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One committed state of a table; it never changes, so it is what caches are keyed by."""
+
+    id: int
+    committed_at: datetime
+    """UTC."""
+    rows: int | None = None
+    """How many rows the table has, as far as its writer says."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Rows whose time is in [start, end); without one of them, open on that side."""
+
+    column: str
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+class LakeTable:
+    """Safe to share between threads: it does not change, and knows nothing of what is committed later."""
+
+    def __init__(self, table: Table, uri: str) -> None:
+        self._table = table
+        self._uri = uri
+
+    @property
+    def identity(self) -> str:
+        """Another one after the table was dropped and made again."""
+        return str(self._table.metadata.table_uuid)
+
+    @property
+    def columns(self) -> list[str]:
+        return [field.name for field in self._table.schema().fields]
+
+    @property
+    def newest(self) -> Snapshot | None:
+        """The state that this table is in; None while nothing was committed."""
+        current = self._table.current_snapshot()
+        return None if current is None else told(current)
+
+    def snapshot(self, snapshot_id: int) -> Snapshot | None:
+        """One that is still known."""
+        found = self._table.snapshot_by_id(snapshot_id)
+        return None if found is None else told(found)
+
+    def read(self, columns: Sequence[str], range_: Range | None = None, snapshot_id: int | None = None) -> pa.Table:
+        """The rows of a state, in no order; times are timestamp[us] in UTC, everything else as stored.
+
+        Raises ReadError for a snapshot that is gone and for files that make no sense, UnreachableError where they
+        cannot be had.
+        """
+        with self._translated():
+            return normalised(self._scan(columns, range_, snapshot_id).to_arrow())
+
+    def batches(self, columns: Sequence[str], snapshot_id: int | None = None) -> Iterator[pa.RecordBatch]:
+        """The same rows bit by bit, so that memory stays bounded."""
+        with self._translated():
+            for batch in self._scan(columns, None, snapshot_id).to_arrow_batch_reader():
+                yield from normalised(pa.Table.from_batches([batch])).to_batches()
+
+    def added(self, columns: Sequence[str], since: int, until: int) -> pa.Table | None:
+        """The rows that the snapshots after `since`, up to and with `until`, added.
+
+        None when the difference cannot be told as added rows: a snapshot between them changed or removed some, or
+        `since` is not in the table's past as far as that is still known. Then only `read` tells the truth.
+        """
+        if self._table.snapshot_by_id(until) is None:
+            return None
+        steps = list(ancestors_between_ids(since, until, self._table.metadata))
+        if not steps or steps[-1].parent_snapshot_id != since or not all(map(_keeps_rows, steps)):
+            return None
+        with self._translated():
+            scan = self._table.incremental_append_scan(
+                from_snapshot_id_exclusive=since, to_snapshot_id_inclusive=until, selected_fields=tuple(columns)
+            )
+            return normalised(scan.to_arrow())
+
+    def _scan(self, columns: Sequence[str], range_: Range | None, snapshot_id: int | None) -> Any:
+        if snapshot_id is not None and self._table.snapshot_by_id(snapshot_id) is None:
+            raise ReadError(
+                f"The snapshot {snapshot_id} of {self._name} is not known any more.",
+                "Snapshots expire; ask for a newer one, which `sales-trends tables` lists.",
+            )
+        row_filter = AlwaysTrue() if range_ is None else self._between(range_)
+        return self._table.scan(row_filter=row_filter, selected_fields=tuple(columns), snapshot_id=snapshot_id)
+
+    def _between(self, range_: Range) -> BooleanExpression:
+        zoned = isinstance(self._table.schema().find_type(range_.column), TimestamptzType)
+
+        def literal(moment: datetime) -> str:
+            utc = moment.astimezone(UTC)
+            return (utc if zoned else utc.replace(tzinfo=None)).isoformat()
+
+        lower = AlwaysTrue() if range_.start is None else _AT_LEAST(range_.column, literal(range_.start))
+        upper = AlwaysTrue() if range_.end is None else _BELOW(range_.column, literal(range_.end))
+        return And(lower, upper)
+
+    @property
+    def _name(self) -> str:
+        return ".".join(self._table.name())
+
+    def _translated(self) -> Any:
+        return translated(self._uri, self._name)
+
+
+def told(snapshot: IcebergSnapshot) -> Snapshot:
+    """As people know it."""
+    rows = snapshot.summary and snapshot.summary.additional_properties.get("total-records")
+    committed_at = datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC)
+    return Snapshot(snapshot.snapshot_id, committed_at, int(rows) if rows else None)
+
+
+def normalised(rows: pa.Table) -> pa.Table:
+    """A `timestamp` without a zone is UTC here, as the pipeline writes it."""
+    for place, field in enumerate(rows.schema):
+        if pa.types.is_timestamp(field.type):
+            column = rows[place]
+            utc = pc.assume_timezone(column, "UTC") if field.type.tz is None else column
+            rows = rows.set_column(place, field.name, utc.cast(TIMESTAMP))
+    return rows
+
+
+def _keeps_rows(snapshot: IcebergSnapshot) -> bool:
+    """True for added rows and for compaction, which replaces files and leaves the rows as they are."""
+    return snapshot.summary is not None and snapshot.summary.operation in {Operation.APPEND, Operation.REPLACE}

@@ -1,0 +1,86 @@
+"""The questions of queries/, each put together with the relations that one engine supplies for it.
+
+A question is one SELECT over relations such as `revenue_buckets`. A relation is a SELECT too, a file of the engine that
+may read other relations and the Iceberg tables; so one text is asked of every engine.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from dashboard.errors import ReadError
+from dashboard.sql_files import ROOT, read_sql
+
+_FOLDER = "queries"
+_READS = re.compile(r"^-- reads:\s*(?P<names>.*)$", re.MULTILINE)
+_PARAMETER = re.compile(r'"[^"]*"|\'[^\']*\'|--[^\n]*|\$(?P<name>[a-z_][a-z_0-9]*)')
+_AT = re.compile(r"\b(?P<table>[a-z_]+) /\* at \*/")
+TABLES = ("revenue_summary", "completed_orders")
+"""The Iceberg tables that relations read, by the names they have in the text."""
+
+
+@dataclass(frozen=True)
+class Composed:
+    """One statement, whole."""
+
+    text: str
+    parameters: frozenset[str]
+    """The names that it must be given, without the dollar."""
+
+
+def question_names() -> list[str]:
+    """Everything that can be asked."""
+    return sorted(path.stem for path in (ROOT / _FOLDER).glob("*.sql"))
+
+
+@cache
+def compose(question: str, engine: str, instead: Sequence[tuple[str, str]] = ()) -> Composed:
+    """The question with the relations of queries/relations/<engine>/ before it.
+
+    `instead` names, for relations that this time come from another file, the relation and the file. Raises ReadError
+    for a question that there is not, naming those there are.
+    """
+    if question not in question_names():
+        raise ReadError(
+            f"There is no question {question!r}.",
+            f"Ask one of {', '.join(question_names())}; each is a file of queries/.",
+        )
+    text = _statement(read_sql(_FOLDER, question))
+    relations: dict[str, str] = {}
+    _collect(_reads(read_sql(_FOLDER, question)), f"{_FOLDER}/relations/{engine}", dict(instead), relations)
+    together = ",\n".join(f"{name} AS (\n{body}\n)" for name, body in relations.items())
+    whole = f"WITH {together}\n{text}"
+    return Composed(whole, frozenset(found for one in _PARAMETER.finditer(whole) if (found := one["name"])))
+
+
+def at_snapshots(text: str, clauses: Mapping[str, str]) -> str:
+    """The text with each table's clause of time travel, such as `AT (VERSION => 5)`, where its name is marked.
+
+    A table without a clause is read as it is now. Clauses are made of numbers by the engines, never of anybody's text.
+    """
+    return _AT.sub(lambda one: f"{one['table']} {clauses.get(one['table'], '')}".rstrip(), text)
+
+
+def _collect(names: Sequence[str], folder: str, instead: Mapping[str, str], into: dict[str, str]) -> None:
+    """Every relation after those that it reads."""
+    for name in names:
+        if name in into or name in TABLES:
+            continue
+        whole = read_sql(folder, instead.get(name, name))
+        _collect(_reads(whole), folder, instead, into)
+        into[name] = _statement(whole)
+
+
+def _reads(text: str) -> list[str]:
+    found = _READS.search(text)
+    names = found["names"].strip() if found else "none"
+    return [] if names == "none" else [name.strip() for name in names.split(",")]
+
+
+def _statement(text: str) -> str:
+    """Without the header and the semicolon; comments within stay."""
+    lines = text.strip().splitlines()
+    while lines and lines[0].startswith("--"):
+        lines.pop(0)
+    return "\n".join(lines).rstrip().removesuffix(";")
