@@ -1,5 +1,5 @@
 -- name:    revenue_by_bucket
--- asks:    how much revenue fell into each stretch of $bucket_seconds of the reader's clock, weeks beginning on Monday
+-- asks:    how much revenue fell into each stretch of $bucket_seconds of the reader's clock, an hour at most
 -- params:  $start and $end TIMESTAMP in UTC, inclusive and exclusive; $bucket_seconds INTEGER; the offset from UTC in
 --          minutes as INTEGER: $offset_1 before $change_1, $offset_2 before $change_2, then $offset_3
 -- grain:   one row per bucket that holds a window, oldest first; a bucket that a change of clocks cuts has two
@@ -7,36 +7,33 @@
 --          DECIMAL(38, 2)
 -- reads:   revenue_buckets
 SELECT
-    bucket_start,
-    CAST(SUM(windows) AS BIGINT) AS windows,
-    CAST(SUM(revenue) AS DECIMAL(38, 2)) AS revenue,
-    CAST(SUM(orders) AS BIGINT) AS orders,
-    CAST(SUM(uncounted) AS BIGINT) AS uncounted,
-    CAST(SUM(faults) AS BIGINT) AS faults
+    TIMESTAMP '1970-01-01 00:00:00' + first_second * INTERVAL '1' SECOND AS bucket_start,
+    windows,
+    revenue,
+    orders,
+    uncounted,
+    faults
 FROM (
     SELECT
-        windows,
-        revenue,
-        orders,
-        uncounted,
-        faults,
-        bucket_start
-        - MOD(
-            DATE_DIFF('second', TIMESTAMP '1970-01-05 00:00:00', bucket_start) + offset_seconds, $bucket_seconds
-        ) * INTERVAL '1' SECOND AS bucket_start
+        bucket_second - MOD(bucket_second + offset_seconds, $bucket_seconds) AS first_second,
+        CAST(SUM(windows) AS BIGINT) AS windows,
+        CAST(SUM(revenue) AS DECIMAL(38, 2)) AS revenue,
+        CAST(SUM(orders) AS BIGINT) AS orders,
+        CAST(SUM(uncounted) AS BIGINT) AS uncounted,
+        CAST(SUM(faults) AS BIGINT) AS faults
     FROM (
         SELECT
-            bucket_start,
             windows,
             revenue,
             orders,
             uncounted,
             faults,
+            bucket_second,
             60 * CASE
                 WHEN bucket_start < $change_1 THEN $offset_1 WHEN bucket_start < $change_2 THEN $offset_2 ELSE $offset_3
             END AS offset_seconds
         FROM revenue_buckets
     ) AS shifted
-) AS placed
-GROUP BY bucket_start
+    GROUP BY bucket_second - MOD(bucket_second + offset_seconds, $bucket_seconds)
+) AS buckets
 ORDER BY bucket_start;

@@ -6,18 +6,33 @@
 -- columns: local_day DATE in that zone; windows, orders, uncounted and faults BIGINT; revenue DECIMAL(38, 2)
 -- reads:   revenue_buckets
 SELECT
-    CAST(
-        bucket_start
-        + CASE
-            WHEN bucket_start < $change_1 THEN $offset_1 WHEN bucket_start < $change_2 THEN $offset_2 ELSE $offset_3
-        END * INTERVAL '1' MINUTE
-        AS DATE
-    ) AS local_day,
-    CAST(SUM(windows) AS BIGINT) AS windows,
-    CAST(SUM(revenue) AS DECIMAL(38, 2)) AS revenue,
-    CAST(SUM(orders) AS BIGINT) AS orders,
-    CAST(SUM(uncounted) AS BIGINT) AS uncounted,
-    CAST(SUM(faults) AS BIGINT) AS faults
-FROM revenue_buckets
-GROUP BY 1
-ORDER BY 1;
+    CAST(TIMESTAMP '1970-01-01 00:00:00' + local_midnight * INTERVAL '1' SECOND AS DATE) AS local_day,
+    windows,
+    revenue,
+    orders,
+    uncounted,
+    faults
+FROM (
+    SELECT
+        -- whole numbers, for adding an interval to each row would take longer than all the rest
+        local_second - MOD(local_second, 86400) AS local_midnight,
+        CAST(SUM(windows) AS BIGINT) AS windows,
+        CAST(SUM(revenue) AS DECIMAL(38, 2)) AS revenue,
+        CAST(SUM(orders) AS BIGINT) AS orders,
+        CAST(SUM(uncounted) AS BIGINT) AS uncounted,
+        CAST(SUM(faults) AS BIGINT) AS faults
+    FROM (
+        SELECT
+            windows,
+            revenue,
+            orders,
+            uncounted,
+            faults,
+            bucket_second + 60 * CASE
+                WHEN bucket_start < $change_1 THEN $offset_1 WHEN bucket_start < $change_2 THEN $offset_2 ELSE $offset_3
+            END AS local_second
+        FROM revenue_buckets
+    ) AS placed
+    GROUP BY local_second - MOD(local_second, 86400)
+) AS summed_up
+ORDER BY local_day;

@@ -2,11 +2,13 @@
 -- makes:   revenue and orders that were paid on time, in stretches of time that cross no quarter hour of UTC
 -- params:  none of its own
 -- grain:   one row per window
--- columns: bucket_start TIMESTAMP in UTC; windows BIGINT, of the table; revenue DECIMAL; orders BIGINT, NULL where they
---          are not known; uncounted BIGINT, windows of which they are not; faults BIGINT, windows that make sums wrong
+-- columns: bucket_start TIMESTAMP in UTC; bucket_second BIGINT, the same in seconds since 1970; windows BIGINT, of the
+--          table; revenue DECIMAL; orders BIGINT, NULL where they are not known; uncounted BIGINT, windows of which
+--          they are not; faults BIGINT, windows that make sums wrong
 -- reads:   windows, on_time_orders
 SELECT
     summed.window_start AS bucket_start,
+    DATE_DIFF('second', TIMESTAMP '1970-01-01 00:00:00', summed.window_start) AS bucket_second,
     1 AS windows,
     summed.total_revenue AS revenue,
     counted.orders,

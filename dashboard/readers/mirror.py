@@ -1,0 +1,168 @@
+"""The default engine: a mirror of the tables, kept in step by snapshot, that answers in milliseconds.
+
+Whoever asks first after the interval has the catalog looked at; everybody else is answered at once from what there is.
+"""
+
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, wait
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from dashboard.crash import save_trace
+from dashboard.errors import ReadError, SalesTrendsError
+from dashboard.readers.deadline import Stop, within
+from dashboard.readers.engine import WITHOUT_HASTE, Answer, Limits, Parameter
+from dashboard.readers.in_memory import execute
+from dashboard.readers.lake import REVENUE_TABLE, Lake
+from dashboard.readers.lake_table import Snapshot
+from dashboard.readers.mirror_ranges import statement
+from dashboard.readers.mirror_refresh import Progress, Refresh
+from dashboard.readers.mirror_store import MirroredState, MirrorStore, Version
+from dashboard.readers.pyiceberg_engine import PyicebergEngine
+
+_PATIENCE_SECONDS = 0.25
+"""How long whoever has the catalog looked at waits for what it brings, before the answer comes from what there was."""
+
+
+class MirrorEngine:
+    """One for a process and a table; any thread may ask."""
+
+    name = "mirror"
+
+    def __init__(self, lake: Lake, folder: Path, interval: timedelta) -> None:
+        """`folder` is this table's own; `interval` is how often the catalog is asked, as long as somebody asks."""
+        self._lake = lake
+        self._folder = folder
+        self._interval = interval.total_seconds()
+        self._lock = threading.Lock()
+        self._flight: Future[None] | None = None
+        self._due = 0.0
+        self._cursors = threading.local()
+        self.fault: SalesTrendsError | None = None
+        """Why the newest state could not be had, the last time it was looked for; answers come from the one before."""
+
+    @property
+    def progress(self) -> Progress | None:
+        """While a table is read whole; answers come from the state before, if there is one."""
+        return self._refresh.progress
+
+    def newest(self) -> Snapshot | None:
+        """The state that answers come from; raises what kept it from being the newest one."""
+        self._look(WITHOUT_HASTE)
+        if self.fault is not None:
+            raise self.fault
+        return _snapshot(self._store.version())
+
+    def ask(
+        self,
+        question: str,
+        parameters: Mapping[str, Parameter],
+        *,
+        snapshot_id: int | None = None,
+        limits: Limits = WITHOUT_HASTE,
+    ) -> Answer:
+        """As `Engine` says; of an older snapshot from the table itself, as `Answer.engine` then tells."""
+        begun = time.perf_counter()
+        self._look(limits)
+        version = self._store.version()
+        snapshot = _snapshot(version)
+        if snapshot_id is not None and (snapshot is None or snapshot.id != snapshot_id):
+            direct = PyicebergEngine(self._lake, _window(version))
+            return direct.ask(question, parameters, snapshot_id=snapshot_id, limits=limits)
+        while True:
+            rows = self._rows(question, parameters, version, limits)
+            # what was committed meanwhile may be in the answer
+            if (reached := self._store.version()).number == version.number:
+                return Answer(rows, _snapshot(version), self.name, time.perf_counter() - begun)
+            version = reached
+
+    def close(self) -> None:
+        """Returns when the file is free for another process; what is being read is given up."""
+        with self._lock:
+            self._due = float("inf")
+            flight = self._flight
+        if "_store" in self.__dict__:
+            self._refresh.cancel()
+            if flight is not None:
+                wait([flight])
+            self._store.close()
+
+    @cached_property
+    def _store(self) -> MirrorStore:
+        return MirrorStore(self._folder)
+
+    @cached_property
+    def _refresh(self) -> Refresh:
+        return Refresh(self._lake, self._store)
+
+    def _look(self, limits: Limits) -> None:
+        """Has the catalog looked at when it is time, by one thread for all; waits for it where nothing is there."""
+        with self._lock:
+            flight, is_ours = self._flight, False
+            if flight is None and time.monotonic() >= self._due:
+                flight = self._flight = Future()
+                is_ours = True
+                threading.Thread(target=self._fly, args=(flight,), name="mirror", daemon=True).start()
+        if flight is None:
+            return
+        if _snapshot(self._store.version()) is not None:
+            if is_ours:
+                wait([flight], _PATIENCE_SECONDS)
+            return
+        within(limits, lambda stop: _await(flight, stop))
+        if self.fault is not None:
+            raise self.fault
+
+    def _fly(self, flight: Future[None]) -> None:
+        try:
+            self._refresh.run()
+            self.fault = None
+        except SalesTrendsError as fault:
+            self.fault = fault
+        except Exception as error:
+            self.fault = ReadError("The mirror ended by a fault of Sales Trends itself.", f"See {save_trace(error)}.")
+        finally:
+            with self._lock:
+                self._flight = None
+                self._due = max(self._due, time.monotonic() + self._interval)
+            flight.set_result(None)
+
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        """This thread's own: making one is cheap, planning with a warm one cheaper."""
+        cursor: duckdb.DuckDBPyConnection | None = getattr(self._cursors, "cursor", None)
+        if cursor is None:
+            cursor = self._cursors.cursor = self._store.cursor()
+        return cursor
+
+    def _rows(self, question: str, parameters: Mapping[str, Parameter], version: Version, limits: Limits) -> pa.Table:
+        asked = statement(question, parameters, window=_window(version), ends=version.ends)
+        if asked.is_quick and limits.cancelled is None:
+            return execute(self._cursor(), asked.text, asked.parameters, Stop())
+
+        def apart(stop: Stop) -> pa.Table:
+            with self._store.cursor() as cursor:
+                return execute(cursor, asked.text, asked.parameters, stop)
+
+        return within(limits, apart)
+
+
+def _await(flight: Future[None], stop: Stop) -> None:
+    while not wait([flight], 0.1).done:
+        stop.check()
+
+
+def _window(version: Version) -> timedelta:
+    """How long a window is; a second where there is none."""
+    state = version.states.get(REVENUE_TABLE)
+    return (None if state is None else state.longest) or timedelta(seconds=1)
+
+
+def _snapshot(version: Version) -> Snapshot | None:
+    state: MirroredState | None = version.states.get(REVENUE_TABLE)
+    return None if state is None else state.snapshot

@@ -1,0 +1,67 @@
+"""Which of the mirror's relations answers a question: quarter hours where they can, single windows where they must."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from dashboard.readers.engine import Parameter
+from dashboard.readers.questions import compose
+from dashboard.readers.table_engine import bound
+from dashboard.readers.zones import QUARTER_HOUR
+
+_RELATIONS = "mirror"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FEW_WINDOWS = 60_000
+"""So many are summed up as fast as a statement is planned that puts quarter hours and single windows together."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What DuckDB is asked."""
+
+    text: str
+    parameters: Mapping[str, Parameter]
+    is_quick: bool
+    """It reads so little that nobody needs to watch the time."""
+
+
+def statement(question: str, parameters: Mapping[str, Parameter], *, window: timedelta, ends: datetime) -> Statement:
+    """`window` is how long one is, `ends` when the newest one ends; raises what `compose` and `bound` raise."""
+    stands_in, given = _relation(parameters, window, ends)
+    composed = compose(question, _RELATIONS, (("revenue_buckets", stands_in),))
+    edges = {name: value for name, value in given.items() if name in composed.parameters or name in parameters}
+    is_quick = stands_in != "single_windows" or _span(given) <= _FEW_WINDOWS * window
+    return Statement(composed.text, bound(composed, edges, window), is_quick)
+
+
+def _relation(
+    parameters: Mapping[str, Parameter], window: timedelta, ends: datetime
+) -> tuple[str, dict[str, Parameter]]:
+    """The file that stands for revenue_buckets, and the parameters with those that it needs."""
+    given = dict(parameters)
+    start, middle, end = (given.get(name) for name in ("start", "middle", "end"))
+    if not isinstance(start, datetime) or not isinstance(end, datetime):
+        return "revenue_buckets", given
+    seconds = given.get("bucket_seconds")
+    is_fine = isinstance(seconds, int) and bool(timedelta(seconds=seconds) % QUARTER_HOUR)
+    # where no window is any more, a quarter hour may end later than the range
+    last = max(end, _quarter_hour_from(ends)) if end >= ends else end
+    first_quarter, last_quarter = _quarter_hour_from(start), last - (last - _EPOCH) % QUARTER_HOUR
+    if is_fine or end - start <= _FEW_WINDOWS * window or first_quarter >= last_quarter:
+        return "single_windows", given
+    if isinstance(middle, datetime):
+        cut = middle - (middle - _EPOCH) % QUARTER_HOUR
+        return "cut_quarter_hours", {**given, "first_quarter": first_quarter, "last_quarter": last_quarter, "cut": cut}
+    if first_quarter == start and last_quarter == last:
+        return "whole_quarter_hours", {**given, "end": last}
+    return "revenue_buckets", {**given, "first_quarter": first_quarter, "last_quarter": last_quarter}
+
+
+def _quarter_hour_from(moment: datetime) -> datetime:
+    """The first one that begins then or later."""
+    return moment + -(moment - _EPOCH) % QUARTER_HOUR
+
+
+def _span(given: Mapping[str, Parameter]) -> timedelta:
+    start, end = given.get("start"), given.get("end")
+    return end - start if isinstance(start, datetime) and isinstance(end, datetime) else timedelta(0)

@@ -1,0 +1,81 @@
+"""Brings a mirror to the newest state of its tables: by what was added, or, where that is not all, read anew."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from threading import Event
+
+from dashboard.errors import ReadError
+from dashboard.readers.lake import REVENUE_SCHEMA, REVENUE_TABLE, Lake
+from dashboard.readers.lake_table import LakeTable, Snapshot
+from dashboard.readers.mirror_store import MirroredState, MirrorStore
+
+_COLUMNS = REVENUE_SCHEMA.names
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Of reading a table whole."""
+
+    rows: int
+    of: int | None
+    """How many there are, as far as their writer says."""
+
+
+class Refresh:
+    """For one thread at a time."""
+
+    def __init__(self, lake: Lake, store: MirrorStore) -> None:
+        self._lake = lake
+        self._store = store
+        self._cancelled = Event()
+        self.progress: Progress | None = None
+        """While a table is read whole."""
+
+    def cancel(self) -> None:
+        """What is being read whole is given up; `run` then raises ReadError."""
+        self._cancelled.set()
+
+    def run(self) -> None:
+        """Afterwards the mirror is the newest state, as the catalog had it at the call.
+
+        One call to the catalog where nothing changed. Raises ReadError or UnreachableError where the state cannot be
+        had; the mirror is then as it was.
+        """
+        table = self._lake.table(REVENUE_TABLE)
+        snapshot = None if table is None else table.newest
+        if table is None or snapshot is None:
+            if self._store.version().states:
+                self._store.clear()
+            return
+        try:
+            self._follow(table, snapshot)
+        except ReadError:
+            # expired while it was read, perhaps: then there is a newer one
+            again = self._lake.table(REVENUE_TABLE)
+            newer = None if again is None else again.newest
+            if again is None or newer is None or newer.id == snapshot.id:
+                raise
+            self._follow(again, newer)
+
+    def _follow(self, table: LakeTable, newest: Snapshot) -> None:
+        known = self._store.version().states.get(REVENUE_TABLE)
+        if known is not None and known.identity == table.identity:
+            if known.snapshot.id == newest.id:
+                return
+            added = table.added(_COLUMNS, known.snapshot.id, newest.id)
+            if added is not None:
+                reached = MirroredState(REVENUE_TABLE, table.identity, newest, known.longest)
+                self._store.add(added.sort_by("window_start"), reached)
+                return
+        self._read_whole(table, newest)
+
+    def _read_whole(self, table: LakeTable, newest: Snapshot) -> None:
+        state = MirroredState(REVENUE_TABLE, table.identity, newest, timedelta(0))
+        self.progress = Progress(0, newest.rows)
+        try:
+            for rows in self._store.load(table.batches(_COLUMNS, newest.id), state):
+                self.progress = Progress(rows, newest.rows)
+                if self._cancelled.is_set():
+                    raise ReadError("The mirror was closed while it read the table.", "Open it again.")
+        finally:
+            self.progress = None

@@ -1,0 +1,16 @@
+-- Sums the windows of [$first, $last) to quarter hours of UTC.
+INSERT INTO quarter_hours
+SELECT
+    TIME_BUCKET(INTERVAL '15 minutes', window_start) AS bucket_start,
+    EPOCH_US(TIME_BUCKET(INTERVAL '15 minutes', window_start)) // 1000000 AS bucket_second,
+    COUNT(*) AS windows,
+    SUM(total_revenue) AS revenue,
+    SUM(orders) AS orders,
+    COUNT(*) - COUNT(orders) AS uncounted,
+    COUNT(*) FILTER (WHERE total_revenue IS NULL OR is_doubled) AS faults
+FROM windows
+WHERE
+    window_start >= $first
+    AND window_start < $last
+GROUP BY 1, 2
+ORDER BY 1;

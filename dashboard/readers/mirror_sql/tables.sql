@@ -1,0 +1,39 @@
+-- What a mirror consists of, empty.
+CREATE TABLE IF NOT EXISTS windows (
+    window_start TIMESTAMP,
+    window_end TIMESTAMP,
+    -- the type of the table that is mirrored, once it is
+    total_revenue DECIMAL(18, 2),
+    -- that were paid on time; NULL while it is not known
+    orders BIGINT,
+    is_doubled BOOLEAN
+);
+CREATE TABLE IF NOT EXISTS quarter_hours (
+    bucket_start TIMESTAMP NOT NULL,
+    bucket_second BIGINT NOT NULL,
+    windows INTEGER NOT NULL,
+    -- of no more digits: numbers of 128 bits are read ten times slower from a file
+    revenue DECIMAL(18, 2),
+    orders BIGINT,
+    uncounted INTEGER NOT NULL,
+    faults INTEGER NOT NULL
+);
+-- Orders by the window that they fall into, whether or not it has closed; each commit adds its own rows.
+CREATE TABLE IF NOT EXISTS order_windows (
+    window_start TIMESTAMP NOT NULL,
+    orders BIGINT NOT NULL,
+    amount DECIMAL(38, 2) NOT NULL,
+    -- of them, those that came after the window had closed
+    late_orders BIGINT NOT NULL,
+    late_amount DECIMAL(38, 2) NOT NULL
+);
+-- Which state of each Iceberg table this is.
+CREATE TABLE IF NOT EXISTS mirrored (
+    table_name VARCHAR NOT NULL,
+    identity VARCHAR NOT NULL,
+    snapshot_id BIGINT NOT NULL,
+    committed_at TIMESTAMP NOT NULL,
+    table_rows BIGINT,
+    -- the longest window, in microseconds
+    longest BIGINT NOT NULL
+);
