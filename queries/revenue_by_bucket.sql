@@ -22,7 +22,11 @@ FROM (
         faults,
         bucket_start
         - MOD(
-            DATE_DIFF('second', TIMESTAMP '1970-01-05 00:00:00', bucket_start) + offset_seconds, $bucket_seconds
+            -- twice, for what is before that Monday
+            MOD(
+                DATE_DIFF('second', TIMESTAMP '1970-01-05 00:00:00', bucket_start) + offset_seconds, $bucket_seconds
+            ) + $bucket_seconds,
+            $bucket_seconds
         ) * INTERVAL '1' SECOND AS bucket_start
     FROM (
         SELECT
