@@ -1,6 +1,6 @@
 """One Iceberg table at the moment it was looked up: its states, its rows, and what one state added to another."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -70,14 +70,40 @@ class LakeTable:
         found = self._table.snapshot_by_id(snapshot_id)
         return None if found is None else told(found)
 
-    def read(self, columns: Sequence[str], range_: Range | None = None, snapshot_id: int | None = None) -> pa.Table:
+    def at(self, snapshot_id: int | None) -> Snapshot | None:
+        """A state by its id, or the newest one, which is None while nothing was committed.
+
+        Raises ReadError for one that is gone.
+        """
+        if snapshot_id is None:
+            return self.newest
+        found = self.snapshot(snapshot_id)
+        if found is None:
+            raise ReadError(
+                f"The snapshot {snapshot_id} of {self._name} is not known any more.",
+                "Snapshots expire; ask for a newer one, which `sales-trends tables` lists.",
+            )
+        return found
+
+    def read(
+        self,
+        columns: Sequence[str],
+        range_: Range | None = None,
+        snapshot_id: int | None = None,
+        check: Callable[[], None] | None = None,
+    ) -> pa.Table:
         """The rows of a state, in no order; times are timestamp[us] in UTC, everything else as stored.
 
-        Raises ReadError for a snapshot that is gone and for files that make no sense, UnreachableError where they
-        cannot be had.
+        A state that is asked for by its id has the columns that it was committed with. `check` is called between
+        files, and ends the reading by raising. Raises ReadError for a snapshot that is gone and for files that make no
+        sense, UnreachableError where they cannot be had.
         """
         with self._translated():
-            return normalised(self._scan(columns, range_, snapshot_id).to_arrow())
+            scan = self._scan(columns, range_, snapshot_id)
+            if check is None:
+                return normalised(scan.to_arrow())
+            with scan.to_arrow_batch_reader() as reader:
+                return normalised(pa.Table.from_batches(_checked(reader, check), reader.schema))
 
     def batches(self, columns: Sequence[str], snapshot_id: int | None = None) -> Iterator[pa.RecordBatch]:
         """The same rows bit by bit, so that memory stays bounded."""
@@ -103,11 +129,7 @@ class LakeTable:
             return normalised(scan.to_arrow())
 
     def _scan(self, columns: Sequence[str], range_: Range | None, snapshot_id: int | None) -> Any:
-        if snapshot_id is not None and self._table.snapshot_by_id(snapshot_id) is None:
-            raise ReadError(
-                f"The snapshot {snapshot_id} of {self._name} is not known any more.",
-                "Snapshots expire; ask for a newer one, which `sales-trends tables` lists.",
-            )
+        self.at(snapshot_id)
         row_filter = AlwaysTrue() if range_ is None else self._between(range_)
         return self._table.scan(row_filter=row_filter, selected_fields=tuple(columns), snapshot_id=snapshot_id)
 
@@ -145,6 +167,12 @@ def normalised(rows: pa.Table) -> pa.Table:
             utc = pc.assume_timezone(column, "UTC") if field.type.tz is None else column
             rows = rows.set_column(place, field.name, utc.cast(TIMESTAMP))
     return rows
+
+
+def _checked(batches: Iterable[pa.RecordBatch], check: Callable[[], None]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        check()
+        yield batch
 
 
 def _keeps_rows(snapshot: IcebergSnapshot) -> bool:

@@ -5,11 +5,13 @@ may read other relations and the Iceberg tables; so one text is asked of every e
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 
 from dashboard.errors import ReadError
+from dashboard.readers.engine import Parameter
 from dashboard.sql_files import ROOT, read_sql
 
 _FOLDER = "queries"
@@ -27,6 +29,25 @@ class Composed:
     text: str
     parameters: frozenset[str]
     """The names that it must be given, without the dollar."""
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """The Iceberg tables that it reads, by the names they have in the text."""
+        return frozenset(one["table"] for one in _AT.finditer(self.text))
+
+    def values(self, given: Mapping[str, Parameter], **added: int) -> dict[str, Parameter]:
+        """What each name stands for, times in UTC without a zone; `added` are those that engines add themselves.
+
+        Raises ReadError for a parameter too many or too few, and for a time without a zone.
+        """
+        wanted = self.parameters - set(added)
+        if wanted != set(given):
+            raise ReadError(
+                f"The question takes {_listed(wanted)}, and was given {_listed(given)}.",
+                "Give it just the parameters that its file in queries/ names.",
+            )
+        together = {**given, **added}
+        return {name: _naive(name, together[name]) for name in self.parameters}
 
 
 def question_names() -> list[str]:
@@ -60,6 +81,18 @@ def at_snapshots(text: str, clauses: Mapping[str, str]) -> str:
     A table without a clause is read as it is now. Clauses are made of numbers by the engines, never of anybody's text.
     """
     return _AT.sub(lambda one: f"{one['table']} {clauses.get(one['table'], '')}".rstrip(), text)
+
+
+def _naive(name: str, value: Parameter) -> Parameter:
+    if not isinstance(value, datetime):
+        return value
+    if value.tzinfo is None:
+        raise ReadError(f"The time {name} = {value} has no zone.", "Give it with one, such as 2026-03-01T12:00Z.")
+    return value.astimezone(UTC).replace(tzinfo=None)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "nothing"
 
 
 def _collect(names: Sequence[str], folder: str, instead: Mapping[str, str], into: dict[str, str]) -> None:

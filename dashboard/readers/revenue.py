@@ -3,21 +3,22 @@
 The questions are asked by the files in queries/, in DuckDB, of rows that are already in memory.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cache
-from typing import Any
 from zoneinfo import ZoneInfo
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from dashboard.errors import ReadError
-from dashboard.readers.lake import REVENUE_SCHEMA, REVENUE_TABLE
-from dashboard.readers.lake_table import TIMESTAMP, normalised
-from dashboard.readers.questions import at_snapshots, compose
+from dashboard.readers.engine import Parameter
+from dashboard.readers.in_memory import ask_tables
+from dashboard.readers.lake import REVENUE_TABLE
+from dashboard.readers.lake_table import TIMESTAMP
+from dashboard.readers.questions import compose
+from dashboard.readers.table_engine import RELATIONS, WITHOUT_ORDERS
 from dashboard.readers.zones import local_midnight, pieces
 from dashboard.wording import CENT
 
@@ -122,19 +123,17 @@ def trend(rows: pa.Table, asked: Range, zone: ZoneInfo) -> Trend | None:
         start -= max(asked.span, bucket) - bucket
     else:
         start = _bucket_start(first, bucket, grid)
-    with _connection(rows) as connection:
-        bounds = {"start": start, "end": end}
-        return Trend(
-            start=start,
-            end=end,
-            known_from=max(start, first),
-            window=window,
-            bucket=bucket,
-            buckets=_buckets(connection, start, end, bucket, grid),
-            newest_start=newest["window_start"],
-            newest_revenue=newest["total_revenue"],
-            faults=_ask(connection, "revenue_faults", bounds),
-        )
+    return Trend(
+        start=start,
+        end=end,
+        known_from=max(start, first),
+        window=window,
+        bucket=bucket,
+        buckets=_buckets(rows, start, end, bucket, grid),
+        newest_start=newest["window_start"],
+        newest_revenue=newest["total_revenue"],
+        faults=_ask(rows, "revenue_faults", {"start": start, "end": end}),
+    )
 
 
 def _fitting(extent: timedelta) -> timedelta:
@@ -152,17 +151,15 @@ def _bucket_start(moment: datetime, bucket: timedelta, zone: ZoneInfo) -> dateti
     return monday + (moment.astimezone(UTC) - monday) // bucket * bucket
 
 
-def _buckets(
-    connection: duckdb.DuckDBPyConnection, start: datetime, end: datetime, bucket: timedelta, zone: ZoneInfo
-) -> pa.Table:
+def _buckets(rows: pa.Table, start: datetime, end: datetime, bucket: timedelta, zone: ZoneInfo) -> pa.Table:
     asked = pieces(start, end, zone)
     if bucket % _DAY:
         seconds = {"bucket_seconds": int(bucket.total_seconds())}
-        found = [_ask(connection, "revenue_by_bucket", {**one.parameters, **seconds}) for one in asked]
+        found = [_ask(rows, "revenue_by_bucket", {**one.parameters, **seconds}) for one in asked]
         starts = pa.concat_tables(found)
         ends = pc.add(starts["bucket_start"], bucket)
     else:
-        found = [_ask(connection, "revenue_by_day", one.parameters) for one in asked]
+        found = [_ask(rows, "revenue_by_day", one.parameters) for one in asked]
         starts = _in_days(pa.concat_tables(found), bucket // _DAY, zone)
         ends = pa.array([_later(at.as_py(), bucket // _DAY, zone) for at in starts["bucket_start"]], TIMESTAMP)
     columns = [starts["bucket_start"], ends, starts["windows"], starts["revenue"]]
@@ -184,27 +181,6 @@ def _later(start: datetime, days: int, zone: ZoneInfo) -> datetime:
     return local_midnight(start.astimezone(zone).date() + days * _DAY, zone)
 
 
-@cache
-def _database() -> duckdb.DuckDBPyConnection:
-    """One empty database per process: opening one takes 15 ms, a cursor on it nothing."""
-    return duckdb.connect(config={"autoinstall_known_extensions": False, "threads": 1})
-
-
-def _connection(rows: pa.Table) -> duckdb.DuckDBPyConnection:
-    connection = _database().cursor()
-    # DuckDB computes ten times faster with times that have no zone
-    columns = [rows[name].cast(pa.timestamp("us")) for name in REVENUE_SCHEMA.names[:2]]
-    connection.register(REVENUE_TABLE, pa.table([*columns, rows["total_revenue"]], names=REVENUE_SCHEMA.names))
-    return connection
-
-
-def _ask(connection: duckdb.DuckDBPyConnection, name: str, parameters: dict[str, Any]) -> pa.Table:
-    composed = compose(name, "direct", (("on_time_orders", "no_orders"),))
-    given = {one: _naive(value) if isinstance(value, datetime) else value for one, value in parameters.items()}
-    wanted = {one: given[one] for one in composed.parameters}
-    # DuckDB answers in UTC without saying so
-    return normalised(connection.execute(at_snapshots(composed.text, {}), wanted).to_arrow_table())
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)
+def _ask(rows: pa.Table, question: str, parameters: Mapping[str, Parameter]) -> pa.Table:
+    composed = compose(question, RELATIONS, WITHOUT_ORDERS)
+    return ask_tables({REVENUE_TABLE: rows}, composed.text, composed.values(parameters))

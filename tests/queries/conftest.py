@@ -1,24 +1,28 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pytest
 
-from dashboard.sql_files import read_sql
+from dashboard.readers.in_memory import ask_tables
+from dashboard.readers.questions import compose
 
 Ask = Callable[..., list[dict[str, Any]]]
 
 
 @pytest.fixture
-def ask() -> Iterator[Ask]:
-    """Runs one file of queries/ on given rows of revenue_summary, as it stands in the file."""
-    with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:
+def ask() -> Ask:
+    """Asks one question of given rows of revenue_summary, and of completed_orders if there are any."""
 
-        def run(name: str, rows: pa.Table, **parameters: object) -> list[dict[str, Any]]:
-            connection.register("revenue_summary", rows)
-            answer: pa.Table = connection.execute(read_sql("queries", name), parameters).to_arrow_table()
-            rows_out: list[dict[str, Any]] = answer.to_pylist()
-            return rows_out
+    def run(
+        name: str, rows: pa.Table, orders: pa.Table | None = None, *, window_seconds: int = 5, **parameters: Any
+    ) -> list[dict[str, Any]]:
+        tables = {"revenue_summary": rows}
+        if orders is not None:
+            tables["completed_orders"] = orders
+        composed = compose(name, "direct", () if orders is not None else (("on_time_orders", "no_orders"),))
+        values = composed.values(parameters, window_seconds=window_seconds)
+        rows_out: list[dict[str, Any]] = ask_tables(tables, composed.text, values).to_pylist()
+        return rows_out
 
-        yield run
+    return run

@@ -1,11 +1,11 @@
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 
 from tests.queries.conftest import Ask
 from tests.queries.rows import windows
 
-START = datetime(2026, 3, 1, 12)  # noqa: DTZ001  # UTC without a zone, as the table has it
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 END = START + timedelta(hours=1)
 
 

@@ -12,6 +12,7 @@ SELECT
 FROM (
     SELECT
         window_start,
+        amount,
         ROW_NUMBER() OVER by_offset AS orders,
         SUM(amount) OVER by_offset AS running,
         SUM(amount) OVER all_of_it AS whole,
@@ -24,8 +25,11 @@ FROM (
                 DATE_DIFF('second', TIMESTAMP '1970-01-01 00:00:00', CAST(ts AS TIMESTAMP))
                 - MOD(DATE_DIFF('second', TIMESTAMP '1970-01-01 00:00:00', CAST(ts AS TIMESTAMP)), $window_seconds)
             ) * INTERVAL '1' SECOND AS window_start,
-            -- as the pipeline rounds: half up, by the decimal text of the double
-            CAST(CAST(amount AS VARCHAR) AS DECIMAL(18, 2)) AS amount,
+            -- as the pipeline rounds: half up, by the decimal text of the double; DuckDB 1.5 reads 9e-05 as 0.01
+            CASE
+                WHEN ABS(amount) < 0.001 THEN CAST(0 AS DECIMAL(18, 2))
+                ELSE TRY_CAST(CAST(amount AS VARCHAR) AS DECIMAL(18, 2))
+            END AS amount,
             "$$partition",
             "$$offset"
         FROM completed_orders /* at */
@@ -41,5 +45,7 @@ FROM (
 INNER JOIN windows AS summed ON placed.window_start = summed.window_start
 WHERE
     placed.running = summed.total_revenue
+    -- none that has no amount was summed up
+    AND placed.amount IS NOT NULL
     AND (placed.running = placed.whole OR placed.first_partition = placed.last_partition)
 GROUP BY placed.window_start;
