@@ -7,7 +7,8 @@
 --          DECIMAL(38, 2)
 -- reads:   revenue_buckets
 SELECT
-    TIMESTAMP '1970-01-01 00:00:00' + first_second * INTERVAL '1' SECOND AS bucket_start,
+    -- seconds since 2026, of which 32 bits hold enough: DuckDB takes an interval no more often
+    TIMESTAMP '2026-01-01 00:00:00' + (first_second - 1767225600) * INTERVAL '1' SECOND AS bucket_start,
     windows,
     revenue,
     orders,

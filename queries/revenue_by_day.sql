@@ -6,7 +6,10 @@
 -- columns: local_day DATE in that zone; windows, orders, uncounted and faults BIGINT; revenue DECIMAL(38, 2)
 -- reads:   revenue_buckets
 SELECT
-    CAST(TIMESTAMP '1970-01-01 00:00:00' + local_midnight * INTERVAL '1' SECOND AS DATE) AS local_day,
+    -- seconds since 2026, of which 32 bits hold enough: DuckDB takes an interval no more often
+    CAST(
+        TIMESTAMP '2026-01-01 00:00:00' + (local_midnight - 1767225600) * INTERVAL '1' SECOND AS DATE
+    ) AS local_day,
     windows,
     revenue,
     orders,

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 from dashboard.readers.engine import Parameter
 from dashboard.readers.questions import compose
-from dashboard.readers.table_engine import bound
 from dashboard.readers.zones import QUARTER_HOUR
 
 _RELATIONS = "mirror"
@@ -26,12 +25,12 @@ class Statement:
 
 
 def statement(question: str, parameters: Mapping[str, Parameter], *, window: timedelta, ends: datetime) -> Statement:
-    """`window` is how long one is, `ends` when the newest one ends; raises what `compose` and `bound` raise."""
+    """`window` is how long one is, `ends` when the newest one ends; raises what `compose` and its `values` raise."""
     stands_in, given = _relation(parameters, window, ends)
     composed = compose(question, _RELATIONS, (("revenue_buckets", stands_in),))
     edges = {name: value for name, value in given.items() if name in composed.parameters or name in parameters}
     is_quick = stands_in != "single_windows" or _span(given) <= _FEW_WINDOWS * window
-    return Statement(composed.text, bound(composed, edges, window), is_quick)
+    return Statement(composed.text, composed.values(edges), is_quick)
 
 
 def _relation(

@@ -60,20 +60,6 @@ def test_buckets_of_some_hours_begin_by_the_readers_clock(ask: Ask, zone: str, b
     assert bucket["bucket_start"] == datetime.fromisoformat(begins)
 
 
-def test_a_bucket_of_a_week_begins_on_monday(ask: Ask) -> None:
-    (bucket,) = buckets(ask, windows((START, "1.00")), START, START + HOUR, 7 * 86_400)
-
-    assert bucket["bucket_start"] == datetime(2026, 2, 23, tzinfo=UTC)
-
-
-def test_windows_before_the_first_monday_ever_have_a_bucket_that_holds_them(ask: Ask) -> None:
-    moment = datetime(1969, 12, 31, 23, 59, 55, tzinfo=UTC)
-
-    (bucket,) = buckets(ask, windows((moment, "1.00")), moment - HOUR, moment + HOUR, 3600)
-
-    assert bucket["bucket_start"] <= moment < bucket["bucket_start"] + HOUR
-
-
 def test_the_start_is_inclusive_and_the_end_is_exclusive(ask: Ask) -> None:
     second = timedelta(seconds=1)
     rows = windows(
