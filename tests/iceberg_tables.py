@@ -71,8 +71,8 @@ def revenue_table(catalog: Catalog, *, zoned: bool = False, namespace: str = NAM
     )
 
 
-def append(table: Table, rows: Sequence[Row], window: timedelta = WINDOW) -> None:
-    """One commit with these windows."""
+def append(table: Table, rows: Sequence[Row], window: timedelta = WINDOW, *, first_offset: int = 0) -> None:
+    """One commit with these windows, which stood in the topic one behind the other."""
     kind = pa.timestamp("us", tz="UTC")
     if isinstance(table.schema().find_type("window_start"), TimestampType):
         kind = pa.timestamp("us")
@@ -86,7 +86,7 @@ def append(table: Table, rows: Sequence[Row], window: timedelta = WINDOW) -> Non
                 "window_end": ends.cast(kind),
                 "total_revenue": pa.array([text and Decimal(text) for _, text in rows], pa.decimal128(18, 2)),
                 "$$partition": pa.array([0] * len(rows), pa.int32()),
-                "$$offset": pa.array(range(len(rows)), pa.int64()),
+                "$$offset": pa.array(range(first_offset, first_offset + len(rows)), pa.int64()),
             }
         )
     )

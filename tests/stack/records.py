@@ -3,6 +3,7 @@
 import json
 import struct
 import time
+from datetime import timedelta
 from io import BytesIO
 from typing import Any
 
@@ -13,20 +14,26 @@ from fastavro import parse_schema, schemaless_writer
 from dashboard.settings import Settings
 
 
-def send_order(settings: Settings, order_id: int) -> None:
+def send_order(settings: Settings, order_id: int, *, ago: timedelta = timedelta(0)) -> None:
+    """One that was placed so long ago, and is written now."""
     now_ms = int(time.time() * 1000)
     _send(
         settings,
         "shiftleft.public.orders",
         order_id,
-        {"orderid": order_id, "customerid": 1, "orderdate": now_ms, "status": "Completed"},
+        {"orderid": order_id, "customerid": 1, "orderdate": _ms_ago(now_ms, ago), "status": "Completed"},
         now_ms,
     )
 
 
-def send_payment(settings: Settings, order_id: int, *, amount: float) -> None:
+def send_payment(settings: Settings, order_id: int, *, amount: float, ago: timedelta = timedelta(0)) -> None:
+    """One that was paid so long ago, and is written now."""
     now_ms = int(time.time() * 1000)
-    _send(settings, "payments", order_id, _payment(order_id, now_ms) | {"amount": amount}, now_ms)
+    _send(settings, "payments", order_id, _payment(order_id, _ms_ago(now_ms, ago)) | {"amount": amount}, now_ms)
+
+
+def _ms_ago(now_ms: int, ago: timedelta) -> int:
+    return now_ms - ago // timedelta(milliseconds=1)
 
 
 def payment_on_the_wire(settings: Settings, **fields: Any) -> bytes:

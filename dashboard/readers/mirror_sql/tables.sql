@@ -18,14 +18,14 @@ CREATE TABLE IF NOT EXISTS quarter_hours (
     uncounted INTEGER NOT NULL,
     faults INTEGER NOT NULL
 );
--- Orders by the window that they fall into, whether or not it has closed; each commit adds its own rows.
+-- Orders by the window that they fall into, whether or not it has closed; each commit adds rows of its own.
 CREATE TABLE IF NOT EXISTS order_windows (
     window_start TIMESTAMP NOT NULL,
     orders BIGINT NOT NULL,
-    amount DECIMAL(38, 2) NOT NULL,
+    cents BIGINT NOT NULL,
     -- of them, those that came after the window had closed
     late_orders BIGINT NOT NULL,
-    late_amount DECIMAL(38, 2) NOT NULL
+    late_cents BIGINT NOT NULL
 );
 -- Which state of each Iceberg table this is.
 CREATE TABLE IF NOT EXISTS mirrored (

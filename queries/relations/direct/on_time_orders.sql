@@ -3,7 +3,7 @@
 -- params:  $start and $end TIMESTAMP in UTC, inclusive and exclusive; $window_seconds INTEGER
 -- grain:   one row per window of which it is known: its orders, or the first of them by offset, sum up to its revenue
 -- columns: window_start TIMESTAMP in UTC; orders BIGINT
--- reads:   windows, completed_orders
+-- reads:   windows, dated_orders
 -- An order counts for the window until the window closes, and no later one does: they are the first ones by offset. Of
 -- several partitions no offset tells which came first; then it is known only where all together are right.
 SELECT
@@ -12,32 +12,12 @@ SELECT
 FROM (
     SELECT
         window_start,
-        amount,
         ROW_NUMBER() OVER by_offset AS orders,
         SUM(amount) OVER by_offset AS running,
         SUM(amount) OVER all_of_it AS whole,
         MIN("$$partition") OVER all_of_it AS first_partition,
         MAX("$$partition") OVER all_of_it AS last_partition
-    FROM (
-        SELECT
-            TIMESTAMP '1970-01-01 00:00:00'
-            + (
-                DATE_DIFF('second', TIMESTAMP '1970-01-01 00:00:00', CAST(ts AS TIMESTAMP))
-                - MOD(DATE_DIFF('second', TIMESTAMP '1970-01-01 00:00:00', CAST(ts AS TIMESTAMP)), $window_seconds)
-            ) * INTERVAL '1' SECOND AS window_start,
-            -- as the pipeline rounds: half up, by the decimal text of the double; DuckDB 1.5 reads 9e-05 as 0.01
-            CASE
-                WHEN ABS(amount) < 0.001 THEN CAST(0 AS DECIMAL(18, 2))
-                ELSE TRY_CAST(CAST(amount AS VARCHAR) AS DECIMAL(18, 2))
-            END AS amount,
-            "$$partition",
-            "$$offset"
-        FROM completed_orders /* at */
-        WHERE
-            ts >= $start
-            -- the last window may end after the range
-            AND ts < $end + $window_seconds * INTERVAL '1' SECOND
-    ) AS dated
+    FROM dated_orders
     WINDOW
         by_offset AS (PARTITION BY window_start ORDER BY "$$partition", "$$offset"),
         all_of_it AS (PARTITION BY window_start)
@@ -45,7 +25,5 @@ FROM (
 INNER JOIN windows AS summed ON placed.window_start = summed.window_start
 WHERE
     placed.running = summed.total_revenue
-    -- none that has no amount was summed up
-    AND placed.amount IS NOT NULL
     AND (placed.running = placed.whole OR placed.first_partition = placed.last_partition)
 GROUP BY placed.window_start;

@@ -1,0 +1,19 @@
+-- Windows of [$first, $last) whose orders are worth more than their revenue, the newest first: some of them were late.
+-- A window that has no revenue though later ones have ended before $ends has late ones alone.
+SELECT
+    came.window_start,
+    ANY_VALUE(CAST(summed.total_revenue * 100 AS BIGINT)) AS revenue_cents,
+    CAST(SUM(came.late_orders) AS BIGINT) AS late_orders,
+    CAST(SUM(came.late_cents) AS BIGINT) AS late_cents
+FROM order_windows AS came
+LEFT JOIN windows AS summed ON came.window_start = summed.window_start
+WHERE
+    came.window_start >= $first
+    AND came.window_start < $last
+GROUP BY came.window_start
+HAVING
+    COUNT(DISTINCT summed.rowid) <= 1
+    AND SUM(came.cents) - SUM(came.late_cents) > COALESCE(ANY_VALUE(summed.total_revenue) * 100, 0)
+    AND (COUNT(summed.window_start) > 0 OR came.window_start < $ends)
+ORDER BY came.window_start DESC
+LIMIT $most;
