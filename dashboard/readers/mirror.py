@@ -59,6 +59,16 @@ class MirrorEngine:
             raise self.fault
         return _snapshot(self._store.version())
 
+    def refresh(self, limits: Limits = WITHOUT_HASTE) -> None:
+        """Waits until the mirror is the newest state; raises what keeps it from being that."""
+        with self._lock:
+            self._due = min(self._due, 0.0)
+        flight, _ = self._flight_now()
+        if flight is not None:
+            within(limits, lambda stop: _await(flight, stop))
+        if self.fault is not None:
+            raise self.fault
+
     def ask(
         self,
         question: str,
@@ -103,12 +113,7 @@ class MirrorEngine:
 
     def _look(self, limits: Limits) -> None:
         """Has the catalog looked at when it is time, by one thread for all; waits for it where nothing is there."""
-        with self._lock:
-            flight, is_ours = self._flight, False
-            if flight is None and time.monotonic() >= self._due:
-                flight = self._flight = Future()
-                is_ours = True
-                threading.Thread(target=self._fly, args=(flight,), name="mirror", daemon=True).start()
+        flight, is_ours = self._flight_now()
         if flight is None:
             return
         if _snapshot(self._store.version()) is not None:
@@ -118,6 +123,16 @@ class MirrorEngine:
         within(limits, lambda stop: _await(flight, stop))
         if self.fault is not None:
             raise self.fault
+
+    def _flight_now(self) -> tuple[Future[None] | None, bool]:
+        """The look at the catalog that is under way, begun here if it is time; and whether it was."""
+        with self._lock:
+            if self._flight is not None or time.monotonic() < self._due:
+                return self._flight, False
+            flight: Future[None] = Future()
+            self._flight = flight
+            threading.Thread(target=self._fly, args=(flight,), name="mirror", daemon=True).start()
+            return flight, True
 
     def _fly(self, flight: Future[None]) -> None:
         try:

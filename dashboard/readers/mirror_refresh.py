@@ -1,5 +1,6 @@
 """Brings a mirror to the newest state of its tables: by what was added, or, where that is not all, read anew."""
 
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Event
@@ -7,9 +8,13 @@ from threading import Event
 from dashboard.errors import ReadError
 from dashboard.readers.lake import REVENUE_SCHEMA, REVENUE_TABLE, Lake
 from dashboard.readers.lake_table import LakeTable, Snapshot
+from dashboard.readers.mirror_orders import OrderRefresh
 from dashboard.readers.mirror_store import MirroredState, MirrorStore
 
 _COLUMNS = REVENUE_SCHEMA.names
+_NEW = timedelta(hours=1)
+"""Windows this far before the newest may still wait for the commit of their orders."""
+_ORDERS_AGAIN_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,8 @@ class Refresh:
     def __init__(self, lake: Lake, store: MirrorStore) -> None:
         self._lake = lake
         self._store = store
+        self._orders = OrderRefresh(lake, store)
+        self._orders_at = 0.0
         self._cancelled = Event()
         self.progress: Progress | None = None
         """While a table is read whole."""
@@ -48,26 +55,39 @@ class Refresh:
                 self._store.clear()
             return
         try:
-            self._follow(table, snapshot)
+            changed = self._follow(table, snapshot)
         except ReadError:
             # expired while it was read, perhaps: then there is a newer one
             again = self._lake.table(REVENUE_TABLE)
             newer = None if again is None else again.newest
             if again is None or newer is None or newer.id == snapshot.id:
                 raise
-            self._follow(again, newer)
+            changed = self._follow(again, newer)
+        self._follow_orders(changed=changed)
 
-    def _follow(self, table: LakeTable, newest: Snapshot) -> None:
+    def _follow_orders(self, *, changed: bool) -> None:
+        """With each new state of the windows; without one only while it is not known what the newest have summed up."""
+        version = self._store.version()
+        window = version.states[REVENUE_TABLE].longest
+        now = time.monotonic()
+        if window and (changed or now >= self._orders_at):
+            if changed or self._store.uncounted(version.ends - _NEW):
+                self._orders.run(window)
+            self._orders_at = now + _ORDERS_AGAIN_SECONDS
+
+    def _follow(self, table: LakeTable, newest: Snapshot) -> bool:
+        """Whether anything changed."""
         known = self._store.version().states.get(REVENUE_TABLE)
         if known is not None and known.identity == table.identity:
             if known.snapshot.id == newest.id:
-                return
+                return False
             added = table.added(_COLUMNS, known.snapshot.id, newest.id)
             if added is not None:
                 reached = MirroredState(REVENUE_TABLE, table.identity, newest, known.longest)
                 self._store.add(added.sort_by("window_start"), reached)
-                return
+                return True
         self._read_whole(table, newest)
+        return True
 
     def _read_whole(self, table: LakeTable, newest: Snapshot) -> None:
         state = MirroredState(REVENUE_TABLE, table.identity, newest, timedelta(0))

@@ -18,7 +18,7 @@ class Slot:
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             for number in range(MOST):
-                self._lock = FileLock(folder / f"{number}.lock", timeout=0)
+                self._lock = FileLock(folder / f"{number}.lock", timeout=0, thread_local=False)
                 try:
                     self._lock.acquire()
                 except Timeout:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from threading import Lock
+from typing import NamedTuple
 
 import duckdb
 import numpy as np
@@ -52,6 +53,19 @@ class MirroredState:
     snapshot: Snapshot
     longest: timedelta
     """The longest window; zero for a table of other things."""
+
+
+class Crowded(NamedTuple):
+    """A window with orders that it did not sum up."""
+
+    window_start: datetime
+    revenue_cents: int | None
+    """None: it has no revenue, though later windows have ended."""
+    cents: int
+    """Of all its orders."""
+    late_orders: int
+    """Already known to be late, as their worth in cents."""
+    late_cents: int
 
 
 @dataclass(frozen=True)
@@ -113,12 +127,12 @@ class MirrorStore:
             if len(rows):
                 with _registered(connection, rows):
                     connection.execute(read_sql(_SQL, "add_windows"))
-                first, last = _quarter_hours_of(rows)
+                first, last = _quarter_hours_of(seen.starts, seen.ends)
                 if not seen.follow_each_other or seen.starts < self._version.ends:
-                    last += longest  # what is new may double what begins after it
+                    last += -(-longest // QUARTER_HOUR) * QUARTER_HOUR  # it may double what begins after it
                     bounds = {"first": _naive(first), "last": _naive(last), "before": _naive(first - longest)}
                     connection.execute(read_sql(_SQL, "mark_doubled"), bounds)
-                _roll_up(connection, first, last + QUARTER_HOUR)
+                _settle(connection, first, last)
             self._commit(connection, replace(state, longest=longest), max(seen.ends, self._version.ends))
 
     def load(self, batches: Iterable[pa.RecordBatch], state: MirroredState) -> Iterator[int]:
@@ -143,8 +157,46 @@ class MirrorStore:
             if not follow:
                 everything = {"first": _naive(NEVER), "last": _naive(EVER), "before": _naive(NEVER)}
                 connection.execute(read_sql(_SQL, "mark_doubled"), everything)
+            if state.table in self._version.states:
+                _settle_all(connection)  # otherwise there are no orders yet
             _roll_up(connection, NEVER, EVER)
             self._commit(connection, replace(state, longest=seen.longest), seen.ends)
+
+    def add_orders(self, rows: pa.Table, state: MirroredState) -> None:
+        """Orders by window, see `orders_by_window`, that came with newer snapshots of their table."""
+        with self._transaction() as connection:
+            if len(rows):
+                with _registered(connection, rows):
+                    connection.execute(read_sql(_SQL, "add_orders"))
+                times = _microseconds(rows["window_start"])
+                _settle(connection, *_quarter_hours_of(_moment(int(times.min())), _moment(int(times.max()) + 1)))
+            self._commit(connection, state, self._version.ends)
+
+    def load_orders(self, pieces: Iterable[pa.Table], state: MirroredState) -> None:
+        """All orders of a state in the place of those that are there."""
+        with self._transaction() as connection:
+            connection.execute("TRUNCATE order_windows")
+            for rows in pieces:
+                with _registered(connection, rows):
+                    connection.execute(read_sql(_SQL, "add_orders"))
+            _settle_all(connection)
+            _roll_up(connection, NEVER, EVER)
+            self._commit(connection, state, self._version.ends)
+
+    def crowded(self, first: datetime, most: int) -> list[Crowded]:
+        """Windows from then on whose orders are worth more than they summed up: some came late."""
+        bounds = {"first": _naive(first), "ends": _naive(self._version.ends), "most": most}
+        with self.cursor() as connection:
+            found = connection.execute(read_sql(_SQL, "crowded"), bounds).fetchall()
+        return [Crowded(start.replace(tzinfo=UTC), *rest) for start, *rest in found]
+
+    def uncounted(self, first: datetime) -> int:
+        """Windows from then on whose orders are not known."""
+        with self.cursor() as connection:
+            [count] = connection.execute(
+                "SELECT COUNT(*) - COUNT(orders) FROM windows WHERE window_start >= $first", {"first": _naive(first)}
+            ).fetchone() or [0]
+        return int(count)
 
     def clear(self) -> None:
         """Of a table that is gone nothing is known any more."""
@@ -274,6 +326,16 @@ def _roll_up(connection: duckdb.DuckDBPyConnection, first: datetime, last: datet
     connection.execute(read_sql(_SQL, "roll_up"), bounds)
 
 
+def _settle(connection: duckdb.DuckDBPyConnection, first: datetime, last: datetime) -> None:
+    connection.execute(read_sql(_SQL, "settle"), {"first": _naive(first), "last": _naive(last)})
+    _roll_up(connection, first, last)
+
+
+def _settle_all(connection: duckdb.DuckDBPyConnection) -> None:
+    connection.execute(read_sql(_SQL, "settle_all"))
+    connection.execute(read_sql(_SQL, "swap"))
+
+
 def _note(connection: duckdb.DuckDBPyConnection, state: MirroredState) -> None:
     connection.execute("DELETE FROM mirrored WHERE table_name = $table", {"table": state.table})
     connection.execute(
@@ -289,12 +351,9 @@ def _note(connection: duckdb.DuckDBPyConnection, state: MirroredState) -> None:
     )
 
 
-def _quarter_hours_of(rows: pa.Table) -> tuple[datetime, datetime]:
-    """The first and the last that hold one of the windows; by when they begin."""
-    starts = _microseconds(rows["window_start"])
-    step = QUARTER_HOUR // _MICROSECOND
-    first, last = (int(edge) // step * step for edge in (starts.min(), starts.max()))
-    return _moment(first), _moment(last)
+def _quarter_hours_of(start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """The stretch of whole quarter hours that holds [start, end)."""
+    return start - (start - _EPOCH) % QUARTER_HOUR, end + -(end - _EPOCH) % QUARTER_HOUR
 
 
 def _moment(microseconds: int) -> datetime:

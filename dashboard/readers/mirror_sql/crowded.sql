@@ -1,15 +1,14 @@
--- Windows of [$first, $last) whose orders are worth more than their revenue, the newest first: some of them were late.
+-- Windows from $first on whose orders are worth more than their revenue, the newest first: some of them were late.
 -- A window that has no revenue though later ones have ended before $ends has late ones alone.
 SELECT
     came.window_start,
     ANY_VALUE(CAST(summed.total_revenue * 100 AS BIGINT)) AS revenue_cents,
+    CAST(SUM(came.cents) AS BIGINT) AS cents,
     CAST(SUM(came.late_orders) AS BIGINT) AS late_orders,
     CAST(SUM(came.late_cents) AS BIGINT) AS late_cents
 FROM order_windows AS came
 LEFT JOIN windows AS summed ON came.window_start = summed.window_start
-WHERE
-    came.window_start >= $first
-    AND came.window_start < $last
+WHERE came.window_start >= $first
 GROUP BY came.window_start
 HAVING
     COUNT(DISTINCT summed.rowid) <= 1

@@ -12,6 +12,7 @@ SELECT
 FROM (
     SELECT
         window_start,
+        amount,
         ROW_NUMBER() OVER by_offset AS orders,
         SUM(amount) OVER by_offset AS running,
         SUM(amount) OVER all_of_it AS whole,
@@ -25,5 +26,7 @@ FROM (
 INNER JOIN windows AS summed ON placed.window_start = summed.window_start
 WHERE
     placed.running = summed.total_revenue
+    -- none that has no amount was summed up
+    AND placed.amount IS NOT NULL
     AND (placed.running = placed.whole OR placed.first_partition = placed.last_partition)
 GROUP BY placed.window_start;
