@@ -63,7 +63,10 @@ def late_as_asked(revenue: pa.Table, orders: pa.Table) -> dict[datetime, Sum]:
     """The same by the question of queries/."""
     with duckdb.connect(config={"autoinstall_known_extensions": False}) as connection:
         for name, rows in (("revenue_summary", revenue), ("completed_orders", orders)):
-            plain = [field.with_type(pa.timestamp("us")) if pa.types.is_timestamp(field.type) else field for field in rows.schema]
+            plain = [
+                field.with_type(pa.timestamp("us")) if pa.types.is_timestamp(field.type) else field
+                for field in rows.schema
+            ]
             connection.register(name, rows.cast(pa.schema(plain)))
         parameters = {"start": EPOCH.replace(tzinfo=None), "end": datetime(2100, 1, 1), "window_seconds": 5}  # noqa: DTZ001
         rows_out = connection.execute(compose("late_orders", "direct").text, parameters).fetchall()
@@ -88,10 +91,14 @@ def dropped_by_flink(stack: LocalStack) -> int:
 def test_late_orders_of_the_tables_are_those_that_flink_dropped_to_the_cent(stack: LocalStack) -> None:
     live_since = eventually(lambda: read_progress(stack.settings.local.home).payments_live_since, 120)
     # what was written before it was live is in the table then
-    revenue = eventually(lambda: found if max((found := tables(stack)[0])["window_end"].to_pylist()) > live_since else None, 120)
+    revenue = eventually(
+        lambda: found if max((found := tables(stack)[0])["window_end"].to_pylist()) > live_since else None, 120
+    )
     rows = sorted(revenue["window_start"].to_pylist())
     with_row = [start for start in rows if start < live_since - timedelta(hours=2)][-3:]
-    without_row = [start + WINDOW for start in rows if start < live_since - timedelta(hours=20) and start + WINDOW not in rows][-3:]
+    without_row = [
+        start + WINDOW for start in rows if start < live_since - timedelta(hours=20) and start + WINDOW not in rows
+    ][-3:]
     before = take_truth(stack.settings)
     sent = {}
     for number, start in enumerate([*with_row, *without_row]):
@@ -131,7 +138,8 @@ def test_committed_streamed_and_open_windows_follow_each_other_without_a_gap(sta
         newest = found.streamed["window_end"].to_pylist()[-1]
         assert found.open[0].start >= newest
         table = eventually(
-            lambda: one if (one := lake.table("revenue_summary")) and committed_of(one).newest_end >= newest else None, 60
+            lambda: one if (one := lake.table("revenue_summary")) and committed_of(one).newest_end >= newest else None,
+            60,
         )
         of = committed_of(table)
         rows = table.read(REVENUE_SCHEMA.names).to_pylist()
