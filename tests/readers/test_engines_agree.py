@@ -1,13 +1,17 @@
 """One question, one answer: every engine is asked of the same tables, of as many kinds as writers make."""
 
+import re
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import count
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -28,15 +32,16 @@ from pyiceberg.types import (
     TimestampType,
 )
 
-from dashboard.errors import ReadError
+from dashboard.errors import ReadError, UnreachableError
 from dashboard.readers.catalog import CatalogAccess, open_catalog
 from dashboard.readers.duckdb_catalog import attach, database, detach
 from dashboard.readers.duckdb_engine import DuckdbEngine
-from dashboard.readers.engine import Engine, Parameter
+from dashboard.readers.engine import Engine, Limits, Parameter
 from dashboard.readers.lake import Lake
 from dashboard.readers.pyiceberg_engine import PyicebergEngine
 from dashboard.readers.questions import question_names
 from dashboard.readers.zones import pieces
+from tests.conftest import free_ports
 from tests.equality_deletes import delete_by_value
 from tests.iceberg_tables import (
     WINDOW,
@@ -451,3 +456,152 @@ def test_an_answer_is_of_one_state_whatever_is_committed_meanwhile(world: World,
         total = written[answer.snapshot.id]
         assert answer.rows["total_revenue"].to_pylist() == [Decimal(total)] * (2 + total % 3)
     assert len({answer.snapshot for answer in answers}) > 1, "nothing was written meanwhile"
+
+
+class MeddledCatalog:
+    """Does something to the tables just after somebody looked one up."""
+
+    def __init__(self, catalog: Catalog, *meddle: Callable[[], object]) -> None:
+        self._catalog = catalog
+        self._meddle = list(meddle)
+
+    def load_table(self, identifier: tuple[str, str]) -> Table:
+        found = self._catalog.load_table(identifier)
+        if self._meddle:
+            self._meddle.pop(0)()
+        return found
+
+
+def meddled(world: World, engine: str, *meddle: Callable[[], object]) -> Engine:
+    """The engine, on a catalog that does each of these after one look."""
+    catalog = cast(Catalog, MeddledCatalog(world.catalog, *meddle))
+    return ENGINES[engine](Lake(world.uri, world.namespace, catalog))
+
+
+def delete_files(table: Table) -> None:
+    for task in table.scan().plan_files():
+        Path(task.file.file_path.removeprefix("file://")).unlink()
+
+
+def replace(table: Table) -> None:
+    """A new state in place of the old one, which expires, with its files."""
+    table.refresh()
+    old = table.metadata.current_snapshot_id or 0
+    delete_files(table)
+    table.overwrite(revenue_rows(table, [(at(60), "6.00")]))
+    table.maintenance.expire_snapshots().by_id(old).commit()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_state_that_expires_while_it_is_read_is_read_anew_as_it_is_then(world: World, engine: str) -> None:
+    table = world.revenue((at(0), "1.00"))
+
+    with closing(meddled(world, engine, lambda: replace(table))) as asked:
+        answer = asked.ask("revenue_windows", PARAMETERS["revenue_windows"])
+
+    assert answer.rows["window_start"].to_pylist() == [at(60)]
+    assert answer.snapshot is not None
+    assert answer.snapshot.id == table.refresh().metadata.current_snapshot_id
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_snapshot_that_was_asked_for_and_expires_meanwhile_is_never_replaced(world: World, engine: str) -> None:
+    table = world.revenue((at(0), "1.00"))
+    asked_for = table.metadata.current_snapshot_id
+
+    with (
+        closing(meddled(world, engine, lambda: replace(table))) as asked,
+        pytest.raises(ReadError, match=f"snapshot {asked_for} of {world.namespace}.* is not known any more"),
+    ):
+        asked.ask("revenue_windows", PARAMETERS["revenue_windows"], snapshot_id=asked_for)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_state_that_is_replaced_again_and_again_is_an_error_after_the_second_time(world: World, engine: str) -> None:
+    table = world.revenue((at(0), "1.00"))
+    again = partial(replace, table)
+
+    with closing(meddled(world, engine, again, again, again)) as asked, pytest.raises(ReadError):
+        asked.ask("revenue_windows", PARAMETERS["revenue_windows"])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_table_that_is_dropped_and_made_again_meanwhile_is_read_as_it_is_then(world: World, engine: str) -> None:
+    world.revenue((at(0), "1.00"))
+
+    def remake() -> None:
+        world.catalog.drop_table((world.namespace, "revenue_summary"))
+        world.revenue((at(5), "2.00"), zoned=True)
+
+    with closing(meddled(world, engine, remake)) as asked:
+        rows = asked.ask("revenue_windows", PARAMETERS["revenue_windows"]).rows
+
+    # the old one can be read by who still knows its files
+    assert rows["window_start"].to_pylist() in ([at(0)], [at(5)])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_data_file_that_is_gone_is_an_error_that_says_so(world: World, engine: str) -> None:
+    table = world.revenue((at(0), "1.00"))
+    append(table, [(at(5), "2.00")])
+    delete_files(table)
+
+    assert re.search(r"^A file of .* is gone: .*\.parquet", world.refusal(engine))
+
+
+# limits
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_answer_that_nobody_wants_any_more_ends_though_the_catalog_is_silent(world: World, engine: str) -> None:
+    world.revenue((at(0), "1.00"))
+    cancelled, release = threading.Event(), threading.Event()
+
+    def be_silent() -> None:
+        cancelled.set()
+        release.wait(30)
+
+    with closing(meddled(world, engine, be_silent)) as asked:
+        with pytest.raises(ReadError, match="cancelled"):
+            asked.ask("revenue_totals", PARAMETERS["revenue_totals"], limits=Limits(cancelled=cancelled))
+        release.set()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_time_limit_ends_the_answer_and_is_named(world: World, engine: str) -> None:
+    world.revenue((at(0), "1.00"))
+    release = threading.Event()
+    with closing(meddled(world, engine, lambda: release.wait(30))) as asked:
+        with pytest.raises(ReadError, match=r"no answer within 0\.1 s"):
+            asked.ask(
+                "revenue_totals", PARAMETERS["revenue_totals"], limits=Limits(timeout=timedelta(milliseconds=100))
+            )
+        release.set()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_cannot_be_asked_is_refused_before_anybody_is_called(engine: str) -> None:
+    (free,) = free_ports(1)
+    with closing(ENGINES[engine](Lake(f"http://127.0.0.1:{free}/iceberg", "lkc-1"))) as asked:
+        with pytest.raises(ReadError, match="no question"):
+            asked.ask("revenue", {})
+        with pytest.raises(ReadError, match="takes end, start, and was given start"):
+            asked.ask("revenue_totals", {"start": NOON})
+        with pytest.raises(UnreachableError, match="cannot be reached"):
+            asked.ask("revenue_totals", PARAMETERS["revenue_totals"])
+        with pytest.raises(UnreachableError, match="cannot be reached"):
+            asked.newest()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_many_threads_ask_one_engine_at_once(world: World, engine: str) -> None:
+    world.revenue((at(0), "1.00"), (at(5), "2.00"))
+
+    def ask(_turn: int) -> Decimal:
+        total: Decimal = (
+            world.engines[engine].ask("revenue_totals", PARAMETERS["revenue_totals"]).rows["revenue"][0].as_py()
+        )
+        return total
+
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(ask, range(8))) == {Decimal("3.00")}
