@@ -15,14 +15,25 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
-from pyiceberg.types import DecimalType, IntegerType, LongType, NestedField, TimestampType, TimestamptzType
+from pyiceberg.types import (
+    DecimalType,
+    DoubleType,
+    IntegerType,
+    LongType,
+    NestedField,
+    TimestampType,
+    TimestamptzType,
+)
 
 from dashboard.local.registry_and_catalog import create_app
 
 NAMESPACE = "lkc-test"
 WINDOW = timedelta(seconds=5)
+_NAIVE = pa.timestamp("us")
 Row = tuple[datetime, str | None]
 """window_start and the total as text."""
+Order = tuple[datetime, float]
+"""When it was paid, and its amount."""
 
 
 @contextmanager
@@ -73,20 +84,49 @@ def revenue_table(catalog: Catalog, *, zoned: bool = False, namespace: str = NAM
 
 def append(table: Table, rows: Sequence[Row], window: timedelta = WINDOW, *, first_offset: int = 0) -> None:
     """One commit with these windows, which stood in the topic one behind the other."""
-    kind = pa.timestamp("us", tz="UTC")
-    if isinstance(table.schema().find_type("window_start"), TimestampType):
-        kind = pa.timestamp("us")
-    starts = pa.array([start.astimezone(UTC).replace(tzinfo=None) for start, _ in rows], pa.timestamp("us"))
-    ends = pa.array([(start + window).astimezone(UTC).replace(tzinfo=None) for start, _ in rows], pa.timestamp("us"))
     table.refresh()
-    table.append(
-        pa.table(
-            {
-                "window_start": starts.cast(kind),
-                "window_end": ends.cast(kind),
-                "total_revenue": pa.array([text and Decimal(text) for _, text in rows], pa.decimal128(18, 2)),
-                "$$partition": pa.array([0] * len(rows), pa.int32()),
-                "$$offset": pa.array(range(first_offset, first_offset + len(rows)), pa.int64()),
-            }
-        )
+    table.append(revenue_rows(table, rows, window, first_offset=first_offset))
+
+
+def revenue_rows(table: Table, rows: Sequence[Row], window: timedelta = WINDOW, *, first_offset: int = 0) -> pa.Table:
+    """Windows as the table takes them, whatever precision and zone its columns have; other columns are left out."""
+    columns = {
+        "window_start": pa.array([start.astimezone(UTC).replace(tzinfo=None) for start, _ in rows], _NAIVE),
+        "window_end": pa.array([(start + window).astimezone(UTC).replace(tzinfo=None) for start, _ in rows], _NAIVE),
+        "total_revenue": pa.array([text and Decimal(text) for _, text in rows], pa.decimal128(38, 2)),
+        "$$partition": pa.array([0] * len(rows), pa.int32()),
+        "$$offset": pa.array(range(first_offset, first_offset + len(rows)), pa.int64()),
+    }
+    return _as_taken(table, columns)
+
+
+def orders_table(catalog: Catalog, *, zoned: bool = False, namespace: str = NAMESPACE) -> Table:
+    """An empty `completed_orders`, with the columns that anybody reads."""
+    catalog.create_namespace_if_not_exists(namespace)
+    return catalog.create_table(
+        (namespace, "completed_orders"),
+        Schema(
+            NestedField(1, "amount", DoubleType()),
+            NestedField(2, "ts", TimestamptzType() if zoned else TimestampType()),
+            NestedField(3, "$$partition", IntegerType()),
+            NestedField(4, "$$offset", LongType()),
+        ),
     )
+
+
+def append_orders(table: Table, orders: Sequence[Order], *, first_offset: int = 0) -> None:
+    """One commit with these orders, in the order in which they reached the topic."""
+    columns = {
+        "amount": pa.array([amount for _, amount in orders], pa.float64()),
+        "ts": pa.array([paid_at.astimezone(UTC).replace(tzinfo=None) for paid_at, _ in orders], _NAIVE),
+        "$$partition": pa.array([0] * len(orders), pa.int32()),
+        "$$offset": pa.array(range(first_offset, first_offset + len(orders)), pa.int64()),
+    }
+    table.refresh()
+    table.append(_as_taken(table, columns))
+
+
+def _as_taken(table: Table, columns: dict[str, pa.Array]) -> pa.Table:
+    schema = table.schema().as_arrow()
+    kept = [name for name in columns if name in schema.names]
+    return pa.table({name: columns[name].cast(schema.field(name).type) for name in kept})

@@ -94,6 +94,11 @@ class TableEngine(ABC):
     def _pinned(self, question: str, snapshot_id: int | None) -> dict[str, Pinned]:
         """The tables that the question reads and that hold anything, each looked up by one call."""
         revenue = self._lake.table(REVENUE_TABLE)
+        if revenue is None and snapshot_id is not None:
+            raise ReadError(
+                f"The snapshot {snapshot_id} is not known: {self._lake.namespace} has no table {REVENUE_TABLE}.",
+                "`sales-trends tables` lists what there is.",
+            )
         snapshot = None if revenue is None else revenue.at(snapshot_id)
         if revenue is None or snapshot is None:
             return {}

@@ -1,0 +1,151 @@
+"""What is DuckDB's own: logins at a catalog, names, extensions, and what it says when something fails."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import duckdb
+import pytest
+from pyiceberg.catalog import Catalog
+
+from dashboard.errors import ReadError, SalesTrendsError, UnreachableError
+from dashboard.readers import duckdb_catalog
+from dashboard.readers.catalog import CatalogAccess, open_catalog
+from dashboard.readers.duckdb_catalog import attach, database, detach
+from dashboard.readers.duckdb_engine import DuckdbEngine
+from dashboard.readers.duckdb_errors import duckdb_translated
+from dashboard.readers.lake import Lake
+from tests.conftest import free_ports
+from tests.fakes.confluent_cloud import FakeConfluentCloud
+from tests.iceberg_tables import NAMESPACE, WINDOW, append, revenue_table, served_catalog, sqlite_catalog
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DAY = {"start": NOON, "end": NOON + timedelta(days=1)}
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[FakeConfluentCloud]:
+    with FakeConfluentCloud() as cloud:
+        append(revenue_table(cloud.iceberg_catalog, namespace=cloud.cluster_id), [(NOON, "1.10")])
+        yield cloud
+
+
+def tableflow(cloud: FakeConfluentCloud, key: str, secret: str, catalog: Catalog | None = None) -> Lake:
+    tokens = f"{cloud.tableflow_catalog_url}/v1/oauth/tokens"
+    login = {"credential": f"{key}:{secret}", "oauth2-server-uri": tokens}
+    return Lake(cloud.tableflow_catalog_url, cloud.cluster_id, catalog, **login)
+
+
+def test_tableflows_catalog_is_read_with_its_key(cloud: FakeConfluentCloud) -> None:
+    with closing(DuckdbEngine(tableflow(cloud, *cloud.tableflow_key), WINDOW)) as engine:
+        assert engine.ask("revenue_totals", DAY).rows["revenue"].to_pylist() == [Decimal("1.10")]
+
+
+def test_a_wrong_key_is_an_error_that_does_not_show_it(cloud: FakeConfluentCloud) -> None:
+    key, _ = cloud.tableflow_key
+    # PyIceberg is let in, so that DuckDB is who is refused
+    let_in = tableflow(cloud, *cloud.tableflow_key)
+    assert let_in.snapshot() is not None
+    engine = DuckdbEngine(tableflow(cloud, key, "open-sesame", let_in._catalog), WINDOW)
+
+    with closing(engine), pytest.raises(SalesTrendsError) as refused:
+        engine.ask("revenue_totals", DAY)
+
+    told = f"{refused.value} {refused.value.__cause__!r}"
+    assert "token" in told
+    assert "open-sesame" not in told
+    assert key not in told
+
+
+def test_no_secret_is_left_in_an_error_wherever_duckdb_put_it() -> None:
+    access = CatalogAccess(
+        "http://catalog", "lkc-1", {"credential": "KEY:s3cret", "token": "t0ken", "s3.secret-access-key": "deep"}
+    )
+
+    with (
+        pytest.raises(ReadError) as told,
+        duckdb_translated("the tables", duckdb_catalog.secrets_of(access)),
+    ):
+        raise duckdb.HTTPException("POST KEY:s3cret, then s3cret alone, Bearer t0ken, deep")
+
+    for secret in ("KEY", "s3cret", "t0ken", "deep"):
+        assert secret not in str(told.value)
+    assert told.value.__cause__ is None
+
+
+def test_nobody_who_asks_duckdb_sees_a_secret_in_its_lists(cloud: FakeConfluentCloud) -> None:
+    with closing(DuckdbEngine(tableflow(cloud, *cloud.tableflow_key), WINDOW)) as engine:
+        engine.ask("revenue_totals", DAY)
+        listed = database().execute("SELECT * FROM duckdb_secrets()").fetchall()
+
+        assert listed
+        assert cloud.tableflow_key[1] not in str(listed)
+    assert database().execute("SELECT * FROM duckdb_secrets()").fetchall() == []
+
+
+def test_a_closed_engine_leaves_no_catalog_attached(cloud: FakeConfluentCloud) -> None:
+    names = "SELECT database_name FROM duckdb_databases() WHERE NOT internal ORDER BY 1"
+    before = database().execute(names).fetchall()
+    engine = DuckdbEngine(tableflow(cloud, *cloud.tableflow_key), WINDOW)
+    engine.ask("revenue_totals", DAY)
+    assert database().execute(names).fetchall() != before
+
+    engine.close()
+
+    assert database().execute(names).fetchall() == before
+
+
+def test_a_namespace_with_dots_is_refused_with_the_reason(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with served_catalog(tmp_path_factory.mktemp("catalog")) as uri:
+        append(revenue_table(open_catalog(CatalogAccess(uri, "")), namespace="lkc"), [(NOON, "1.00")])
+        catalog = open_catalog(CatalogAccess(uri, ""))
+        catalog.create_namespace(("a.b",))
+        schema = catalog.load_table(("lkc", "revenue_summary")).schema()
+        append(catalog.create_table(("a.b", "revenue_summary"), schema), [(NOON, "1.00")])
+
+        with (
+            closing(DuckdbEngine(Lake(uri, "a.b"), WINDOW)) as engine,
+            pytest.raises(ReadError, match=r"namespace a\.b: to it a dot") as refused,
+        ):
+            engine.ask("revenue_totals", DAY)
+
+        assert "pyiceberg" in refused.value.hint
+
+
+def test_a_catalog_that_duckdb_cannot_reach_is_unreachable(tmp_path_factory: pytest.TempPathFactory) -> None:
+    (free,) = free_ports(1)
+    with sqlite_catalog(tmp_path_factory.mktemp("catalog")) as catalog:
+        append(revenue_table(catalog), [(NOON, "1.00")])
+        lake = Lake(f"http://127.0.0.1:{free}/iceberg", NAMESPACE, catalog)
+
+        with closing(DuckdbEngine(lake, WINDOW)) as engine, pytest.raises(UnreachableError) as silent:
+            engine.ask("revenue_totals", DAY)
+
+    assert f"127.0.0.1:{free}" in silent.value.message
+
+
+def test_keys_to_ones_own_bucket_are_duckdbs_and_the_catalog_is_asked_for_none(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    rights = {"s3.access-key-id": "A", "s3.secret-access-key": "hush", "s3.region": "eu-west-1"}
+    with served_catalog(tmp_path_factory.mktemp("catalog")) as uri:
+        access = CatalogAccess(uri, "lkc", {**rights, "s3.endpoint": "http://127.0.0.1:9"})
+        name = attach(database(), access)
+        ((secret,),) = database().execute("SELECT secret_string FROM duckdb_secrets()").fetchall()
+        detach(database(), name)
+
+    assert "key_id=A" in secret
+    assert "endpoint=127.0.0.1:9" in secret
+    assert "use_ssl=false" in secret
+    assert "hush" not in secret
+
+
+def test_an_extension_that_is_not_installed_is_named_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(duckdb_catalog, "find_spec", lambda name: None)
+    database.cache_clear()
+
+    with pytest.raises(ReadError, match="extension avro is not installed") as missing:
+        database()
+
+    assert "duckdb-extension-avro" in missing.value.hint
