@@ -32,13 +32,12 @@ _KEY_NOT_TAKEN = frozenset(
         "IncompleteSignature",
         "InvalidAccessKeyId",
         "InvalidClientTokenId",
-        "InvalidSignatureException",
         "InvalidToken",
         "MissingAuthenticationTokenException",
-        "SignatureDoesNotMatch",
         "UnrecognizedClientException",
     }
 )
+_SIGNATURE = frozenset({"InvalidSignatureException", "SignatureDoesNotMatch"})
 _DENIED = frozenset({"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "403"})
 _ELSEWHERE = frozenset({"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"})
 _ELSEWHERE |= {"301", "TemporaryRedirect"}
@@ -51,7 +50,8 @@ def aws_fault(error: Exception, doing: str, where: str, needs: str, *, lent: boo
     """The error for what botocore raised; `doing` goes on `to`, such as `read s3://bucket/key`.
 
     `where` is the service's address, `needs` the sentence that names the missing right; `lent` says that a catalog
-    gave the keys, which no setting of ours holds.
+    gave the keys, which no setting of ours holds. To be raised from None: what AWS says of a wrong signature repeats
+    the signed headers, a session token among them.
     """
     if isinstance(error, ClientError):
         return _refusal(error, doing, where, needs, lent)
@@ -90,7 +90,9 @@ def _refusal(error: ClientError, doing: str, where: str, needs: str, lent: bool)
     keys = "The catalog lent keys that are not taken; read again, it lends new ones." if lent else CREDENTIALS
     if code in _SKEWED or _SIGNED_AT_ANOTHER_TIME.search(said):
         return ReadError(f"AWS refuses to {doing}: {_apart(headers.get('date'))} ({code}).", SET_CLOCK)
-    if code in _EXPIRED or code in _KEY_NOT_TAKEN:
+    if code in _SIGNATURE:
+        message = f"AWS refuses to {doing}: the secret is not the access key's ({code})."
+    if code in _EXPIRED or code in _KEY_NOT_TAKEN or code in _SIGNATURE:
         return (ReadError if lent else SettingsError)(message, keys)
     if code in _DENIED:
         return ReadError(message, needs)
@@ -106,7 +108,7 @@ def _refusal(error: ClientError, doing: str, where: str, needs: str, lent: bool)
 
 def _apart(date: str | None) -> str:
     skew = None if date is None else clock_skew(date, datetime.now(UTC))
-    return "this machine's clock is wrong" if skew is None else f"this machine's clock is {spoken_skew(skew)}"
+    return "this machine's clock is wrong" if skew is None else spoken_skew(skew, "its own")
 
 
 def clock_skew(date: str, now: datetime) -> timedelta | None:
@@ -117,12 +119,13 @@ def clock_skew(date: str, now: datetime) -> timedelta | None:
         return None
 
 
-def spoken_skew(skew: timedelta) -> str:
-    """Such as `7 min 3 s ahead`."""
+def spoken_skew(skew: timedelta, theirs: str) -> str:
+    """Such as `this machine's clock is 7 min 3 s ahead of the catalog's`."""
     minutes, seconds = divmod(round(abs(skew.total_seconds())), 60)
     hours, minutes = divmod(minutes, 60)
     parts = [f"{count} {unit}" for count, unit in ((hours, "h"), (minutes, "min"), (seconds, "s")) if count]
-    return f"{' '.join(parts) or '0 s'} {'ahead' if skew > timedelta(0) else 'behind'}"
+    side = "ahead of" if skew > timedelta(0) else "behind"
+    return f"this machine's clock is {' '.join(parts) or '0 s'} {side} {theirs}"
 
 
 def arrow_fault(error: OSError, thing: str) -> SalesTrendsError | None:
@@ -144,12 +147,11 @@ def arrow_fault(error: OSError, thing: str) -> SalesTrendsError | None:
     if code in ("SLOW_DOWN", "SERVICE_UNAVAILABLE", "INTERNAL_FAILURE", "THROTTLING") or status >= _UNWELL:
         return UnreachableError(f"S3 cannot give {file} of {thing} now ({status or code}).", "Try again in a moment.")
     if status == _REDIRECTED:
-        return SettingsError(
-            f"The bucket of {thing} is in another region.", "Set the target's region to the bucket's."
-        )
+        return SettingsError(f"The bucket of {thing} is in another region.", "Set the target's region to the bucket's.")
     if code == "ACCESS_DENIED":
         return ReadError(
             f"S3 does not let us read {file} of {thing}.",
             "The credentials need s3:GetObject on it; `sales-trends doctor` says more.",
         )
-    return ReadError(f"S3 refuses to give {file} of {thing} ({code}{told['status'] or ''}).", "See `sales-trends doctor`.")
+    said = f"status {status}" if status else code
+    return ReadError(f"S3 refuses to give {file} of {thing} ({said}).", "`sales-trends doctor` says why.")

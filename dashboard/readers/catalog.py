@@ -37,8 +37,8 @@ _WRONG_ELSEWHERE = "Check the catalog's address; `sales-trends doctor` says more
 _KEY = "Check its key or token; `sales-trends doctor` says more."
 _RIGHT = "Let whoever runs the catalog give the key's owner the right to read it; `sales-trends doctor` says more."
 _GLUE_RIGHTS = (
-    "The AWS credentials need glue:GetDatabase, glue:GetDatabases, glue:GetTable and glue:GetTables on the catalog, the "
-    "database and its tables, and in Lake Formation DESCRIBE and SELECT."
+    "The AWS credentials need glue:GetDatabase, glue:GetDatabases, glue:GetTable and glue:GetTables on the catalog, "
+    "the database and its tables, and in Lake Formation DESCRIBE and SELECT."
 )
 _DELEGATION = "X-Iceberg-Access-Delegation"
 _LONGEST_REASON = 300
@@ -151,7 +151,7 @@ def translated(uri: str, thing: str) -> Iterator[None]:
         wrong = _WRONG if here else _WRONG_ELSEWHERE
         raise ReadError(f"What answers at {uri} is not an Iceberg catalog.", wrong) from error
     except (ClientError, BotoCoreError) as error:
-        raise aws_fault(error, f"show {thing}", uri, _GLUE_RIGHTS) from error
+        raise aws_fault(error, f"show {thing}", uri, _GLUE_RIGHTS) from None
     except FileNotFoundError as error:
         raise ReadError(
             f"A file of {thing} is gone: {error.filename or error}.", "It may just have been replaced; read again."

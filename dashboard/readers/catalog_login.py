@@ -10,11 +10,11 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 from pyiceberg.catalog.rest.auth import AuthManager
-from requests import PreparedRequest, Response, Session
+from requests import Response, Session
 from requests.exceptions import RequestException
 
 from dashboard.errors import ReadError, SalesTrendsError, SettingsError, UnreachableError
-from dashboard.readers.http_session import patient, unanswered
+from dashboard.readers.http_session import nobody, patient, unanswered
 
 CATALOG_SCOPE = "catalog"
 _RENEWED_BEFORE_SECONDS = 60.0
@@ -118,7 +118,7 @@ class OAuthLogin(AuthManager):
         }
         try:
             with patient(Session()) as session:
-                session.auth = _without_header
+                session.auth = nobody
                 # a redirect would carry the secret to another host
                 response = session.post(given.token_uri, data=form, allow_redirects=False)
         except RequestException as error:
@@ -156,8 +156,3 @@ def _said(response: Response) -> _Refusal:
         return _Refusal.model_validate_json(response.content)
     except ValidationError:
         return _Refusal()
-
-
-def _without_header(request: PreparedRequest) -> PreparedRequest:
-    """Else requests takes a password from ~/.netrc."""
-    return request

@@ -38,6 +38,11 @@ def patient(session: Session) -> Session:
     return session
 
 
+def nobody(request: PreparedRequest) -> PreparedRequest:
+    """The `auth` of a session that shows no key; without one requests takes a password from ~/.netrc."""
+    return request
+
+
 def is_local(address: str) -> bool:
     """Whether this machine itself is asked."""
     return on_this_machine(urlsplit(address).hostname or "")
