@@ -7,10 +7,12 @@ CommonErrors.html, in the AWS JSON 1.1 protocol. S3 answers HEAD without a body,
 import json
 import re
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from email.utils import formatdate
+from typing import Any, cast
 
 import boto3
 from moto.core.base_backend import BackendDict
@@ -42,6 +44,8 @@ class AwsLake:
         """Glue's actions as `GetTable`, S3's requests as `GET /bucket/key`."""
         self.access_keys: set[str] = set()
         """Who has asked S3."""
+        self.clock_seconds = 0.0
+        """How far the clock that every answer tells is ahead of this machine's."""
         self._refusals: list[_Refusal] = []
         self._moto = DomainDispatcherApplication(create_backend_app)
 
@@ -51,6 +55,7 @@ class AwsLake:
         self._refusals.append(_Refusal(re.compile(what), code, status, message, told))
 
     def forget(self) -> None:
+        self.clock_seconds = 0
         self._refusals.clear()
         self.asked.clear()
         self.access_keys.clear()
@@ -99,6 +104,9 @@ def _refused(start_response: Any, refusal: _Refusal, *, head: bool, in_json: boo
 class _Quiet(MotoRequestHandler):
     def log(self, type: str, message: str, *args: Any) -> None:
         pass
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return formatdate(time.time() + cast(Any, self.server).app.clock_seconds, usegmt=True)
 
 
 @contextmanager
