@@ -6,17 +6,11 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from dashboard.errors import ReadError, SalesTrendsError, SettingsError, UnreachableError
@@ -25,6 +19,7 @@ from dashboard.readers.catalog import CatalogAccess
 from dashboard.readers.catalog_login import BearerToken, ClientCredentials
 from dashboard.readers.lake import Lake
 from tests.fakes.confluent_cloud import FakeConfluentCloud
+from tests.guarded_broker import make_certificate
 from tests.iceberg_tables import append, revenue_table
 from tests.readers.lake_world import NOON, SETTING, logins, tableflow
 
@@ -202,7 +197,7 @@ def answering(answer: Answer, certificate: Path | None = None) -> Iterator[tuple
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
-            yield f"http{'s' if certificate else ''}://127.0.0.1:{server.server_port}", asked
+            yield f"http{'s' if certificate else ''}://localhost:{server.server_port}", asked
         finally:
             server.shutdown()
             thread.join()
@@ -267,7 +262,8 @@ def test_a_proxy_in_the_way_is_named_without_its_password(monkeypatch: pytest.Mo
 
 
 def test_a_certificate_that_nobody_trusts_is_told_as_such_and_nothing_is_sent(tmp_path: Path) -> None:
-    with answering((200, {}, b"{}"), self_signed(tmp_path)) as (uri, asked):
+    make_certificate(tmp_path / "server.pem", tmp_path / "ca.pem")
+    with answering((200, {}, b"{}"), tmp_path / "server.pem") as (uri, asked):
         with pytest.raises(UnreachableError, match=r"is not trusted: .*self[- ]signed certificate") as caught:
             of_login(uri).snapshot()
 
@@ -276,35 +272,10 @@ def test_a_certificate_that_nobody_trusts_is_told_as_such_and_nothing_is_sent(tm
 
 
 def test_an_own_authority_is_trusted_where_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    certificate = self_signed(tmp_path)
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    make_certificate(tmp_path / "server.pem", tmp_path / "ca.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
 
-    with answering((404, {}, b"not here"), certificate) as (uri, asked), pytest.raises(ReadError):
+    with answering((404, {}, b"not here"), tmp_path / "server.pem") as (uri, asked), pytest.raises(ReadError):
         of_login(uri).snapshot()
 
     assert asked == ["/v1/oauth/tokens"]
-
-
-def self_signed(folder: Path) -> Path:
-    """Key and certificate of 127.0.0.1 in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    file = folder / "server.pem"
-    file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    return file
