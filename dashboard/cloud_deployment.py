@@ -138,17 +138,7 @@ class CloudDeployment(TargetDeployment):
 
 def lake_address(settings: ConfluentTargetSettings, pipeline: Pipeline) -> LakeAddress:
     """How other engines reach the tables; raises SettingsError where the catalog's address cannot be told."""
-    catalog = settings.tableflow_catalog
-    if not catalog:
-        if not settings.region:
-            raise SettingsError(
-                f"The address of {settings.name}'s Iceberg catalog is not known.",
-                f"Set {settings.prefix}REGION, or {settings.prefix}TABLEFLOW_CATALOG to the address itself.",
-            )
-        catalog = (
-            f"https://tableflow.{settings.region}.{settings.cloud_provider}.confluent.cloud/iceberg/catalog"
-            f"/organizations/{settings.organization}/environments/{settings.environment}"
-        )
+    catalog = settings.tableflow_address()
     return LakeAddress(
         catalog_uri=catalog,
         token_uri=f"{catalog}/v1/oauth/tokens",

@@ -84,6 +84,7 @@ def _in_project(path: Path) -> Path:
 Folder = Annotated[Path, AfterValidator(_absolute)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Port = Annotated[int, Field(ge=1, le=65535)]
+CatalogInterval = Annotated[Duration, Field(ge=timedelta(milliseconds=100))]
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_without_commas)]
 """With commas between in a variable."""
 
@@ -128,6 +129,18 @@ class ShopSettings(_Part):
     payment_delay: Duration = Field(timedelta(seconds=60), description="Shortest time between an order and its payment")
 
 
+class LakeSettings(_Part):
+    """How the Iceberg tables are read."""
+
+    engine: Literal["mirror", "duckdb", "pyiceberg", "athena"] = Field(
+        "mirror", description="What answers questions: mirror, duckdb, pyiceberg or athena"
+    )
+    mirror: Folder = Field(
+        default_factory=lambda: user_cache_path("sales-trends") / "mirror",
+        description="Where mirrors of the tables are kept, a folder for each catalog and namespace",
+    )
+
+
 class LocalSettings(_Part):
     """Where the local stack keeps its data and listens; always on the loopback address."""
 
@@ -145,6 +158,9 @@ class LocalSettings(_Part):
     flink_port: Port = Field(18082, description="Flink's REST interface and web page")
     flink_rpc_port: Port = 16123
     gateway_port: Port = Field(18083, description="Flink's SQL gateway")
+    catalog_interval: CatalogInterval = Field(
+        timedelta(milliseconds=500), description="How often its catalog is asked for a new snapshot"
+    )
 
 
 class WebSettings(_Part):
@@ -205,6 +221,7 @@ class Settings(BaseSettings):
     )
     pipeline: PipelineSettings = PipelineSettings()
     shop: ShopSettings = ShopSettings()
+    lake: LakeSettings = Field(default_factory=LakeSettings)
     local: LocalSettings = Field(default_factory=LocalSettings)
     web: WebSettings = WebSettings()
     live: LiveSettings = LiveSettings()

@@ -1,5 +1,6 @@
 """What a target is made of: the fields of the two kinds, and which values of them can be."""
 
+from datetime import timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
@@ -7,7 +8,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from dashboard.addresses import address_fault, bootstrap_hosts, on_this_machine
 from dashboard.errors import SettingsError
-from dashboard.settings import PipelineSettings, target_variables_prefix
+from dashboard.settings import CatalogInterval, PipelineSettings, target_variables_prefix
 
 Service = Literal["cloud", "flink", "kafka", "schema_registry", "tableflow"]
 """What asks for a key; `cloud` is the control plane and the metrics, which only a global key opens."""
@@ -96,11 +97,28 @@ class ConfluentTargetSettings(_Target):
     )
     schema_registry_url: KeyedAddress = Field(min_length=1, description="Schema Registry of the environment")
     metrics_endpoint: KeyedAddress = Field("https://api.telemetry.confluent.cloud", min_length=1, description="Metrics")
-    tableflow_catalog: KeyedAddress = Field("", description="Tableflow's Iceberg REST catalog")
+    tableflow_catalog: KeyedAddress = Field(
+        "", description="Tableflow's Iceberg REST catalog; empty for its usual address in the region"
+    )
+    catalog: Literal["tableflow", "glue"] = Field(
+        "tableflow", description="Which catalog the tables are read through: tableflow or glue"
+    )
+    catalog_interval: CatalogInterval = Field(
+        timedelta(seconds=15), description="How often that is asked for a new snapshot"
+    )
+    s3_endpoint: Address = Field("", description="Where an own bucket is reached; empty for S3's usual address")
     bucket: str = Field("", description="Own S3 bucket of the tables; empty for Confluent's storage")
     provider_integration: str = Field("", description="How Confluent reaches that bucket, `cspi-…`")
     glue_provider_integration: str = Field("", description="How Confluent reaches AWS Glue; needs an own bucket")
     glue_database: str = Field("", description="Glue's database; empty for the one named after the Kafka cluster")
+    athena_workgroup: str = Field("", description="Athena's workgroup; set, the engine athena can be used")
+    athena_output: str = Field(
+        "",
+        pattern=r"^(s3://[^\s/]+(/\S*)?)?$",
+        description="Where Athena writes answers, `s3://…`; empty for the workgroup's own place",
+    )
+    athena_database: str = Field("", description="Athena's database; empty for Glue's")
+    athena_region: str = Field("", description="AWS region of Athena; empty for the cluster's")
     kms_type: str = Field("aws-kms", description="Kind of key store for encrypted fields")
     kms_key_id: str = Field("", description="The key in it; for aws-kms its ARN")
     ecs_cluster: str = Field("", description="ECS cluster of the payment app")
@@ -129,10 +147,31 @@ class ConfluentTargetSettings(_Target):
             faults.append("Glue shows only tables in an own bucket; give bucket and provider_integration too")
         if self.glue_database and not self.glue_provider_integration:
             faults.append("glue_database needs glue_provider_integration")
+        shown_in_glue = bool(self.glue_provider_integration)
+        if self.catalog == "glue" and not (shown_in_glue and self.region):
+            faults.append("catalog = glue needs glue_provider_integration and region")
+        if self.athena_workgroup and not (shown_in_glue and (self.athena_region or self.region)):
+            faults.append("athena_workgroup needs glue_provider_integration, and region or athena_region")
+        if (self.athena_output or self.athena_database or self.athena_region) and not self.athena_workgroup:
+            faults.append("Athena is used with athena_workgroup alone; its usual one is called primary")
         if self.kms_type == "aws-kms" and self.kms_key_id and not self.kms_key_id.startswith("arn:"):
             faults.append("kms_key_id of aws-kms must be an ARN, arn:aws:kms:…")
         _refuse(faults)
         return self
+
+    def tableflow_address(self) -> str:
+        """Of the Iceberg REST catalog; raises SettingsError where it cannot be told."""
+        if self.tableflow_catalog:
+            return self.tableflow_catalog
+        if not self.region:
+            raise SettingsError(
+                f"The address of {self.name}'s Iceberg catalog is not known.",
+                f"Set {self.prefix}REGION, or {self.prefix}TABLEFLOW_CATALOG to the address itself.",
+            )
+        return (
+            f"https://tableflow.{self.region}.{self.cloud_provider}.confluent.cloud/iceberg/catalog"
+            f"/organizations/{self.organization}/environments/{self.environment}"
+        )
 
     def key_for(self, service: Service) -> tuple[SecretStr, SecretStr]:
         """Key and secret for a service: its own pair, else the global one; raises SettingsError when neither is set."""
@@ -183,6 +222,15 @@ class OpenSourceTargetSettings(_Target):
     sql_gateway_endpoint: Address = Field(min_length=1, description="Flink's SQL gateway")
     iceberg_catalog: Address = Field(min_length=1, description="Iceberg REST catalog")
     iceberg_namespace: str = Field(min_length=1, description="Namespace of the tables in it")
+    iceberg_warehouse: str = Field("", description="Which of its warehouses, where it has several")
+    iceberg_token_uri: Address = Field("", description="Where key and secret become a token; empty for its usual place")
+    iceberg_scope: str = Field("catalog", min_length=1, description="Scope of that token")
+    iceberg_lends_keys: bool = Field(True, description="It is asked for keys to the files; false for AWS's usual ones")
+    catalog_interval: CatalogInterval = Field(
+        timedelta(seconds=1), description="How often it is asked for a new snapshot"
+    )
+    s3_endpoint: Address = Field("", description="Where the bucket of the tables is reached; empty for AWS's S3")
+    s3_region: str = Field("", description="Region of that bucket; empty where the catalog tells it")
     state: str = Field(
         pattern=r"^[a-z][a-z0-9+.-]*://[^@\s]+$",
         description="Folder of Flink's checkpoints, such as s3://bucket/flink or file:///mnt/flink",
@@ -191,10 +239,14 @@ class OpenSourceTargetSettings(_Target):
     kafka_password: SecretStr = Field(NO_SECRET, description="Its password")
     schema_registry_username: SecretStr = Field(NO_SECRET, description="User at the schema registry")
     schema_registry_password: SecretStr = Field(NO_SECRET, description="Its password")
+    iceberg_client_id: SecretStr = Field(NO_SECRET, description="Key of the Iceberg catalog")
+    iceberg_client_secret: SecretStr = Field(NO_SECRET, description="Its secret")
+    iceberg_token: SecretStr = Field(NO_SECRET, description="A token of the Iceberg catalog, in place of the two")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         faults = [_half(self, f"{service}_username", f"{service}_password") for service in ("kafka", "schema_registry")]
+        faults += [_half(self, "iceberg_client_id", "iceberg_client_secret"), *self._catalog_faults()]
         sasl, user = self.kafka_security_protocol.startswith("SASL_"), bool(self.kafka_username.get_secret_value())
         if sasl and not user:
             faults.append(f"{self.kafka_security_protocol} needs {self.prefix}KAFKA_USERNAME and KAFKA_PASSWORD")
@@ -208,6 +260,15 @@ class OpenSourceTargetSettings(_Target):
             faults.append(f"schema_registry_url {fault}")
         _refuse(faults)
         return self
+
+    def _catalog_faults(self) -> list[str]:
+        key, token = self.iceberg_client_id.get_secret_value(), self.iceberg_token.get_secret_value()
+        faults = ["iceberg_client_id and iceberg_token are two ways in; give one"] if key and token else []
+        asked = {"iceberg_catalog": self.iceberg_catalog, "iceberg_token_uri": self.iceberg_token_uri}
+        for field, address in asked.items():
+            if address and (key or token) and (fault := address_fault(address, gets_key=True)):
+                faults.append(f"{field} {fault}")
+        return faults
 
 
 def _half(target: _Target, key: str, secret: str) -> str:

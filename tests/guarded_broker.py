@@ -67,7 +67,7 @@ def guarded_broker(home: Path) -> Iterator[Guarded]:
     settings.local.home.mkdir()
     port, tls = free_ports(2)
     keystore, ca_file = settings.local.home / "keystore.pem", settings.local.home / "ca.pem"
-    _make_certificate(keystore, ca_file)
+    make_certificate(keystore, ca_file)
     console = Console(file=StringIO())
     kafka = services.all_services(settings, fetch_jars(settings.local.cache, Narrator(console)))["kafka"]
 
@@ -95,7 +95,7 @@ def guarded_broker(home: Path) -> Iterator[Guarded]:
         processes.stop("kafka", 20)
 
 
-def _make_certificate(keystore: Path, ca_file: Path) -> None:
+def make_certificate(keystore: Path, ca_file: Path) -> None:
     """One that signs itself, for localhost."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])

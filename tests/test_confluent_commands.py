@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -23,6 +24,7 @@ from dashboard.settings import PREFIX, Settings, load_settings
 from tests.deploy.cloud import HASTE, KMS_KEY, with_orders
 from tests.fakes.confluent_cloud import FakeConfluentCloud
 from tests.guarded_broker import RIGHT, USER, Guarded, guarded_broker
+from tests.iceberg_tables import append, revenue_table
 
 pytestmark = pytest.mark.stack
 
@@ -180,6 +182,45 @@ def test_a_statement_is_stopped_and_resumed_by_hand_and_the_audit_log_tells(
         "resume begins",
         "resume ended",
     ]
+
+
+def test_doctor_finds_no_fault_where_all_is_deployed_and_the_tables_have_come(
+    command: Command, cloud: FakeConfluentCloud
+) -> None:
+    assert command("apply", "--yes").exit_code == 0
+    rows = revenue_table(cloud.iceberg_catalog, namespace=cloud.cluster_id)
+    append(rows, [(datetime(2026, 3, 1, tzinfo=UTC), "1.10")])
+    cloud.iceberg_catalog.create_table((cloud.cluster_id, "completed_orders"), rows.schema())
+
+    found = command("doctor", "--json", CONFLUENT__TABLEFLOW_CATALOG=cloud.tableflow_catalog_url)
+
+    findings = {one["name"]: one for one in json.loads(found.stdout)}
+    assert [one for one in findings.values() if not one["ok"]] == []
+    assert found.exit_code == 0
+    assert {"Kafka", "Topics", "Registry", "Tableflow revenue_summary", "Files of revenue_summary"} <= set(findings)
+
+
+def test_doctor_tries_every_system_of_a_target_and_names_what_is_wrong_with_each(
+    command: Command, cloud: FakeConfluentCloud
+) -> None:
+    assert command("apply", "--yes").exit_code == 0
+    cloud.suspend_tableflow("revenue_summary", "a record at partition 0 offset 7 has a null value")
+
+    found = command(
+        "doctor",
+        "--json",
+        CONFLUENT__TABLEFLOW_CATALOG=f"{cloud.tableflow_catalog_url}x",
+        CONFLUENT__KAFKA_API_SECRET="wrong",  # noqa: S106
+        CONFLUENT__SCHEMA_REGISTRY_API_SECRET="wrong",  # noqa: S106
+    )
+
+    assert found.exit_code == 1
+    faults = {one["name"]: one for one in json.loads(found.stdout) if not one["ok"]}
+    assert list(faults) == ["Kafka", "Registry", "Tableflow revenue_summary", "Lake address"]
+    assert "SALES_CONFLUENT__KAFKA_API_KEY" in str(faults["Kafka"])
+    assert "suspended: a record at partition 0 offset 7" in faults["Tableflow revenue_summary"]["detail"]
+    assert "is not an Iceberg catalog" in faults["Lake address"]["detail"]
+    assert all(one["remedy"] for one in faults.values())
 
 
 def test_the_payment_app_is_restarted_where_its_place_is_known(

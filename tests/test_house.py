@@ -7,8 +7,10 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
+import durationpy
 import pytest
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -165,6 +167,10 @@ def shown_default(field: FieldInfo) -> str:
         return "secret"
     if field.is_required():
         return "required"
+    if isinstance(field.default, timedelta):
+        return f"`{durationpy.to_str(field.default)}`"
+    if isinstance(field.default, bool):
+        return f"`{str(field.default).lower()}`"
     return f"`{field.default}`" if isinstance(field.default, str) and field.default else "empty"
 
 

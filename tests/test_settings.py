@@ -84,6 +84,8 @@ def test_an_unknown_name_in_the_file_env_is_refused(tmp_path: Path) -> None:
         ("SALES_SHOP__RATE", "20001", "less than or equal to 20000"),
         ("SALES_SHOP__SEED", "-1", "greater than or equal to 0"),
         ("SALES_WEB__PORT", "65536", "less than or equal to 65535"),
+        ("SALES_LAKE__ENGINE", "spark", "'mirror', 'duckdb', 'pyiceberg' or 'athena'"),
+        ("SALES_LOCAL__CATALOG_INTERVAL", "10ms", "greater than or equal to"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_variables_name(
@@ -150,7 +152,13 @@ def test_a_child_process_given_the_settings_as_variables_reads_the_same_settings
     settings = load_settings(
         pipeline={"window_size": "1h", "checkpoint_interval": "250ms", "commit_interval": "1m30s"},
         shop={"rate": 0.5, "history": "36h", "history_payments": 10, "seed": 0, "payment_delay": "1ms"},
-        local={"home": tmp_path / "a home with spaces", "cache": tmp_path / "cache", "kafka_port": 1},
+        lake={"engine": "pyiceberg", "mirror": tmp_path / "mirrors"},
+        local={
+            "home": tmp_path / "a home with spaces",
+            "cache": tmp_path / "cache",
+            "kafka_port": 1,
+            "catalog_interval": "1500ms",
+        },
         web={"address": "127.0.0.2", "port": 65_535},
         access={
             "admins": ["ada@example.com", "00u1"],

@@ -210,6 +210,31 @@ def test_own_clusters_may_be_plain_http_until_they_are_sent_a_password(
     assert "schema_registry_url is plain http" in refused("own").message
 
 
+@pytest.mark.parametrize("secrets", [("ICEBERG_CLIENT_ID", "ICEBERG_CLIENT_SECRET"), ("ICEBERG_TOKEN",)])
+def test_an_own_catalog_gets_no_secret_by_plain_http(
+    written: Written, monkeypatch: pytest.MonkeyPatch, secrets: tuple[str, ...]
+) -> None:
+    for field in secrets:
+        monkeypatch.setenv(f"SALES_OWN__{field}", HUSHED)
+    written(own={**OPEN_SOURCE, "iceberg_catalog": "https://catalog", "iceberg_token_uri": "http://tokens"})
+    assert "iceberg_token_uri is plain http" in refused("own").message
+    written(own=OPEN_SOURCE)
+    assert "iceberg_catalog is plain http" in refused("own").message
+
+    written(own={**OPEN_SOURCE, "iceberg_catalog": "http://127.0.0.1:8181"})
+    loaded("own")
+
+
+def test_an_own_catalog_has_one_way_in(written: Written, monkeypatch: pytest.MonkeyPatch) -> None:
+    written(own={**OPEN_SOURCE, "iceberg_catalog": "https://catalog"})
+    monkeypatch.setenv("SALES_OWN__ICEBERG_CLIENT_ID", HUSHED)
+    assert "SALES_OWN__ICEBERG_CLIENT_SECRET is missing" in refused("own").message
+
+    monkeypatch.setenv("SALES_OWN__ICEBERG_CLIENT_SECRET", HUSHED)
+    monkeypatch.setenv("SALES_OWN__ICEBERG_TOKEN", HUSHED)
+    assert "two ways in" in refused("own").message
+
+
 @pytest.mark.parametrize("bootstrap", ["kafka", "kafka:", "https://kafka:9092", "kafka:9092,", "me@kafka:1", "k:70000"])
 def test_bootstrap_servers_that_are_not_host_and_port_are_refused(written: Written, bootstrap: str) -> None:
     written(own={**OPEN_SOURCE, "kafka_bootstrap": bootstrap})
@@ -247,6 +272,12 @@ def test_kafkas_protocol_and_its_user_must_fit(
         ({"glue_provider_integration": "cspi-2"}, "own bucket"),
         ({"bucket": "b", "provider_integration": "cspi-1", "glue_database": "d"}, "needs glue_provider_integration"),
         ({"kms_key_id": "alias/key"}, "must be an ARN"),
+        ({"catalog": "glue", "region": "us-east-1"}, "catalog = glue needs glue_provider_integration"),
+        ({"catalog": "hive"}, "SALES_STAGING__CATALOG: "),
+        ({"athena_workgroup": "primary", "region": "us-east-1"}, "athena_workgroup needs glue_provider_integration"),
+        ({"athena_output": "s3://bucket/answers"}, "athena_workgroup alone"),
+        ({"athena_output": "bucket/answers"}, "SALES_STAGING__ATHENA_OUTPUT"),
+        ({"catalog_interval": "50ms"}, "SALES_STAGING__CATALOG_INTERVAL"),
         ({"environment": "staging"}, "SALES_STAGING__ENVIRONMENT"),
         ({"kafka_cluster": None}, "SALES_STAGING__KAFKA_CLUSTER: Field required"),
         ({"kind": "moon"}, "'confluent' or 'open-source'"),
@@ -428,7 +459,7 @@ def test_the_command_names_the_known_targets_when_it_is_given_another(monkeypatc
     assert "'moon' is not one of local, own-clusters, staging" in ended.output
 
 
-@pytest.mark.parametrize("command", [["up"], ["down"], ["verify"], ["doctor"], ["logs", "kafka"]])
+@pytest.mark.parametrize("command", [["up"], ["down"], ["verify"], ["logs", "kafka"]])
 def test_a_known_target_never_reaches_the_local_stack(monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
     monkeypatch.setenv("SALES_TARGETS_FILE", str(EXAMPLE))
 

@@ -21,14 +21,18 @@ REVENUE_SCHEMA = pa.schema(
 class Lake:
     """Reads the tables of one namespace; safe to share between threads."""
 
-    def __init__(self, uri: str, namespace: str, catalog: Catalog | None = None, **properties: str) -> None:
-        """`catalog` takes the place of the REST catalog at `uri`; without it one is opened at the first read.
-
-        `properties` are what PyIceberg takes besides.
-        """
-        self.access = CatalogAccess(uri, namespace, properties)
+    def __init__(self, uri: str, namespace: str, catalog: Catalog | None = None) -> None:
+        """`catalog` takes the place of the REST catalog at `uri`; without it one is opened at the first read."""
+        self.access = CatalogAccess(uri, namespace)
         self._catalog = catalog
         self._revenue: LakeTable | None = None
+
+    @classmethod
+    def reached_by(cls, access: CatalogAccess) -> "Lake":
+        """Of a catalog of any kind, opened at the first read."""
+        lake = cls(access.uri, access.namespace)
+        lake.access = access
+        return lake
 
     @property
     def uri(self) -> str:

@@ -153,6 +153,11 @@ class FakeConfluentCloud:
         return self._catalog.catalog
 
     @property
+    def tableflow_catalog(self) -> TableflowCatalog:
+        """What readers see, with faults to order."""
+        return self._catalog
+
+    @property
     def compute_pools(self) -> set[str]:
         """A test may add another."""
         return self._statements.pools

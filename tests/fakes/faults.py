@@ -5,8 +5,10 @@ It stands before all services of the fake, and also keeps the list of requests.
 
 import asyncio
 import re
+import time
 from collections import deque
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import NamedTuple
 from uuid import uuid4
 
@@ -49,6 +51,8 @@ class Faults:
     faults: list[Fault] = field(default_factory=list)
     delay_seconds: float = 0
     """How long every request is on its way."""
+    clock_seconds: float = 0
+    """How far the clock that every answer tells is ahead of this machine's."""
 
     def answer(
         self, method: str, path_regex: str, *, status: int, headers: dict[str, str] | None = None, times: int = 1
@@ -108,7 +112,7 @@ class FaultyNetwork:
         elif self._too_fast():
             await CloudRefusal(429, "Too many requests").response()(scope, receive, send)
         else:
-            await self._app(scope, receive, _with_request_id(send))
+            await self._app(scope, receive, _with_headers(send, self._faults.clock_seconds))
 
     def _too_fast(self) -> bool:
         now = self._clock.now()
@@ -129,10 +133,11 @@ async def _cut(receive: Receive, send: Send) -> None:
         pass
 
 
-def _with_request_id(send: Send) -> Send:
+def _with_headers(send: Send, clock_seconds: float) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], (b"x-request-id", uuid4().hex.encode())]
+            date = formatdate(time.time() + clock_seconds, usegmt=True).encode()
+            message["headers"] = [*message["headers"], (b"x-request-id", uuid4().hex.encode()), (b"date", date)]
         await send(message)
 
     return sending

@@ -57,6 +57,7 @@ def serving(app: ASGIApp, listeners: list[socket.socket]) -> Iterator[None]:
         ws="none",
         proxy_headers=False,
         access_log=False,
+        date_header=False,  # a test may move the clock that it tells
         log_config=None,  # what the tests set up stays as it is
         log_level="warning",
         timeout_graceful_shutdown=1,

@@ -14,7 +14,7 @@ from pyiceberg.expressions import EqualTo
 from pyiceberg.table import Table
 
 from dashboard.errors import ReadError, SalesTrendsError, UnreachableError
-from dashboard.readers import catalog as catalog_module
+from dashboard.readers import http_session
 from dashboard.readers.catalog import CatalogAccess, open_catalog
 from dashboard.readers.lake import Lake, find_namespace
 from dashboard.readers.lake_table import TIMESTAMP
@@ -270,7 +270,7 @@ def test_a_closed_port_is_unreachable_and_the_next_step_is_named() -> None:
 
 
 def test_a_catalog_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog_module, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(http_session, "ANSWER_SECONDS", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()

@@ -17,6 +17,8 @@ from dashboard.checkup import examine_stack
 from dashboard.deploy.one_job import FIXED_JOB_ID, REFUSED_ID
 from dashboard.deploy.statements import DEDUPLICATION, JOIN
 from dashboard.errors import DeployError
+from dashboard.lake_checkup import examine_lake
+from dashboard.lake_connections import catalog_access_of
 from dashboard.lifecycle import LocalStack
 from dashboard.local.broker import CLUSTER_ID
 from dashboard.local.shop.progress import read_progress
@@ -45,6 +47,9 @@ def test_doctor_finds_no_fault_on_a_running_stack(stack: LocalStack) -> None:
     assert [one for one in findings if not one.ok] == []
     parts = {"Kafka", "Topics", "Registry", "Catalog", "SQL gateway", "Flink", "Statements"}
     assert parts <= {one.name for one in findings}
+    lake = examine_lake(catalog_access_of(stack.settings))
+    assert [one for one in lake if not one.ok] == []
+    assert "Table completed_orders" in {one.name for one in lake}
 
 
 def test_the_join_is_an_interval_join_with_event_time_on_both_sides(stack: LocalStack) -> None:
