@@ -23,11 +23,12 @@ from dashboard.readers.lake import REVENUE_TABLE, Lake
 from dashboard.readers.lake_table import Snapshot
 from dashboard.readers.mirror_ranges import statement
 from dashboard.readers.mirror_refresh import Progress, Refresh
-from dashboard.readers.mirror_store import MirroredState, MirrorStore, Version
+from dashboard.readers.mirror_store import NEVER, MirroredState, MirrorStore, Version
 from dashboard.readers.pyiceberg_engine import PyicebergEngine
 
-_PATIENCE_SECONDS = 0.25
-"""How long whoever has the catalog looked at waits for what it brings, before the answer comes from what there was."""
+_NO_WINDOW = timedelta(seconds=1)
+PATIENCE = timedelta(milliseconds=250)
+"""A page would rather show the last state than wait longer."""
 
 
 class MirrorEngine:
@@ -35,11 +36,15 @@ class MirrorEngine:
 
     name = "mirror"
 
-    def __init__(self, lake: Lake, folder: Path, interval: timedelta) -> None:
-        """`folder` is this table's own; `interval` is how often the catalog is asked, as long as somebody asks."""
+    def __init__(self, lake: Lake, folder: Path, interval: timedelta, patience: timedelta = PATIENCE) -> None:
+        """`folder` is this table's own; `interval` is how often the catalog is asked, as long as somebody asks.
+
+        Whoever has it asked waits at most `patience` for what it brings, before the answer comes from what there was.
+        """
         self._lake = lake
         self._folder = folder
         self._interval = interval.total_seconds()
+        self._patience = patience.total_seconds()
         self._lock = threading.Lock()
         self._flight: Future[None] | None = None
         self._due = 0.0
@@ -59,16 +64,6 @@ class MirrorEngine:
             raise self.fault
         return _snapshot(self._store.version())
 
-    def refresh(self, limits: Limits = WITHOUT_HASTE) -> None:
-        """Waits until the mirror is the newest state; raises what keeps it from being that."""
-        with self._lock:
-            self._due = min(self._due, 0.0)
-        flight, _ = self._flight_now()
-        if flight is not None:
-            within(limits, lambda stop: _await(flight, stop))
-        if self.fault is not None:
-            raise self.fault
-
     def ask(
         self,
         question: str,
@@ -79,6 +74,8 @@ class MirrorEngine:
     ) -> Answer:
         """As `Engine` says; of an older snapshot from the table itself, as `Answer.engine` then tells."""
         begun = time.perf_counter()
+        # before any call: what cannot be asked costs none
+        statement(question, parameters, window=_NO_WINDOW, ends=NEVER)
         self._look(limits)
         version = self._store.version()
         snapshot = _snapshot(version)
@@ -118,7 +115,7 @@ class MirrorEngine:
             return
         if _snapshot(self._store.version()) is not None:
             if is_ours:
-                wait([flight], _PATIENCE_SECONDS)
+                wait([flight], self._patience)
             return
         within(limits, lambda stop: _await(flight, stop))
         if self.fault is not None:
@@ -175,7 +172,7 @@ def _await(flight: Future[None], stop: Stop) -> None:
 def _window(version: Version) -> timedelta:
     """How long a window is; a second where there is none."""
     state = version.states.get(REVENUE_TABLE)
-    return (None if state is None else state.longest) or timedelta(seconds=1)
+    return (None if state is None else state.longest) or _NO_WINDOW
 
 
 def _snapshot(version: Version) -> Snapshot | None:

@@ -33,5 +33,7 @@ class PyicebergEngine(TableEngine):
 
     def _range(self, name: str, column: str, asked: Asked) -> Range:
         start, end = (cast(datetime, asked.parameters[bound]).replace(tzinfo=UTC) for bound in ("start", "end"))
-        # the last window may end after the range, and needs all its orders
-        return Range(column, start, end + self._window if name == ORDERS_TABLE else end)
+        if name == ORDERS_TABLE:
+            return Range(column, start, end + self._window)  # the last window may end after the range
+        # that a window has closed, any later one tells
+        return Range(column, start, None if "closed_until" in asked.relations else end)

@@ -29,6 +29,8 @@ class Composed:
     text: str
     parameters: frozenset[str]
     """The names that it must be given, without the dollar."""
+    relations: frozenset[str]
+    """Those that it reads, by whatever way."""
 
     @property
     def tables(self) -> frozenset[str]:
@@ -72,7 +74,8 @@ def compose(question: str, engine: str, instead: Sequence[tuple[str, str]] = ())
     _collect(_reads(read_sql(_FOLDER, question)), f"{_FOLDER}/relations/{engine}", dict(instead), relations)
     together = ",\n".join(f"{name} AS (\n{body}\n)" for name, body in relations.items())
     whole = f"WITH {together}\n{text}"
-    return Composed(whole, frozenset(found for one in _PARAMETER.finditer(whole) if (found := one["name"])))
+    parameters = frozenset(found for one in _PARAMETER.finditer(whole) if (found := one["name"]))
+    return Composed(whole, parameters, frozenset(relations))
 
 
 def at_snapshots(text: str, clauses: Mapping[str, str]) -> str:

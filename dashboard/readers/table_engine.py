@@ -39,6 +39,8 @@ class Asked:
     """As many as the text names; datetimes are UTC without a zone."""
     tables: Mapping[str, Pinned]
     """By the names that the text has for them."""
+    relations: frozenset[str]
+    """Those that the text reads."""
 
 
 class TableEngine(ABC):
@@ -113,7 +115,7 @@ class TableEngine(ABC):
         """Raises ReadError for what cannot be asked."""
         composed = compose(question, RELATIONS, () if ORDERS_TABLE in tables else WITHOUT_ORDERS)
         values = composed.values(parameters, window_seconds=int(self._window.total_seconds()))
-        return Asked(composed.text, values, tables)
+        return Asked(composed.text, values, tables, composed.relations)
 
     def _rows(self, asked: Asked, stop: Stop) -> pa.Table:
         if asked.tables:

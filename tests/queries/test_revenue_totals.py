@@ -14,7 +14,7 @@ from tests.queries.rows import orders, windows
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 END = START + timedelta(hours=1)
-NOTHING = {"windows": 0, "revenue": None, "orders": None, "uncounted": None, "faults": None, "first_start": None}
+NOTHING = {"windows": 0, "revenue": None, "orders": None, "uncounted": None, "faults": None}
 
 
 def at(seconds: float) -> datetime:
@@ -42,7 +42,6 @@ def test_revenue_and_orders_of_all_windows_are_summed(ask: Ask) -> None:
         "orders": 3,
         "uncounted": 0,
         "faults": 0,
-        "first_start": START,
     }
 
 

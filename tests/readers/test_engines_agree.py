@@ -38,6 +38,7 @@ from dashboard.readers.duckdb_catalog import attach, database, detach
 from dashboard.readers.duckdb_engine import DuckdbEngine
 from dashboard.readers.engine import Engine, Limits, Parameter
 from dashboard.readers.lake import Lake
+from dashboard.readers.mirror import MirrorEngine
 from dashboard.readers.pyiceberg_engine import PyicebergEngine
 from dashboard.readers.questions import question_names
 from dashboard.readers.zones import pieces
@@ -59,6 +60,7 @@ DAY = timedelta(days=1)
 (PIECE,) = pieces(NOON - DAY, NOON + DAY, ZoneInfo("Asia/Kathmandu"))
 BOUNDS = {"start": PIECE.start, "end": PIECE.end}
 PARAMETERS: dict[str, dict[str, Parameter]] = {
+    "late_orders": {**BOUNDS},
     "revenue_by_bucket": {**PIECE.parameters, "bucket_seconds": 900},
     "revenue_by_day": PIECE.parameters,
     "revenue_compared": {**BOUNDS, "middle": NOON},
@@ -66,9 +68,10 @@ PARAMETERS: dict[str, dict[str, Parameter]] = {
     "revenue_totals": {**BOUNDS},
     "revenue_windows": {**BOUNDS},
 }
-ENGINES: dict[str, Callable[[Lake], Engine]] = {
-    "pyiceberg": lambda lake: PyicebergEngine(lake, WINDOW),
-    "duckdb": lambda lake: DuckdbEngine(lake, WINDOW),
+ENGINES: dict[str, Callable[[Lake, Path], Engine]] = {
+    "pyiceberg": lambda lake, _folder: PyicebergEngine(lake, WINDOW),
+    "duckdb": lambda lake, _folder: DuckdbEngine(lake, WINDOW),
+    "mirror": lambda lake, folder: MirrorEngine(lake, folder, timedelta(0), patience=timedelta(minutes=1)),
 }
 """All that answer from a lake; the first one is what the others are compared with."""
 
@@ -85,6 +88,8 @@ class World:
     namespace: str
     catalog: Catalog
     engines: dict[str, Engine]
+    folder: Path
+    """For what engines keep."""
 
     def revenue(self, *rows: Row, zoned: bool = False) -> Table:
         table = revenue_table(self.catalog, zoned=zoned, namespace=self.namespace)
@@ -144,12 +149,12 @@ NUMBERS = count(1)
 
 
 @pytest.fixture
-def world(uri: str) -> Iterator[World]:
+def world(uri: str, tmp_path: Path) -> Iterator[World]:
     namespace = f"lkc-{next(NUMBERS)}"
     lake = Lake(uri, namespace)
     catalog = open_catalog(CatalogAccess(uri, namespace))
-    engines = {name: make(lake) for name, make in ENGINES.items()}
-    yield World(uri, namespace, catalog, engines)
+    engines = {name: make(lake, tmp_path) for name, make in ENGINES.items()}
+    yield World(uri, namespace, catalog, engines, tmp_path)
     for engine in engines.values():
         engine.close()
 
@@ -212,7 +217,6 @@ def test_times_with_and_without_a_zone(world: World, zoned: bool) -> None:
             "orders": 3,
             "uncounted": 1,
             "faults": 0,
-            "first_start": NOON,
         }
     ]
     assert [(row["local_day"].day, row["windows"]) for row in found["revenue_by_day"]] == [(1, 2), (2, 1)]
@@ -475,7 +479,7 @@ class MeddledCatalog:
 def meddled(world: World, engine: str, *meddle: Callable[[], object]) -> Engine:
     """The engine, on a catalog that does each of these after one look."""
     catalog = cast(Catalog, MeddledCatalog(world.catalog, *meddle))
-    return ENGINES[engine](Lake(world.uri, world.namespace, catalog))
+    return ENGINES[engine](Lake(world.uri, world.namespace, catalog), world.folder)
 
 
 def delete_files(table: Table) -> None:
@@ -580,9 +584,9 @@ def test_a_time_limit_ends_the_answer_and_is_named(world: World, engine: str) ->
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_what_cannot_be_asked_is_refused_before_anybody_is_called(engine: str) -> None:
+def test_what_cannot_be_asked_is_refused_before_anybody_is_called(engine: str, tmp_path: Path) -> None:
     (free,) = free_ports(1)
-    with closing(ENGINES[engine](Lake(f"http://127.0.0.1:{free}/iceberg", "lkc-1"))) as asked:
+    with closing(ENGINES[engine](Lake(f"http://127.0.0.1:{free}/iceberg", "lkc-1"), tmp_path)) as asked:
         with pytest.raises(ReadError, match="no question"):
             asked.ask("revenue", {})
         with pytest.raises(ReadError, match="takes end, start, and was given start"):
