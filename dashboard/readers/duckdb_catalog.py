@@ -10,21 +10,15 @@ from urllib.parse import urlsplit
 import duckdb
 
 from dashboard.errors import ReadError
-from dashboard.readers.catalog import ANSWER_SECONDS, CatalogAccess
+from dashboard.readers.catalog import CatalogAccess, FileAccess
+from dashboard.readers.catalog_login import BearerToken, ClientCredentials
+from dashboard.readers.http_session import ANSWER_SECONDS
 from dashboard.readers.in_memory import BOUNDED
 
 _EXTENSIONS = ("avro", "httpfs", "iceberg")
 """In the order in which they need each other; each is a file in a wheel of its own."""
 _NUMBERS = count(1)
-_SCOPE = "catalog"
-"""Of tokens; DuckDB's own default is one that Tableflow does not know."""
-_S3_OPTIONS = {
-    "s3.access-key-id": "KEY_ID",
-    "s3.secret-access-key": "SECRET",
-    "s3.session-token": "SESSION_TOKEN",
-    "s3.region": "REGION",
-}
-_SECRET_PROPERTIES = ("credential", "token", "s3.access-key-id", "s3.secret-access-key", "s3.session-token")
+_SECRET_RIGHTS = ("KEY_ID", "SECRET", "SESSION_TOKEN")
 
 
 @cache
@@ -42,15 +36,17 @@ def database() -> duckdb.DuckDBPyConnection:
 def attach(cursor: duckdb.DuckDBPyConnection, access: CatalogAccess) -> str:
     """The name under which the catalog is now attached. Raises duckdb.Error, which may hold secrets."""
     name = f"lake_{next(_NUMBERS)}"
-    key, rights = _key(access.properties), _rights(access.properties)
+    key, rights = _key(access.login), _rights(access.files)
     if key:
         _create_secret(cursor, f"{name}_key", "iceberg", key)
     if rights:
         _create_secret(cursor, f"{name}_files", "s3", rights)
     login = f"SECRET {name}_key" if key else "AUTHORIZATION_TYPE 'none'"
-    lent = "none" if rights else "vended_credentials"
+    lent = "vended_credentials" if access.files.lent else "none"
     options = f"TYPE iceberg, {login}, ACCESS_DELEGATION_MODE '{lent}', ENDPOINT $uri"
-    cursor.execute(f"ATTACH 'warehouse' AS {name} ({options})", {"uri": access.uri})
+    # no parameter can stand for it
+    warehouse = (access.warehouse or "warehouse").replace("'", "''")
+    cursor.execute(f"ATTACH '{warehouse}' AS {name} ({options})", {"uri": access.uri})
     return name
 
 
@@ -62,32 +58,40 @@ def detach(cursor: duckdb.DuckDBPyConnection, name: str) -> None:
 
 def secrets_of(access: CatalogAccess) -> list[str]:
     """What may stand in no error."""
-    values = [access.properties[name] for name in _SECRET_PROPERTIES if name in access.properties]
-    return [*values, *(part for value in values for part in value.split(":", 1))]
+    files = [str(value) for name, value in _rights(access.files).items() if name in _SECRET_RIGHTS]
+    return [*map(str, _key(access.login).values()), *files]
 
 
-def _key(properties: Mapping[str, str]) -> dict[str, str]:
-    """How to log in at the catalog, from what PyIceberg is given for it; nothing where it asks for no login."""
-    if "token" in properties:
-        return {"TOKEN": properties["token"]}
-    if "credential" not in properties:
+def _key(login: ClientCredentials | BearerToken | None) -> dict[str, str]:
+    """How to log in at the catalog; nothing where it asks for no login."""
+    if login is None:
         return {}
-    client_id, _, client_secret = properties["credential"].partition(":")
-    key = {"CLIENT_ID": client_id, "CLIENT_SECRET": client_secret, "OAUTH2_SCOPE": properties.get("scope", _SCOPE)}
-    if "oauth2-server-uri" in properties:
-        key["OAUTH2_SERVER_URI"] = properties["oauth2-server-uri"]
-    return key
-
-
-def _rights(properties: Mapping[str, str]) -> dict[str, str | bool]:
-    """To the files of one's own bucket; nothing where the catalog lends them, or the files are on this machine."""
-    if "s3.access-key-id" not in properties:
-        return {}
-    rights: dict[str, str | bool] = {
-        option: properties[name] for name, option in _S3_OPTIONS.items() if name in properties
+    if isinstance(login, BearerToken):
+        return {"TOKEN": login.token.get_secret_value()}
+    return {
+        "CLIENT_ID": login.client_id.get_secret_value(),
+        "CLIENT_SECRET": login.client_secret.get_secret_value(),
+        # DuckDB's own default is one that Tableflow does not know
+        "OAUTH2_SCOPE": login.scope,
+        "OAUTH2_SERVER_URI": login.token_uri,
     }
-    if endpoint := properties.get("s3.endpoint"):
-        address = urlsplit(endpoint)
+
+
+def _rights(files: FileAccess) -> dict[str, str | bool]:
+    """To the files of one's own bucket; nothing where the catalog lends them."""
+    if files.lent:
+        return {}
+    # a third of a second that nobody else waits for; DuckDB's own way to them is in an extension that has no wheel
+    import botocore.session
+
+    found = botocore.session.Session().get_credentials()
+    rights: dict[str, str | bool] = {"REGION": files.region} if files.region else {}
+    if found is not None:
+        frozen = found.get_frozen_credentials()
+        rights |= {"KEY_ID": frozen.access_key, "SECRET": frozen.secret_key}
+        rights |= {"SESSION_TOKEN": frozen.token} if frozen.token else {}
+    if files.endpoint:
+        address = urlsplit(files.endpoint)
         rights |= {"ENDPOINT": address.netloc, "USE_SSL": address.scheme == "https", "URL_STYLE": "path"}
     return rights
 

@@ -55,6 +55,11 @@ class LakeTable:
         """Another one after the table was dropped and made again."""
         return str(self._table.metadata.table_uuid)
 
+    def type_of(self, column: str) -> str:
+        """In Iceberg's words, such as decimal(18, 2); empty where there is no such column."""
+        found = [field.field_type for field in self._table.schema().fields if field.name == column]
+        return str(found[0]) if found else ""
+
     @property
     def columns(self) -> list[str]:
         return [field.name for field in self._table.schema().fields]

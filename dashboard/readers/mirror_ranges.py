@@ -26,34 +26,33 @@ class Statement:
 
 def statement(question: str, parameters: Mapping[str, Parameter], *, window: timedelta, ends: datetime) -> Statement:
     """`window` is how long one is, `ends` when the newest one ends; raises what `compose` and its `values` raise."""
-    stands_in, given = _relation(parameters, window, ends)
+    stands_in, given, edges = _relation(parameters, window, ends)
     composed = compose(question, _RELATIONS, (("revenue_buckets", stands_in),))
-    edges = {name: value for name, value in given.items() if name in composed.parameters or name in parameters}
+    used = {name: value for name, value in edges.items() if name in composed.parameters}
     is_quick = stands_in != "single_windows" or _span(given) <= _FEW_WINDOWS * window
-    return Statement(composed.text, composed.values(edges), is_quick)
+    return Statement(composed.text, composed.values(given, **used), is_quick)
 
 
 def _relation(
     parameters: Mapping[str, Parameter], window: timedelta, ends: datetime
-) -> tuple[str, dict[str, Parameter]]:
-    """The file that stands for revenue_buckets, and the parameters with those that it needs."""
-    given = dict(parameters)
-    start, middle, end = (given.get(name) for name in ("start", "middle", "end"))
+) -> tuple[str, Mapping[str, Parameter], Mapping[str, Parameter]]:
+    """The file that stands for revenue_buckets, the parameters, and those that the file needs besides."""
+    start, middle, end = (parameters.get(name) for name in ("start", "middle", "end"))
     if not isinstance(start, datetime) or not isinstance(end, datetime):
-        return "revenue_buckets", given
-    seconds = given.get("bucket_seconds")
+        return "single_windows", parameters, {}
+    seconds = parameters.get("bucket_seconds")
     is_fine = isinstance(seconds, int) and bool(timedelta(seconds=seconds) % QUARTER_HOUR)
     # where no window is any more, a quarter hour may end later than the range
     last = max(end, _quarter_hour_from(ends)) if end >= ends else end
     first_quarter, last_quarter = _quarter_hour_from(start), last - (last - _EPOCH) % QUARTER_HOUR
     if is_fine or end - start <= _FEW_WINDOWS * window or first_quarter >= last_quarter:
-        return "single_windows", given
+        return "single_windows", parameters, {}
+    edges = {"first_quarter": first_quarter, "last_quarter": last_quarter}
     if isinstance(middle, datetime):
-        cut = middle - (middle - _EPOCH) % QUARTER_HOUR
-        return "cut_quarter_hours", {**given, "first_quarter": first_quarter, "last_quarter": last_quarter, "cut": cut}
+        return "cut_quarter_hours", parameters, {**edges, "cut": middle - (middle - _EPOCH) % QUARTER_HOUR}
     if first_quarter == start and last_quarter == last:
-        return "whole_quarter_hours", {**given, "end": last}
-    return "revenue_buckets", {**given, "first_quarter": first_quarter, "last_quarter": last_quarter}
+        return "whole_quarter_hours", {**parameters, "end": last}, {}
+    return "revenue_buckets", parameters, edges
 
 
 def _quarter_hour_from(moment: datetime) -> datetime:

@@ -78,19 +78,19 @@ class Refresh:
     def _follow(self, table: LakeTable, newest: Snapshot) -> bool:
         """Whether anything changed."""
         known = self._store.version().states.get(REVENUE_TABLE)
-        if known is not None and known.identity == table.identity:
+        if known is not None and known.identity == _identity(table):
             if known.snapshot.id == newest.id:
                 return False
             added = table.added(_COLUMNS, known.snapshot.id, newest.id)
             if added is not None:
-                reached = MirroredState(REVENUE_TABLE, table.identity, newest, known.longest)
+                reached = MirroredState(REVENUE_TABLE, known.identity, newest, known.longest)
                 self._store.add(added.sort_by("window_start"), reached)
                 return True
         self._read_whole(table, newest)
         return True
 
     def _read_whole(self, table: LakeTable, newest: Snapshot) -> None:
-        state = MirroredState(REVENUE_TABLE, table.identity, newest, timedelta(0))
+        state = MirroredState(REVENUE_TABLE, _identity(table), newest, timedelta(0))
         self.progress = Progress(0, newest.rows)
         try:
             for rows in self._store.load(table.batches(_COLUMNS, newest.id), state):
@@ -99,3 +99,8 @@ class Refresh:
                     raise ReadError("The mirror was closed while it read the table.", "Open it again.")
         finally:
             self.progress = None
+
+
+def _identity(table: LakeTable) -> str:
+    """With the type of the amounts: once it is a wider one, what is mirrored has no room for them."""
+    return f"{table.identity} {table.type_of('total_revenue')}"

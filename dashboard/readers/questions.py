@@ -37,7 +37,7 @@ class Composed:
         """The Iceberg tables that it reads, by the names they have in the text."""
         return frozenset(one["table"] for one in _AT.finditer(self.text))
 
-    def values(self, given: Mapping[str, Parameter], **added: int) -> dict[str, Parameter]:
+    def values(self, given: Mapping[str, Parameter], **added: Parameter) -> dict[str, Parameter]:
         """What each name stands for, times in UTC without a zone; `added` are those that engines add themselves.
 
         Raises ReadError for a parameter too many or too few, and for a time without a zone.

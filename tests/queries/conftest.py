@@ -20,7 +20,7 @@ def ask() -> Ask:
         tables = {"revenue_summary": rows}
         if orders is not None:
             tables["completed_orders"] = orders
-        composed = compose(name, "direct", () if orders is not None else (("on_time_orders", "no_orders"),))
+        composed = compose(name, "direct", () if orders is not None else (("dated_orders", "no_orders"),))
         values = composed.values(parameters, window_seconds=window_seconds)
         rows_out: list[dict[str, Any]] = ask_tables(tables, composed.text, values).to_pylist()
         return rows_out

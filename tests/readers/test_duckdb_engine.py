@@ -2,16 +2,19 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import duckdb
 import pytest
+from pydantic import SecretStr
 from pyiceberg.catalog import Catalog
 
 from dashboard.errors import ReadError, SalesTrendsError, UnreachableError
 from dashboard.readers import duckdb_catalog
-from dashboard.readers.catalog import CatalogAccess, open_catalog
+from dashboard.readers.catalog import CatalogAccess, FileAccess, open_catalog
+from dashboard.readers.catalog_login import ClientCredentials
 from dashboard.readers.duckdb_catalog import attach, database, detach
 from dashboard.readers.duckdb_engine import DuckdbEngine
 from dashboard.readers.duckdb_errors import duckdb_translated
@@ -33,8 +36,10 @@ def cloud() -> Iterator[FakeConfluentCloud]:
 
 def tableflow(cloud: FakeConfluentCloud, key: str, secret: str, catalog: Catalog | None = None) -> Lake:
     tokens = f"{cloud.tableflow_catalog_url}/v1/oauth/tokens"
-    login = {"credential": f"{key}:{secret}", "oauth2-server-uri": tokens}
-    return Lake(cloud.tableflow_catalog_url, cloud.cluster_id, catalog, **login)
+    login = ClientCredentials(SecretStr(key), SecretStr(secret), tokens)
+    lake = Lake(cloud.tableflow_catalog_url, cloud.cluster_id, catalog)
+    lake.access = replace(lake.access, login=login)
+    return lake
 
 
 def test_tableflows_catalog_is_read_with_its_key(cloud: FakeConfluentCloud) -> None:
@@ -58,10 +63,12 @@ def test_a_wrong_key_is_an_error_that_does_not_show_it(cloud: FakeConfluentCloud
     assert key not in told
 
 
-def test_no_secret_is_left_in_an_error_wherever_duckdb_put_it() -> None:
-    access = CatalogAccess(
-        "http://catalog", "lkc-1", {"credential": "KEY:s3cret", "token": "t0ken", "s3.secret-access-key": "deep"}
-    )
+def test_no_secret_is_left_in_an_error_wherever_duckdb_put_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "KEY-ID")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "deep")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "t0ken")
+    login = ClientCredentials(SecretStr("KEY"), SecretStr("s3cret"), "http://catalog/tokens")
+    access = CatalogAccess("http://catalog", "lkc-1", login=login, files=FileAccess(lent=False))
 
     with (
         pytest.raises(ReadError) as told,
@@ -126,12 +133,13 @@ def test_a_catalog_that_duckdb_cannot_reach_is_unreachable(tmp_path_factory: pyt
 
 
 def test_keys_to_ones_own_bucket_are_duckdbs_and_the_catalog_is_asked_for_none(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rights = {"s3.access-key-id": "A", "s3.secret-access-key": "hush", "s3.region": "eu-west-1"}
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "A")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
+    files = FileAccess(lent=False, region="eu-west-1", endpoint="http://127.0.0.1:9")
     with served_catalog(tmp_path_factory.mktemp("catalog")) as uri:
-        access = CatalogAccess(uri, "lkc", {**rights, "s3.endpoint": "http://127.0.0.1:9"})
-        name = attach(database(), access)
+        name = attach(database(), CatalogAccess(uri, "lkc", files=files))
         ((secret,),) = database().execute("SELECT secret_string FROM duckdb_secrets()").fetchall()
         detach(database(), name)
 

@@ -7,7 +7,7 @@ from dashboard.errors import ReadError
 from dashboard.readers.questions import TABLES, at_snapshots, compose, question_names
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-WITHOUT_ORDERS = (("on_time_orders", "no_orders"),)
+WITHOUT_ORDERS = (("dated_orders", "no_orders"),)
 
 
 def test_every_file_is_a_question_and_no_relation_is_one() -> None:
