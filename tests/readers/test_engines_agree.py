@@ -35,14 +35,11 @@ from pyiceberg.types import (
 from dashboard.errors import ReadError, UnreachableError
 from dashboard.readers.catalog import CatalogAccess, open_catalog
 from dashboard.readers.duckdb_catalog import attach, database, detach
-from dashboard.readers.duckdb_engine import DuckdbEngine
-from dashboard.readers.engine import Engine, Limits, Parameter
+from dashboard.readers.engine import Engine, Limits
 from dashboard.readers.lake import Lake
-from dashboard.readers.mirror import MirrorEngine
-from dashboard.readers.pyiceberg_engine import PyicebergEngine
 from dashboard.readers.questions import question_names
-from dashboard.readers.zones import pieces
 from tests.conftest import free_ports
+from tests.engines import ENGINES, agreed, parameters_of_all
 from tests.equality_deletes import delete_by_value
 from tests.iceberg_tables import (
     WINDOW,
@@ -57,23 +54,7 @@ from tests.iceberg_tables import (
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
-(PIECE,) = pieces(NOON - DAY, NOON + DAY, ZoneInfo("Asia/Kathmandu"))
-BOUNDS = {"start": PIECE.start, "end": PIECE.end}
-PARAMETERS: dict[str, dict[str, Parameter]] = {
-    "late_orders": {**BOUNDS},
-    "revenue_by_bucket": {**PIECE.parameters, "bucket_seconds": 900},
-    "revenue_by_day": PIECE.parameters,
-    "revenue_compared": {**BOUNDS, "middle": NOON},
-    "revenue_faults": {**BOUNDS},
-    "revenue_totals": {**BOUNDS},
-    "revenue_windows": {**BOUNDS},
-}
-ENGINES: dict[str, Callable[[Lake, Path], Engine]] = {
-    "pyiceberg": lambda lake, _folder: PyicebergEngine(lake, WINDOW),
-    "duckdb": lambda lake, _folder: DuckdbEngine(lake, WINDOW),
-    "mirror": lambda lake, folder: MirrorEngine(lake, folder, timedelta(0), patience=timedelta(minutes=1)),
-}
-"""All that answer from a lake; the first one is what the others are compared with."""
+PARAMETERS = parameters_of_all(NOON - DAY, NOON + DAY, ZoneInfo("Asia/Kathmandu"))
 
 
 def at(seconds: int) -> datetime:
@@ -110,20 +91,9 @@ class World:
             yield cursor
         detach(database(), name)
 
-    def answers(self, snapshot_id: int | None = None, **engines: Engine) -> dict[str, list[dict[str, Any]]]:
+    def answers(self, snapshot_id: int | None = None) -> dict[str, list[dict[str, Any]]]:
         """What every engine says to every question, the same from all of them to the last type."""
-        found: dict[str, list[dict[str, Any]]] = {}
-        for question in question_names():
-            first, *others = (
-                engine.ask(question, PARAMETERS[question], snapshot_id=snapshot_id)
-                for engine in (engines or self.engines).values()
-            )
-            for other in others:
-                assert other.rows.schema.equals(first.rows.schema), f"{other.engine} has other columns: {question}"
-                assert other.rows.to_pylist() == first.rows.to_pylist(), f"{other.engine} says otherwise: {question}"
-                assert (other.snapshot and other.snapshot.id) == (first.snapshot and first.snapshot.id), other.engine
-            found[question] = first.rows.to_pylist()
-        return found
+        return agreed(self.engines.values(), PARAMETERS, snapshot_id)
 
     def windows(self, snapshot_id: int | None = None) -> list[tuple[int, str | None]]:
         """The windows that all engines agree on: seconds after noon, and the total."""
@@ -153,7 +123,7 @@ def world(uri: str, tmp_path: Path) -> Iterator[World]:
     namespace = f"lkc-{next(NUMBERS)}"
     lake = Lake(uri, namespace)
     catalog = open_catalog(CatalogAccess(uri, namespace))
-    engines = {name: make(lake, tmp_path) for name, make in ENGINES.items()}
+    engines = {name: make(lake, WINDOW, tmp_path) for name, make in ENGINES.items()}
     yield World(uri, namespace, catalog, engines, tmp_path)
     for engine in engines.values():
         engine.close()
@@ -479,7 +449,7 @@ class MeddledCatalog:
 def meddled(world: World, engine: str, *meddle: Callable[[], object]) -> Engine:
     """The engine, on a catalog that does each of these after one look."""
     catalog = cast(Catalog, MeddledCatalog(world.catalog, *meddle))
-    return ENGINES[engine](Lake(world.uri, world.namespace, catalog), world.folder)
+    return ENGINES[engine](Lake(world.uri, world.namespace, catalog), WINDOW, world.folder)
 
 
 def delete_files(table: Table) -> None:
@@ -586,7 +556,7 @@ def test_a_time_limit_ends_the_answer_and_is_named(world: World, engine: str) ->
 @pytest.mark.parametrize("engine", ENGINES)
 def test_what_cannot_be_asked_is_refused_before_anybody_is_called(engine: str, tmp_path: Path) -> None:
     (free,) = free_ports(1)
-    with closing(ENGINES[engine](Lake(f"http://127.0.0.1:{free}/iceberg", "lkc-1"), tmp_path)) as asked:
+    with closing(ENGINES[engine](Lake(f"http://127.0.0.1:{free}/iceberg", "lkc-1"), WINDOW, tmp_path)) as asked:
         with pytest.raises(ReadError, match="no question"):
             asked.ask("revenue", {})
         with pytest.raises(ReadError, match="takes end, start, and was given start"):

@@ -4,9 +4,10 @@ import os
 import signal
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -23,6 +24,7 @@ from dashboard.lifecycle import LocalStack
 from dashboard.local.broker import CLUSTER_ID
 from dashboard.local.shop.progress import read_progress
 from tests.conftest import eventually, processes_of, running_stack, stack_settings
+from tests.engines import ENGINES, agreed, parameters_of_all
 from tests.stack.records import send_order, send_payment
 from tests.stack.waiting import verified_until
 
@@ -40,6 +42,23 @@ def test_every_closed_window_is_right_to_the_cent_and_late_payments_are_left_out
     assert found.compared > 1_000
     assert found.orders_completed > 4_000
     assert found.late_payments > 0, "the shop sends payments that are late beyond doubt once it is live"
+
+
+def test_every_engine_reads_alike_what_flink_writes(stack: LocalStack, tmp_path: Path) -> None:
+    """Of days that are over; there every window's orders are known."""
+    end = datetime.now(UTC) - timedelta(days=1)
+    asked = parameters_of_all(end - timedelta(days=3), end, ZoneInfo("Asia/Kathmandu"))
+    engines = [make(stack.lake, stack.settings.pipeline.window_size, tmp_path) for make in ENGINES.values()]
+    with ExitStack() as closed:
+        for engine in engines:
+            closed.callback(engine.close)
+        snapshot = engines[0].newest()
+        assert snapshot is not None
+        found = agreed(engines, asked, snapshot.id)
+    (totals,) = found["revenue_totals"]
+    assert totals["windows"] == len(found["revenue_windows"]) > 1_000
+    assert totals["orders"] >= totals["windows"]
+    assert (totals["uncounted"], totals["faults"], found["revenue_faults"]) == (0, 0, [])
 
 
 def test_doctor_finds_no_fault_on_a_running_stack(stack: LocalStack) -> None:
