@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -123,6 +124,20 @@ def test_a_catalog_that_duckdb_cannot_reach_is_unreachable(tmp_path_factory: pyt
             engine.ask("revenue_totals", DAY)
 
     assert f"127.0.0.1:{free}" in silent.value.message
+
+
+def test_a_catalog_that_was_away_is_read_again_when_it_is_back(tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    lake = Lake(f"http://127.0.0.1:{port}/iceberg", NAMESPACE)
+    with closing(DuckdbEngine(lake, WINDOW)) as engine:
+        with served_catalog(tmp_path, port) as uri:
+            append(revenue_table(open_catalog(CatalogAccess(uri, NAMESPACE))), [(NOON, "1.00")])
+            before = engine.ask("revenue_totals", DAY)
+        with pytest.raises(UnreachableError):
+            engine.ask("revenue_totals", DAY)
+
+        with served_catalog(tmp_path, port):
+            assert engine.ask("revenue_totals", DAY).rows.equals(before.rows)
 
 
 def test_keys_to_ones_own_bucket_are_duckdbs_and_the_catalog_is_asked_for_none(
