@@ -5,26 +5,23 @@ from functools import cache
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import duckdb
 
 from dashboard.errors import ReadError
-from dashboard.readers.catalog import ANSWER_SECONDS, CatalogAccess
+from dashboard.readers.catalog import CatalogAccess, FileAccess
+from dashboard.readers.catalog_login import BearerToken, ClientCredentials
+from dashboard.readers.http_session import ANSWER_SECONDS
 from dashboard.readers.in_memory import BOUNDED
 
 _EXTENSIONS = ("avro", "httpfs", "iceberg")
 """In the order in which they need each other; each is a file in a wheel of its own."""
 _NUMBERS = count(1)
-_SCOPE = "catalog"
-"""Of tokens; DuckDB's own default is one that Tableflow does not know."""
-_S3_OPTIONS = {
-    "s3.access-key-id": "KEY_ID",
-    "s3.secret-access-key": "SECRET",
-    "s3.session-token": "SESSION_TOKEN",
-    "s3.region": "REGION",
-}
-_SECRET_PROPERTIES = ("credential", "token", "s3.access-key-id", "s3.secret-access-key", "s3.session-token")
+_NO_WAREHOUSE = "warehouse"
+"""DuckDB always names one; a catalog that has only one takes any name."""
+_SECRET = frozenset({"CLIENT_ID", "CLIENT_SECRET", "TOKEN", "KEY_ID", "SECRET", "SESSION_TOKEN"})
 
 
 @cache
@@ -39,63 +36,90 @@ def database() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def attach(cursor: duckdb.DuckDBPyConnection, access: CatalogAccess) -> str:
-    """The name under which the catalog is now attached. Raises duckdb.Error, which may hold secrets."""
-    name = f"lake_{next(_NUMBERS)}"
-    key, rights = _key(access.properties), _rights(access.properties)
-    if key:
-        _create_secret(cursor, f"{name}_key", "iceberg", key)
-    if rights:
-        _create_secret(cursor, f"{name}_files", "s3", rights)
-    login = f"SECRET {name}_key" if key else "AUTHORIZATION_TYPE 'none'"
-    lent = "none" if rights else "vended_credentials"
-    options = f"TYPE iceberg, {login}, ACCESS_DELEGATION_MODE '{lent}', ENDPOINT $uri"
-    cursor.execute(f"ATTACH 'warehouse' AS {name} ({options})", {"uri": access.uri})
-    return name
+class AttachedCatalog:
+    """One REST catalog in that database, by a name of its own, and the keys to it; for one thread at a time.
+
+    Every method raises what DuckDB raises, which may hold `secrets`.
+    """
+
+    def __init__(self, access: CatalogAccess) -> None:
+        self._access = access
+        self._key = _key(access.login)
+        self._rights: dict[str, str | bool] = {}
+        self.name = f"lake_{next(_NUMBERS)}"
+
+    @property
+    def secrets(self) -> list[str]:
+        """What may stand in no error."""
+        named = {name: value for name, value in {**self._key, **self._rights}.items() if name in _SECRET}
+        return [str(value) for value in named.values()]
+
+    def attach(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        if self._key:
+            _create_secret(cursor, f"{self.name}_key", "iceberg", self._key)
+        self.renew(cursor)
+        login = f"SECRET {self.name}_key" if self._key else "AUTHORIZATION_TYPE 'none'"
+        lent = "vended_credentials" if self._access.files.lent else "none"
+        options = f"TYPE iceberg, {login}, ACCESS_DELEGATION_MODE '{lent}', ENDPOINT $uri"
+        # no parameter may stand for the warehouse
+        warehouse = (self._access.warehouse or _NO_WAREHOUSE).replace("'", "''")
+        cursor.execute(f"ATTACH '{warehouse}' AS {self.name} ({options})", {"uri": self._access.uri})
+
+    def renew(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Our own keys to the files as they are now, for they end; nothing where the catalog lends them."""
+        if not self._access.files.lent and (rights := _rights(self._access.files)) != self._rights:
+            self._rights = rights
+            _create_secret(cursor, f"{self.name}_files", "s3", rights)
+
+    def detach(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        cursor.execute(f"DETACH {self.name}")
+        for kind in ("key", "files"):
+            cursor.execute(f"DROP SECRET IF EXISTS {self.name}_{kind}")
 
 
-def detach(cursor: duckdb.DuckDBPyConnection, name: str) -> None:
-    cursor.execute(f"DETACH {name}")
-    for kind in ("key", "files"):
-        cursor.execute(f"DROP SECRET IF EXISTS {name}_{kind}")
-
-
-def secrets_of(access: CatalogAccess) -> list[str]:
-    """What may stand in no error."""
-    values = [access.properties[name] for name in _SECRET_PROPERTIES if name in access.properties]
-    return [*values, *(part for value in values for part in value.split(":", 1))]
-
-
-def _key(properties: Mapping[str, str]) -> dict[str, str]:
-    """How to log in at the catalog, from what PyIceberg is given for it; nothing where it asks for no login."""
-    if "token" in properties:
-        return {"TOKEN": properties["token"]}
-    if "credential" not in properties:
+def _key(login: ClientCredentials | BearerToken | None) -> dict[str, str]:
+    """How to log in at the catalog; nothing where it asks for no login."""
+    if login is None:
         return {}
-    client_id, _, client_secret = properties["credential"].partition(":")
-    key = {"CLIENT_ID": client_id, "CLIENT_SECRET": client_secret, "OAUTH2_SCOPE": properties.get("scope", _SCOPE)}
-    if "oauth2-server-uri" in properties:
-        key["OAUTH2_SERVER_URI"] = properties["oauth2-server-uri"]
-    return key
-
-
-def _rights(properties: Mapping[str, str]) -> dict[str, str | bool]:
-    """To the files of one's own bucket; nothing where the catalog lends them, or the files are on this machine."""
-    if "s3.access-key-id" not in properties:
-        return {}
-    rights: dict[str, str | bool] = {
-        option: properties[name] for name, option in _S3_OPTIONS.items() if name in properties
+    if isinstance(login, BearerToken):
+        return {"TOKEN": login.token.get_secret_value()}
+    return {
+        "CLIENT_ID": login.client_id.get_secret_value(),
+        "CLIENT_SECRET": login.client_secret.get_secret_value(),
+        # DuckDB's own default is one that Tableflow does not know
+        "OAUTH2_SCOPE": login.scope,
+        "OAUTH2_SERVER_URI": login.token_uri,
     }
-    if endpoint := properties.get("s3.endpoint"):
-        address = urlsplit(endpoint)
+
+
+def _rights(files: FileAccess) -> dict[str, str | bool]:
+    """To the files of one's own bucket; nothing where AWS's usual places hold no key."""
+    found = _credentials()
+    if found is None:
+        return {}
+    frozen = found.get_frozen_credentials()
+    rights: dict[str, str | bool] = {"KEY_ID": frozen.access_key, "SECRET": frozen.secret_key}
+    rights |= {"SESSION_TOKEN": frozen.token} if frozen.token else {}
+    rights |= {"REGION": files.region} if files.region else {}
+    if files.endpoint:
+        address = urlsplit(files.endpoint)
         rights |= {"ENDPOINT": address.netloc, "USE_SSL": address.scheme == "https", "URL_STYLE": "path"}
     return rights
+
+
+@cache
+def _credentials() -> Any:
+    """Renews itself before it ends. DuckDB's own way to it is in an extension that has no wheel."""
+    # a third of a second that nobody else waits for
+    import botocore.session
+
+    return botocore.session.Session().get_credentials()
 
 
 def _create_secret(cursor: duckdb.DuckDBPyConnection, name: str, kind: str, options: Mapping[str, str | bool]) -> None:
     given = ", ".join(f"{option} ${option.lower()}" for option in options)
     values = {option.lower(): value for option, value in options.items()}
-    cursor.execute(f"CREATE SECRET {name} (TYPE {kind}, {given})", values)
+    cursor.execute(f"CREATE OR REPLACE SECRET {name} (TYPE {kind}, {given})", values)
 
 
 def _file(extension: str) -> Path:

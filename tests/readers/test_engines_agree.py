@@ -34,7 +34,7 @@ from pyiceberg.types import (
 
 from dashboard.errors import ReadError, UnreachableError
 from dashboard.readers.catalog import CatalogAccess, open_catalog
-from dashboard.readers.duckdb_catalog import attach, database, detach
+from dashboard.readers.duckdb_catalog import AttachedCatalog, database
 from dashboard.readers.engine import Engine, Limits
 from dashboard.readers.lake import Lake
 from dashboard.readers.questions import question_names
@@ -86,11 +86,12 @@ class World:
     @contextmanager
     def duckdb(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """DuckDB as a writer."""
-        name = attach(database(), CatalogAccess(self.uri, self.namespace))
+        catalog = AttachedCatalog(CatalogAccess(self.uri, self.namespace))
+        catalog.attach(database())
         with closing(database().cursor()) as cursor:
-            cursor.execute(f'USE {name}."{self.namespace}"')
+            cursor.execute(f'USE {catalog.name}."{self.namespace}"')
             yield cursor
-        detach(database(), name)
+        catalog.detach(database())
 
     def answers(self, snapshot_id: int | None = None) -> dict[str, list[dict[str, Any]]]:
         """What every engine says to every question, the same from all of them to the last type."""
