@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,25 +14,12 @@ from dashboard.readers.pyiceberg_engine import PyicebergEngine
 from dashboard.readers.questions import compose, question_names
 from dashboard.readers.zones import pieces
 
-
-class FreshMirror(MirrorEngine):
-    """In a folder that goes with it, in step with the catalog at each question."""
-
-    def __init__(self, lake: Lake, _window: timedelta) -> None:
-        self._temporary = TemporaryDirectory()
-        super().__init__(lake, Path(self._temporary.name), timedelta(0), patience=timedelta(minutes=1))
-
-    def close(self) -> None:
-        super().close()
-        self._temporary.cleanup()
-
-
-ENGINES: dict[str, Callable[[Lake, timedelta], Engine]] = {
-    "pyiceberg": PyicebergEngine,
-    "duckdb": DuckdbEngine,
-    "mirror": FreshMirror,
+ENGINES: dict[str, Callable[[Lake, timedelta, Path], Engine]] = {
+    "pyiceberg": lambda lake, window, _folder: PyicebergEngine(lake, window),
+    "duckdb": lambda lake, window, _folder: DuckdbEngine(lake, window),
+    "mirror": lambda lake, _window, folder: MirrorEngine(lake, folder, timedelta(0), patience=timedelta(minutes=1)),
 }
-"""By name; each takes the lake and the length of the windows."""
+"""By name: all that answer from a lake, with windows of a length, and a folder for what they keep."""
 
 
 def parameters_of_all(start: datetime, end: datetime, zone: ZoneInfo) -> dict[str, dict[str, Parameter]]:

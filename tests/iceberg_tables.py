@@ -1,5 +1,6 @@
 """Real Iceberg tables for tests: a SQLite catalog or the local REST catalog, and a warehouse in a temporary folder."""
 
+import json
 import socket
 import threading
 import time
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from uuid import uuid4
 
 import pyarrow as pa
 import uvicorn
@@ -98,6 +100,25 @@ def revenue_rows(table: Table, rows: Sequence[Row], window: timedelta = WINDOW, 
         "$$offset": pa.array(range(first_offset, first_offset + len(rows)), pa.int64()),
     }
     return _as_taken(table, columns)
+
+
+def commit_nothing(catalog: Catalog, table: Table, times: int) -> Table:
+    """The table after so many commits that added nothing; written as one file, for real ones take a minute."""
+    table.refresh()
+    path = Path(table.metadata_location.removeprefix("file://"))
+    metadata = json.loads(path.read_text())
+    newest = max(metadata["snapshots"], key=lambda snapshot: snapshot["sequence-number"])
+    for _ in range(times):
+        parent, number = newest["snapshot-id"], newest["sequence-number"] + 1
+        newest = {**newest, "snapshot-id": uuid4().int >> 66, "parent-snapshot-id": parent, "sequence-number": number}
+        metadata["snapshots"].append(newest)
+        metadata["snapshot-log"].append({name: newest[name] for name in ("snapshot-id", "timestamp-ms")})
+    metadata["current-snapshot-id"] = metadata["refs"]["main"]["snapshot-id"] = newest["snapshot-id"]
+    metadata["last-sequence-number"] = newest["sequence-number"]
+    written = path.with_name(f"{int(path.name[:5]) + 1:05}-{uuid4()}.metadata.json")
+    written.write_text(json.dumps(metadata))
+    catalog.drop_table(table.name())
+    return catalog.register_table(table.name(), f"file://{written}")
 
 
 def orders_table(catalog: Catalog, *, zoned: bool = False, namespace: str = NAMESPACE) -> Table:

@@ -5,6 +5,7 @@ from functools import cache
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import duckdb
@@ -18,7 +19,9 @@ from dashboard.readers.in_memory import BOUNDED
 _EXTENSIONS = ("avro", "httpfs", "iceberg")
 """In the order in which they need each other; each is a file in a wheel of its own."""
 _NUMBERS = count(1)
-_SECRET_RIGHTS = ("KEY_ID", "SECRET", "SESSION_TOKEN")
+_NO_WAREHOUSE = "warehouse"
+"""DuckDB always names one; a catalog that has only one takes any name."""
+_SECRET = frozenset({"CLIENT_ID", "CLIENT_SECRET", "TOKEN", "KEY_ID", "SECRET", "SESSION_TOKEN"})
 
 
 @cache
@@ -33,33 +36,45 @@ def database() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def attach(cursor: duckdb.DuckDBPyConnection, access: CatalogAccess) -> str:
-    """The name under which the catalog is now attached. Raises duckdb.Error, which may hold secrets."""
-    name = f"lake_{next(_NUMBERS)}"
-    key, rights = _key(access.login), _rights(access.files)
-    if key:
-        _create_secret(cursor, f"{name}_key", "iceberg", key)
-    if rights:
-        _create_secret(cursor, f"{name}_files", "s3", rights)
-    login = f"SECRET {name}_key" if key else "AUTHORIZATION_TYPE 'none'"
-    lent = "vended_credentials" if access.files.lent else "none"
-    options = f"TYPE iceberg, {login}, ACCESS_DELEGATION_MODE '{lent}', ENDPOINT $uri"
-    # no parameter can stand for it
-    warehouse = (access.warehouse or "warehouse").replace("'", "''")
-    cursor.execute(f"ATTACH '{warehouse}' AS {name} ({options})", {"uri": access.uri})
-    return name
+class AttachedCatalog:
+    """One REST catalog in that database, by a name of its own, and the keys to it; for one thread at a time.
 
+    Every method raises what DuckDB raises, which may hold `secrets`.
+    """
 
-def detach(cursor: duckdb.DuckDBPyConnection, name: str) -> None:
-    cursor.execute(f"DETACH {name}")
-    for kind in ("key", "files"):
-        cursor.execute(f"DROP SECRET IF EXISTS {name}_{kind}")
+    def __init__(self, access: CatalogAccess) -> None:
+        self._access = access
+        self._key = _key(access.login)
+        self._rights: dict[str, str | bool] = {}
+        self.name = f"lake_{next(_NUMBERS)}"
 
+    @property
+    def secrets(self) -> list[str]:
+        """What may stand in no error."""
+        named = {name: value for name, value in {**self._key, **self._rights}.items() if name in _SECRET}
+        return [str(value) for value in named.values()]
 
-def secrets_of(access: CatalogAccess) -> list[str]:
-    """What may stand in no error."""
-    files = [str(value) for name, value in _rights(access.files).items() if name in _SECRET_RIGHTS]
-    return [*map(str, _key(access.login).values()), *files]
+    def attach(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        if self._key:
+            _create_secret(cursor, f"{self.name}_key", "iceberg", self._key)
+        self.renew(cursor)
+        login = f"SECRET {self.name}_key" if self._key else "AUTHORIZATION_TYPE 'none'"
+        lent = "vended_credentials" if self._access.files.lent else "none"
+        options = f"TYPE iceberg, {login}, ACCESS_DELEGATION_MODE '{lent}', ENDPOINT $uri"
+        # no parameter may stand for the warehouse
+        warehouse = (self._access.warehouse or _NO_WAREHOUSE).replace("'", "''")
+        cursor.execute(f"ATTACH '{warehouse}' AS {self.name} ({options})", {"uri": self._access.uri})
+
+    def renew(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Our own keys to the files as they are now, for they end; nothing where the catalog lends them."""
+        if not self._access.files.lent and (rights := _rights(self._access.files)) != self._rights:
+            self._rights = rights
+            _create_secret(cursor, f"{self.name}_files", "s3", rights)
+
+    def detach(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        cursor.execute(f"DETACH {self.name}")
+        for kind in ("key", "files"):
+            cursor.execute(f"DROP SECRET IF EXISTS {self.name}_{kind}")
 
 
 def _key(login: ClientCredentials | BearerToken | None) -> dict[str, str]:
@@ -78,28 +93,33 @@ def _key(login: ClientCredentials | BearerToken | None) -> dict[str, str]:
 
 
 def _rights(files: FileAccess) -> dict[str, str | bool]:
-    """To the files of one's own bucket; nothing where the catalog lends them."""
-    if files.lent:
+    """To the files of one's own bucket; nothing where AWS's usual places hold no key."""
+    found = _credentials()
+    if found is None:
         return {}
-    # a third of a second that nobody else waits for; DuckDB's own way to them is in an extension that has no wheel
-    import botocore.session
-
-    found = botocore.session.Session().get_credentials()
-    rights: dict[str, str | bool] = {"REGION": files.region} if files.region else {}
-    if found is not None:
-        frozen = found.get_frozen_credentials()
-        rights |= {"KEY_ID": frozen.access_key, "SECRET": frozen.secret_key}
-        rights |= {"SESSION_TOKEN": frozen.token} if frozen.token else {}
+    frozen = found.get_frozen_credentials()
+    rights: dict[str, str | bool] = {"KEY_ID": frozen.access_key, "SECRET": frozen.secret_key}
+    rights |= {"SESSION_TOKEN": frozen.token} if frozen.token else {}
+    rights |= {"REGION": files.region} if files.region else {}
     if files.endpoint:
         address = urlsplit(files.endpoint)
         rights |= {"ENDPOINT": address.netloc, "USE_SSL": address.scheme == "https", "URL_STYLE": "path"}
     return rights
 
 
+@cache
+def _credentials() -> Any:
+    """Renews itself before it ends. DuckDB's own way to it is in an extension that has no wheel."""
+    # a third of a second that nobody else waits for
+    import botocore.session
+
+    return botocore.session.Session().get_credentials()
+
+
 def _create_secret(cursor: duckdb.DuckDBPyConnection, name: str, kind: str, options: Mapping[str, str | bool]) -> None:
     given = ", ".join(f"{option} ${option.lower()}" for option in options)
     values = {option.lower(): value for option, value in options.items()}
-    cursor.execute(f"CREATE SECRET {name} (TYPE {kind}, {given})", values)
+    cursor.execute(f"CREATE OR REPLACE SECRET {name} (TYPE {kind}, {given})", values)
 
 
 def _file(extension: str) -> Path:

@@ -1,6 +1,6 @@
 """What DuckDB raises, told as one of our errors: its first line, without anybody's secret."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import duckdb
@@ -17,19 +17,21 @@ _SILENT = (
     "Timeout was reached",
     "timed out",
 )
+_FORBIDDEN = ("403 (Forbidden)", "Forbidden_403", "401 (Unauthorized)", "Unauthorized_401")
+_RIGHTS = "Check the key and what it may read; `sales-trends doctor` says more."
 _TOO_BUSY = (429, 500, 502, 503, 504)
 
 
 @contextmanager
-def duckdb_translated(thing: str = "the tables", secrets: Sequence[str] = ()) -> Iterator[None]:
-    """`secrets` never stand in an error, wherever DuckDB or a server put them."""
+def duckdb_translated(thing: str = "the tables", secrets: Callable[[], Sequence[str]] = tuple) -> Iterator[None]:
+    """`secrets`, as they are when it fails, never stand in an error, wherever DuckDB or a server put them."""
     try:
         yield
     except duckdb.Error as error:
-        text = str(error).strip()
-        for secret in filter(None, secrets):
+        text, hidden = str(error).strip(), sorted(secrets(), key=len, reverse=True)
+        for secret in filter(None, hidden):
             text = text.replace(secret, "…")
-        raise _told(error, text.partition("\n")[0], thing) from (None if secrets else error)
+        raise _told(error, text.partition("\n")[0], thing) from (None if hidden else error)
 
 
 def _told(error: duckdb.Error, text: str, thing: str) -> SalesTrendsError:
@@ -39,6 +41,8 @@ def _told(error: duckdb.Error, text: str, thing: str) -> SalesTrendsError:
         return ReadError(f"Reading {thing} took more memory than there is: {text}", "Ask about less time.")
     if any(sign in text for sign in _SILENT) or getattr(error, "status_code", None) in _TOO_BUSY:
         return UnreachableError(f"What holds {thing} does not answer: {text}", "Try again when it runs.")
+    if any(sign in text for sign in _FORBIDDEN):
+        return ReadError(f"{thing[:1].upper()}{thing[1:]} may not be read: {text}", _RIGHTS)
     if any(sign in text for sign in _GONE):
         return ReadError(f"A file of {thing} is gone: {text}", "It may just have been replaced; read again.")
     if isinstance(error, duckdb.BinderException):

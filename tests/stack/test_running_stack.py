@@ -44,11 +44,11 @@ def test_every_closed_window_is_right_to_the_cent_and_late_payments_are_left_out
     assert found.late_payments > 0, "the shop sends payments that are late beyond doubt once it is live"
 
 
-def test_every_engine_reads_alike_what_flink_writes(stack: LocalStack) -> None:
+def test_every_engine_reads_alike_what_flink_writes(stack: LocalStack, tmp_path: Path) -> None:
     """Of days that are over; there every window's orders are known."""
     end = datetime.now(UTC) - timedelta(days=1)
     asked = parameters_of_all(end - timedelta(days=3), end, ZoneInfo("Asia/Kathmandu"))
-    engines = [make(stack.lake, stack.settings.pipeline.window_size) for make in ENGINES.values()]
+    engines = [make(stack.lake, stack.settings.pipeline.window_size, tmp_path) for make in ENGINES.values()]
     with ExitStack() as closed:
         for engine in engines:
             closed.callback(engine.close)
