@@ -6,6 +6,7 @@ import pytest
 
 from dashboard.readers.in_memory import ask_tables
 from dashboard.readers.questions import compose
+from dashboard.readers.table_engine import WITHOUT_ORDERS
 
 Ask = Callable[..., list[dict[str, Any]]]
 
@@ -20,7 +21,7 @@ def ask() -> Ask:
         tables = {"revenue_summary": rows}
         if orders is not None:
             tables["completed_orders"] = orders
-        composed = compose(name, "direct", () if orders is not None else (("on_time_orders", "no_orders"),))
+        composed = compose(name, "direct", () if orders is not None else WITHOUT_ORDERS)
         values = composed.values(parameters, window_seconds=window_seconds)
         rows_out: list[dict[str, Any]] = ask_tables(tables, composed.text, values).to_pylist()
         return rows_out
