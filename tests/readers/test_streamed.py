@@ -245,6 +245,20 @@ def test_where_the_topic_has_no_windows_the_table_says_what_is_open_and_set_back
         assert [one.start for one in found.open] == [at(place) for place in range(committed, 60)]
 
 
+def test_a_pipeline_rebuilt_in_two_steps_has_the_orders_of_all_its_windows_read_again(
+    kafka: Kafka, begin: Begin
+) -> None:
+    for place in range(40):
+        produce(kafka, "completed_orders", [order(at(place))], timestamp_ms=int(at(place).timestamp() * 1000))
+    streamed = begin()
+    live(streamed, table_of(range(30)), lambda one: len(one.open) == 10)
+    kafka.delete_topics(["revenue_summary"])
+    new_topic(kafka, name="revenue_summary")
+    live(streamed, table_of(range(30)), lambda one: one.anew and len(one.open) == 10)
+    # and now the table
+    assert live(streamed, NOTHING, lambda one: len(one.open) == 40).open[0].start == at(0)
+
+
 def test_however_many_look_there_is_one_reader(kafka: Kafka, begin: Begin) -> None:
     send_windows(kafka, range(3))
     streamed = begin()
