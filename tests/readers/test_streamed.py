@@ -1,5 +1,6 @@
 """What is ahead of the commit, on a real broker and a real Iceberg table: no window twice, none missing."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -231,6 +232,40 @@ def test_it_begins_behind_what_is_committed_and_a_table_set_back_brings_windows_
         assert starts(live(streamed, of)) == [at(place) for place in range(back, 60)]
     assert starts(live(streamed, table_of(range(60), offsets=offsets))) == []
     assert starts(live(streamed)) == [at(place) for place in range(60)]
+
+
+def test_where_the_topic_has_no_windows_the_table_says_what_is_open_and_set_back_it_says_more(
+    kafka: Kafka, begin: Begin
+) -> None:
+    for place in range(60):
+        produce(kafka, "completed_orders", [order(at(place))], timestamp_ms=int(at(place).timestamp() * 1000))
+    streamed = begin()
+    for committed in (50, 58, 20, 0):
+        found = live(streamed, table_of(range(committed)), lambda one: one.open)
+        assert [one.start for one in found.open] == [at(place) for place in range(committed, 60)]
+
+
+def test_a_pipeline_rebuilt_in_two_steps_has_the_orders_of_all_its_windows_read_again(
+    kafka: Kafka, begin: Begin
+) -> None:
+    for place in range(40):
+        produce(kafka, "completed_orders", [order(at(place))], timestamp_ms=int(at(place).timestamp() * 1000))
+    streamed = begin()
+    live(streamed, table_of(range(30)), lambda one: len(one.open) == 10)
+    kafka.delete_topics(["revenue_summary"])
+    new_topic(kafka, name="revenue_summary")
+    live(streamed, table_of(range(30)), lambda one: one.anew and len(one.open) == 10)
+    # and now the table
+    assert live(streamed, NOTHING, lambda one: len(one.open) == 40).open[0].start == at(0)
+
+
+def test_however_many_look_there_is_one_reader(kafka: Kafka, begin: Begin) -> None:
+    send_windows(kafka, range(3))
+    streamed = begin()
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        looks = list(pool.map(lambda _: live(streamed, wanted=has(0, 1, 2)), range(8)))
+    assert len(looks) == 8
+    assert sum(thread.name == "windows ahead of the commit" for thread in threading.enumerate()) == 1
 
 
 def test_two_who_look_from_different_states_each_get_what_is_ahead_of_theirs(kafka: Kafka, begin: Begin) -> None:

@@ -14,14 +14,13 @@ from fastavro import parse_schema, schemaless_writer
 from dashboard.settings import Settings
 
 
-def send_order(settings: Settings, order_id: int, *, ago: timedelta = timedelta(0)) -> None:
-    """One that was placed so long ago, and is written now."""
+def send_order(settings: Settings, order_id: int) -> None:
     now_ms = int(time.time() * 1000)
     _send(
         settings,
         "shiftleft.public.orders",
         order_id,
-        {"orderid": order_id, "customerid": 1, "orderdate": _ms_ago(now_ms, ago), "status": "Completed"},
+        {"orderid": order_id, "customerid": 1, "orderdate": now_ms, "status": "Completed"},
         now_ms,
     )
 
@@ -29,11 +28,8 @@ def send_order(settings: Settings, order_id: int, *, ago: timedelta = timedelta(
 def send_payment(settings: Settings, order_id: int, *, amount: float, ago: timedelta = timedelta(0)) -> None:
     """One that was paid so long ago, and is written now."""
     now_ms = int(time.time() * 1000)
-    _send(settings, "payments", order_id, _payment(order_id, _ms_ago(now_ms, ago)) | {"amount": amount}, now_ms)
-
-
-def _ms_ago(now_ms: int, ago: timedelta) -> int:
-    return now_ms - ago // timedelta(milliseconds=1)
+    paid_ms = now_ms - ago // timedelta(milliseconds=1)
+    _send(settings, "payments", order_id, _payment(order_id, paid_ms) | {"amount": amount}, now_ms)
 
 
 def payment_on_the_wire(settings: Settings, **fields: Any) -> bytes:

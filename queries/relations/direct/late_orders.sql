@@ -12,7 +12,7 @@ FROM (
     SELECT
         window_start,
         COUNT(*) AS orders,
-        SUM(amount) AS revenue
+        COALESCE(SUM(amount), 0) AS revenue
     FROM dated_orders
     WHERE window_start >= $start AND window_start < $end
     GROUP BY window_start
