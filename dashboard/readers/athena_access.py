@@ -82,6 +82,7 @@ class AthenaSession:
             self._clients.athena.close()
             self._clients.athena.client.close()
             self._clients.glue.close()
+            self._clients.s3.close()
 
     def _made(self) -> Clients:
         access = self.access
@@ -108,8 +109,8 @@ class AthenaSession:
             retry_config=RETRIES,
             endpoint_url=access.endpoint_url,
         )
-        glue = session.client("glue", config=config, endpoint_url=access.endpoint_url)
-        return Clients(athena, glue, athena.s3_client)
+        glue, s3 = (session.client(one, config=config, endpoint_url=access.endpoint_url) for one in ("glue", "s3"))
+        return Clients(athena, glue, s3)
 
 
 def _clear(secret: SecretStr | None) -> str | None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -138,14 +139,14 @@ def _signing(code: str, said: str, access: AthenaAccess) -> SalesTrendsError | N
 
 
 def _no_answer(error: BaseException, access: AthenaAccess, thing: str) -> SalesTrendsError:
-    where = access.endpoint_url or f"AWS in {access.region}"
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return SettingsError(f"There are no AWS credentials to read {thing} with.", _KEYS)
     if isinstance(error, SSOError | TokenRetrievalError | CredentialRetrievalError | ProfileNotFound):
         return SettingsError(f"There are no AWS credentials to be had: {_sentence(str(error))}", _KEYS)
     if isinstance(error, HTTPClientError | NoConnection):
+        host = urlsplit(str(error.kwargs.get("endpoint_url"))).netloc or f"AWS in {access.region}"
         return UnreachableError(
-            f"{where} did not answer about {thing}: {type(error).__name__}.",
+            f"{host} did not answer about {thing}: {type(error).__name__}.",
             f"See whether {access.region} is the region that is meant, and whether this machine reaches it.",
         )
     if isinstance(error, BotoCoreError):
