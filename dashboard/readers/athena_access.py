@@ -30,6 +30,7 @@ RETRIES = RetryConfig(exceptions=PASSING, attempt=3, multiplier=1, max_delay=2)
 # PyAthena logs every error with the answer of AWS, which for a wrong signature holds the session token; each of them is
 # raised as well, and told by athena_errors.py without it
 _logger = logging.getLogger("pyathena")
+_logger.setLevel(logging.CRITICAL + 1)
 _logger.addHandler(logging.NullHandler())
 _logger.propagate = False
 
@@ -47,7 +48,7 @@ class AthenaAccess:
     """An s3:// address that Athena writes answers to; None is for a workgroup that has one of its own."""
     catalog: str = "AwsDataCatalog"
     """What Athena calls the Glue catalog of the account."""
-    access_key_id: str | None = None
+    access_key_id: str | None = field(default=None, repr=False)
     secret_access_key: SecretStr | None = None
     session_token: SecretStr | None = None
     """Only of keys that expire."""

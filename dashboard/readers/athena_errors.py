@@ -101,11 +101,12 @@ def _refusal(error: ClientError, access: AthenaAccess, thing: str) -> SalesTrend
         return signed
     if code in _DENIED or _NO_RIGHT.search(said):
         found = _ACTION.search(said)
-        action = found["action"] if found else error.operation_name
+        # S3 names no action
+        action = found["action"] if found else f"s3:{error.operation_name}"
         resource = (found["resource"] if found else None) or thing
         return ReadError(
             f"AWS does not let these credentials do {action} on {resource.rstrip('.')}.",
-            f"Allow {action} there in IAM, and in Lake Formation where it guards {access.database}.",
+            f"Allow it there in IAM, and in Lake Formation where it guards {access.database}.",
         )
     if code in PASSING:
         return UnreachableError(f"AWS in {access.region} cannot serve {thing} now, asked three times: {code}.", _LATER)

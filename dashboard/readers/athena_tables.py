@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 from cachetools import LRUCache, TTLCache
 from pyathena.util import retry_api_call, stop_retries_on
-from pydantic import ValidationError
+from pyiceberg.exceptions import ValidationError
 from pyiceberg.serializers import Compressor, FromByteStream
 from pyiceberg.table.metadata import TableMetadata
 

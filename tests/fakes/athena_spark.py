@@ -3,17 +3,13 @@
 Source: API_StartSession, API_StartCalculationExecution and their neighbours.
 """
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from tests.fakes.aws import Aws
+from typing import Any
 
 
 class Spark:
     """Each public method in capitals is an action of the API, its words those of the request."""
 
-    def __init__(self, aws: "Aws") -> None:
-        self._aws = aws
+    def __init__(self) -> None:
         self.sessions: list[dict[str, Any]] = []
         self.calculations: list[str] = []
         """The code of each."""

@@ -39,13 +39,28 @@ class Aws:
 
     def __init__(self) -> None:
         self.url = ""
-        self.calls: Counter[str] = Counter()
-        self.athena = Athena()
-        self.spark = Spark(self)
-        self.last_authorization = ""
-        self._faults: dict[str, Fault] = {}
         self._clients: dict[str, Any] = {}
         self._moto = DomainDispatcherApplication(create_backend_app)
+        self._clear()
+
+    def _clear(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self.athena = Athena()
+        self.spark = Spark()
+        self._faults: dict[str, Fault] = {}
+
+    def begin_anew(self) -> None:
+        """As for the first test of all: with a Glue database and a bucket that are empty."""
+        BackendDict.reset()
+        self._clear()
+        self.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+        self.client("glue").create_database(DatabaseInput={"Name": DATABASE})
+        self.calls.clear()
+
+    def close(self) -> None:
+        for client in self._clients.values():
+            client.close()
+        self.athena.go.set()
 
     def refuse(self, action: str, code: str, message: str = "no", status: int = 400, times: int = 1000) -> None:
         """The next answers to the action."""
@@ -80,7 +95,6 @@ class Aws:
         target = environ.get("HTTP_X_AMZ_TARGET", "")
         action = target.partition(".")[2] or f"{environ['REQUEST_METHOD'].capitalize()}Object"
         self.calls[action] += 1
-        self.last_authorization = environ.get("HTTP_AUTHORIZATION", "")
         fault = self._faults.get(action)
         if fault is not None and fault.times:
             fault.times -= 1
@@ -111,21 +125,15 @@ def _told(start_response: Any, status: int, answer: dict[str, Any]) -> Iterable[
 
 @contextmanager
 def aws() -> Iterator[Aws]:
-    """Empty but for a Glue database and a bucket."""
-    BackendDict.reset()
     fake = Aws()
     server = make_server("127.0.0.1", 0, fake, threaded=True, request_handler=_QuietHandler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
         fake.url = f"http://127.0.0.1:{server.server_port}"
-        fake.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
-        fake.client("glue").create_database(DatabaseInput={"Name": DATABASE})
         yield fake
     finally:
-        for client in fake._clients.values():
-            client.close()
-        fake.athena.go.set()
+        fake.close()
         server.shutdown()
         thread.join(10)
         server.server_close()

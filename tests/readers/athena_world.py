@@ -103,11 +103,25 @@ _models = cache(JSONFileLoader().load_file)
 
 
 @contextmanager
-def world(folder: Path) -> Iterator[World]:
-    with pytest.MonkeyPatch.context() as patch, sqlite_catalog(folder) as catalog, aws() as fake:
+def served_aws() -> Iterator[Aws]:
+    """For many tests, each of which lets it begin anew."""
+    with pytest.MonkeyPatch.context() as patch, aws() as fake:
         # every session reads megabytes of the models of AWS anew
         patch.setattr(JSONFileLoader, "load_file", lambda _, path: _models(path))
         patch.setenv("NO_PROXY", "127.0.0.1")
+        # nothing of this machine's own settings
+        for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+            patch.delenv(name, raising=False)
+        for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+            patch.setenv(name, "/nonexistent")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield fake
+
+
+@contextmanager
+def world(folder: Path, fake: Aws) -> Iterator[World]:
+    fake.begin_anew()
+    with sqlite_catalog(folder) as catalog:
         made = World(catalog, fake)
         try:
             yield made

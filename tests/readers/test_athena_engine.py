@@ -16,15 +16,21 @@ from dashboard.readers.engine import Engine, Limits
 from dashboard.readers.lake_table import TIMESTAMP
 from dashboard.readers.questions import question_names
 from tests.conftest import eventually
-from tests.fakes.aws import DATABASE
-from tests.readers.athena_world import PARAMETERS, RANGE, START, World, duckdbs, world
+from tests.fakes.aws import DATABASE, Aws
+from tests.readers.athena_world import PARAMETERS, RANGE, START, World, duckdbs, served_aws, world
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 
+@pytest.fixture(scope="module")
+def served() -> Iterator[Aws]:
+    with served_aws() as fake:
+        yield fake
+
+
 @pytest.fixture
-def lake(tmp_path: Path) -> Iterator[World]:
-    with world(tmp_path) as made:
+def lake(tmp_path: Path, served: Aws) -> Iterator[World]:
+    with world(tmp_path, served) as made:
         yield made
 
 
