@@ -6,6 +6,9 @@ Source: API_StartSession, API_StartCalculationExecution and their neighbours.
 from typing import Any
 
 
+_STATISTICS = {"DpuExecutionInMillis": 1000, "Progress": "1/1"}
+
+
 class Spark:
     """Each public method in capitals is an action of the API, its words those of the request."""
 
@@ -31,7 +34,13 @@ class Spark:
         return {"CalculationExecutionId": f"calculation-{len(self.calculations)}", "State": "CREATING"}
 
     def GetCalculationExecutionStatus(self, CalculationExecutionId: str) -> dict[str, Any]:
-        return {"Status": {"State": "COMPLETED"}}
+        return {"Status": {"State": "COMPLETED"}, "Statistics": _STATISTICS}
 
     def GetCalculationExecution(self, CalculationExecutionId: str) -> dict[str, Any]:
-        return {"CalculationExecutionId": CalculationExecutionId, "Status": {"State": "COMPLETED"}, "Result": {}}
+        return {
+            "CalculationExecutionId": CalculationExecutionId,
+            "SessionId": f"session-{len(self.sessions)}",
+            "Status": {"State": "COMPLETED"},
+            "Statistics": _STATISTICS,
+            "Result": {"ResultType": "text/plain"},
+        }
