@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from threading import Event
 from typing import Any
 
@@ -19,14 +19,18 @@ from dashboard.readers.athena_access import AthenaAccess, AthenaSession
 from dashboard.readers.athena_errors import SnapshotGoneError
 from dashboard.readers.athena_query import run
 from dashboard.readers.athena_tables import AthenaTables
+from dashboard.readers.deadline import Stop
 from dashboard.readers.engine import WITHOUT_HASTE, Answer, Limits, Parameter
-from dashboard.readers.lake import ORDERS_TABLE, REVENUE_TABLE
+from dashboard.readers.in_memory import ask_tables
+from dashboard.readers.lake import ORDERS_TABLE, REVENUE_SCHEMA, REVENUE_TABLE
 from dashboard.readers.lake_table import Snapshot
-from dashboard.readers.questions import Composed, at_snapshots, compose
+from dashboard.readers.questions import at_snapshots, compose
 from dashboard.readers.shared_work import SharedWork
 
 __all__ = ["AthenaAccess", "AthenaEngine"]
 
+_RELATIONS = "direct"
+_WITHOUT_ORDERS = (("on_time_orders", "no_orders"), ("dated_orders", "no_orders"))
 _KEPT_BYTES = 64 * 2**20
 _KEPT_ANSWERS = 512
 _LOOK_EVERY = timedelta(seconds=5)
@@ -39,7 +43,7 @@ class _Asked:
     """One query, whole; equal ones have one answer."""
 
     question: str
-    values: frozenset[tuple[str, datetime | int]]
+    values: frozenset[tuple[str, Parameter]]
     revenue: Snapshot | None
     orders: Snapshot | None
 
@@ -75,7 +79,7 @@ class AthenaEngine:
     ) -> Answer:
         """As the Engine says; scanned_bytes is 0 for what was asked before or by another at the same time."""
         began = time.monotonic()
-        values = self._values(compose(question, "direct"), question, parameters)
+        values = self._values(question, parameters)
         try:
             asked = self._asked(question, values, snapshot_id, limits)
             answer, own = self._ask(asked, _left(limits, began))
@@ -97,17 +101,23 @@ class AthenaEngine:
 
     def _answer(self, asked: _Asked, thing: str, stop: Event) -> Answer:
         began = time.monotonic()
-        composed = _composed(asked.question, asked.revenue, asked.orders)
+        values = dict(asked.values)
+        if asked.revenue is None:
+            # without a table nothing is asked of Athena
+            composed = compose(asked.question, _RELATIONS, _WITHOUT_ORDERS)
+            named = {name: values[name] for name in composed.parameters}
+            rows = ask_tables({REVENUE_TABLE: REVENUE_SCHEMA.empty_table()}, composed.text, named, Stop())
+            return Answer(rows, None, self.name, time.monotonic() - began, 0)
+        composed = compose(asked.question, _RELATIONS, () if asked.orders else _WITHOUT_ORDERS)
         snapshots = {REVENUE_TABLE: asked.revenue, ORDERS_TABLE: asked.orders}
-        clauses = {name: f"FOR VERSION AS OF {one.id}" for name, one in snapshots.items() if one is not None}
-        values = {name: value for name, value in asked.values if name in composed.parameters}
+        clauses = {name: f"FOR VERSION AS OF {one.id:d}" for name, one in snapshots.items() if one is not None}
         found = run(self._session, _in_athenas_way(at_snapshots(composed.text, clauses)), values, stop, thing)
         return Answer(found.rows, asked.revenue, self.name, time.monotonic() - began, found.scanned_bytes)
 
     def _asked(
         self,
         question: str,
-        values: frozenset[tuple[str, datetime | int]],
+        values: frozenset[tuple[str, Parameter]],
         snapshot_id: int | None,
         limits: Limits,
         *,
@@ -115,7 +125,7 @@ class AthenaEngine:
     ) -> _Asked:
         """With the snapshots that the answer is read from, one of each table."""
         revenue = self._snapshot(REVENUE_TABLE, snapshot_id, limits, anew)
-        if revenue is None or ORDERS_TABLE not in compose(question, "direct").tables:
+        if revenue is None or ORDERS_TABLE not in compose(question, _RELATIONS).tables:
             return _Asked(question, values, revenue, None)
         return _Asked(question, values, revenue, self._snapshot(ORDERS_TABLE, None, limits, anew))
 
@@ -132,26 +142,14 @@ class AthenaEngine:
             )
         return found
 
-    def _values(
-        self, composed: Composed, question: str, parameters: Mapping[str, Parameter]
-    ) -> frozenset[tuple[str, datetime | int]]:
+    def _values(self, question: str, parameters: Mapping[str, Parameter]) -> frozenset[tuple[str, Parameter]]:
         """What the question takes: whole numbers, and moments in UTC without a zone."""
-        wanted = composed.parameters - {"window_seconds"}
-        if wanted != parameters.keys():
-            raise ReadError(
-                f"The question {question} takes {', '.join(sorted(wanted))}, not {', '.join(sorted(parameters))}.",
-                f"See queries/{question}.sql.",
-            )
-        given: dict[str, datetime | int] = {"window_seconds": self._window_seconds}
-        for name, value in parameters.items():
-            if isinstance(value, datetime) and value.tzinfo is not None:
-                given[name] = value.astimezone(UTC).replace(tzinfo=None)
-            elif type(value) is int:
-                given[name] = value
-            else:
-                # nothing else ever becomes a part of a query's text
+        given = compose(question, _RELATIONS).values(parameters, window_seconds=self._window_seconds)
+        for name, value in given.items():
+            # nothing else ever becomes a part of a query's text
+            if type(value) not in (int, datetime):
                 raise ReadError(
-                    f"The parameter {name} of {question} is neither a whole number nor a time with a zone.",
+                    f"The parameter {name} of {question} is neither a whole number nor a time.",
                     f"See queries/{question}.sql.",
                 )
         return frozenset(given.items())
@@ -159,16 +157,6 @@ class AthenaEngine:
 
 def _left(limits: Limits, began: float) -> Limits:
     return replace(limits, timeout=limits.timeout - timedelta(seconds=time.monotonic() - began))
-
-
-def _composed(question: str, revenue: Snapshot | None, orders: Snapshot | None) -> Composed:
-    """Over the tables that there are."""
-    instead = []
-    if revenue is None:
-        instead.append(("windows", "no_windows"))
-    if orders is None:
-        instead.append(("on_time_orders", "no_orders"))
-    return compose(question, "direct", tuple(instead))
 
 
 def _in_athenas_way(text: str) -> str:

@@ -108,8 +108,10 @@ def _refusal(error: ClientError, access: AthenaAccess, thing: str) -> SalesTrend
             f"AWS does not let these credentials do {action} on {resource.rstrip('.')}.",
             f"Allow it there in IAM, and in Lake Formation where it guards {access.database}.",
         )
-    if code in PASSING:
-        return UnreachableError(f"AWS in {access.region} cannot serve {thing} now, asked three times: {code}.", _LATER)
+    if code in PASSING or error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
+        return UnreachableError(
+            f"AWS in {access.region} cannot serve {thing} now ({code}), however often it is asked.", _LATER
+        )
     if "workgroup" in said.lower() and "not found" in said.lower():
         return SettingsError(
             f"There is no Athena workgroup {access.workgroup} in {access.region}.",

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from threading import Event
 from typing import Any
 
@@ -15,6 +14,7 @@ from pyathena.util import stop_retries_on
 from dashboard.errors import ReadError
 from dashboard.readers.athena_access import AthenaSession
 from dashboard.readers.athena_errors import failed_query, translated
+from dashboard.readers.engine import Parameter
 from dashboard.readers.lake_table import TIMESTAMP
 from dashboard.readers.shared_work import StoppedError
 
@@ -65,7 +65,7 @@ class _Watch:
         self._seconds = min(self._seconds * _WAIT_GROWS, _LAST_WAIT_SECONDS)
 
 
-def run(session: AthenaSession, text: str, parameters: Mapping[str, datetime | int], stop: Event, thing: str) -> Found:
+def run(session: AthenaSession, text: str, parameters: Mapping[str, Parameter], stop: Event, thing: str) -> Found:
     """The rows of one SELECT whose `%(name)s` are the parameters, times of theirs in UTC without a zone.
 
     PyAthena makes literals of them: `?` of Athena's own may stand in WHERE alone (AWS's manual, "Use parameterized

@@ -130,6 +130,8 @@ def _text(value: Any) -> str | None:
             return None
         case Decimal():
             return f"{value:f}"
+        case bool():
+            return str(value).lower()
         case datetime():
             return value.strftime("%Y-%m-%d %H:%M:%S.%f")
         case _:
@@ -143,7 +145,13 @@ def _column(field: pa.Field) -> dict[str, Any]:
     elif pa.types.is_timestamp(field.type):
         kind, precision = "timestamp", 3
     else:
-        kind = {pa.int32(): "integer", pa.int64(): "bigint", pa.date32(): "date", pa.string(): "varchar"}[field.type]
+        kind = {
+            pa.bool_(): "boolean",
+            pa.int32(): "integer",
+            pa.int64(): "bigint",
+            pa.date32(): "date",
+            pa.string(): "varchar",
+        }[field.type]
     return {
         "CatalogName": "hive",
         "SchemaName": "",

@@ -5,7 +5,6 @@ Source: API_StartSession, API_StartCalculationExecution and their neighbours.
 
 from typing import Any
 
-
 _STATISTICS = {"DpuExecutionInMillis": 1000, "Progress": "1/1"}
 
 

@@ -73,9 +73,12 @@ def _range(asked: exp.Table, table: Table) -> str:
     found = []
     select = asked.find_ancestor(exp.Select)
     where = select.args.get("where") if select else None
-    for one in where.this.flatten() if where else ():
-        sign = {exp.GTE: ">=", exp.LT: "<"}.get(type(one))
-        if sign and isinstance(one.this, exp.Column) and isinstance(one.expression, exp.Cast):
+    said = where.this if where else None
+    for one in said.flatten() if isinstance(said, exp.And) else (said,):
+        if not isinstance(one, exp.GTE | exp.LT):
+            continue
+        if isinstance(one.this, exp.Column) and isinstance(one.expression, exp.Cast):
+            sign = ">=" if isinstance(one, exp.GTE) else "<"
             zone = "+00:00" if isinstance(table.schema().find_type(one.this.name), TimestamptzType) else ""
             found.append(f"{one.this.name} {sign} '{one.expression.this.name.replace(' ', 'T')}000{zone}'")
     assert found, f"nothing tells which files of {asked.name} are needed"

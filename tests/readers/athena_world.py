@@ -36,8 +36,10 @@ OFFSETS: Mapping[str, datetime | int] = {
     "offset_3": 120,
 }
 PARAMETERS: Mapping[str, Mapping[str, datetime | int]] = {
+    "late_orders": RANGE,
     "revenue_by_bucket": {**RANGE, **OFFSETS, "bucket_seconds": 900},
     "revenue_by_day": {**RANGE, **OFFSETS},
+    "revenue_compared": {**RANGE, "middle": START + timedelta(hours=2)},
     "revenue_faults": RANGE,
     "revenue_totals": RANGE,
     "revenue_windows": RANGE,

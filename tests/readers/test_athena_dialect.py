@@ -15,11 +15,7 @@ from sqlglot import exp
 from dashboard.readers.questions import at_snapshots, compose, question_names
 from tests.readers.athena_world import START, duckdbs
 
-FORMS = {
-    "whole": (),
-    "without orders": (("on_time_orders", "no_orders"),),
-    "without a table": (("windows", "no_windows"), ("on_time_orders", "no_orders")),
-}
+FORMS = {"whole": (), "without orders": (("on_time_orders", "no_orders"), ("dated_orders", "no_orders"))}
 SECONDS = st.integers(0, 7200).map(lambda seconds: START + timedelta(seconds=seconds))
 CENTS = st.none() | st.decimals(-10, 10, places=2)
 """Small, so that orders often sum up to the amount of a window."""

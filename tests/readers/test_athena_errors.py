@@ -234,8 +234,17 @@ def test_throttling_without_end_is_told_after_a_few_requests(lake: World) -> Non
     error = refused(lake)
 
     assert isinstance(error, UnreachableError)
-    assert "cannot serve revenue_windows of lkc-test now, asked three times: TooManyRequestsException" in str(error)
+    assert "AWS in eu-central-1 cannot serve revenue_windows of lkc-test now (TooManyRequestsException)" in str(error)
     assert lake.aws.calls["StartQueryExecution"] == 6
+
+
+def test_an_error_of_the_service_itself_may_pass(lake: World) -> None:
+    lake.aws.refuse("GetTable", "Unnamed", "<html>", status=502)
+
+    error = refused(lake)
+
+    assert isinstance(error, UnreachableError)
+    assert "cannot serve lkc-test.revenue_summary now (Unnamed)" in str(error)
 
 
 def test_no_setting_shows_a_secret(lake: World) -> None:

@@ -5,7 +5,7 @@
 -- columns: window_start TIMESTAMP in UTC; orders BIGINT; amount DECIMAL(18, 2); $$partition INTEGER; $$offset BIGINT
 -- reads:   none
 SELECT
-    CAST(NULL AS TIMESTAMP) AS window_start,
+    CAST(NULL AS TIMESTAMP(6)) AS window_start,
     CAST(NULL AS BIGINT) AS orders,
     CAST(NULL AS DECIMAL(18, 2)) AS amount,
     CAST(NULL AS INTEGER) AS "$$partition",
