@@ -220,12 +220,12 @@ def test_an_address_where_nothing_answers_is_unreachable(lake: World) -> None:
     assert "eu-central-1" in error.hint
 
 
-@pytest.mark.parametrize("action", ["GetTable", "StartQueryExecution", "GetQueryExecution", "GetQueryResults"])
+@pytest.mark.parametrize("action", ["GetTable", "GetQueryExecution"])
 def test_a_throttled_request_is_made_again(lake: World, action: str) -> None:
     lake.aws.refuse(action, "ThrottlingException", "Rate exceeded", times=2)
 
     assert lake.engine().ask("revenue_windows", RANGE).rows.num_rows == 1
-    assert lake.aws.calls["StartQueryExecution"] in (1, 3)
+    assert lake.aws.calls["StartQueryExecution"] == 1
 
 
 def test_throttling_without_end_is_told_after_a_few_requests(lake: World) -> None:
