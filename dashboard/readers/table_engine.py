@@ -17,7 +17,7 @@ from dashboard.readers.lake_table import LakeTable, Snapshot
 from dashboard.readers.questions import compose
 
 RELATIONS = "direct"
-WITHOUT_ORDERS = (("dated_orders", "no_orders"),)
+WITHOUT_ORDERS = (("dated_orders", "no_orders"), ("on_time_orders", "no_orders"))
 """Where there is no table of completed orders, or nothing in it."""
 
 

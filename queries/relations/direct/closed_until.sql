@@ -5,6 +5,6 @@
 -- columns: closed_until TIMESTAMP in UTC; NULL where no window starts at $start or later
 -- reads:   revenue_summary
 -- The end of what is asked about is none of this: a window without a row is known to be closed by any later one.
-SELECT CAST(MAX(window_end) AS TIMESTAMP) AS closed_until
+SELECT CAST(MAX(window_end) AS TIMESTAMP(6)) AS closed_until
 FROM revenue_summary /* at */
 WHERE window_start >= $start;

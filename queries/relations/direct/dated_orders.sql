@@ -6,9 +6,9 @@
 --          the topic
 -- reads:   completed_orders
 SELECT
-    DATE_TRUNC('second', CAST(ts AS TIMESTAMP))
+    DATE_TRUNC('second', CAST(ts AS TIMESTAMP(6)))
     - MOD(
-        DATE_DIFF('second', TIMESTAMP '1970-01-01 00:00:00', CAST(ts AS TIMESTAMP)), $window_seconds
+        DATE_DIFF('second', TIMESTAMP '1970-01-01 00:00:00', CAST(ts AS TIMESTAMP(6))), $window_seconds
     ) * INTERVAL '1' SECOND AS window_start,
     -- as the pipeline rounds: half up, by the decimal text of the double; DuckDB 1.5 reads 9e-05 as 0.01
     CASE

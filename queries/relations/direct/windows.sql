@@ -5,8 +5,8 @@
 -- columns: window_start and window_end TIMESTAMP in UTC; total_revenue DECIMAL as stored
 -- reads:   revenue_summary
 SELECT
-    CAST(window_start AS TIMESTAMP) AS window_start,
-    CAST(window_end AS TIMESTAMP) AS window_end,
+    CAST(window_start AS TIMESTAMP(6)) AS window_start,
+    CAST(window_end AS TIMESTAMP(6)) AS window_end,
     total_revenue
 FROM revenue_summary /* at */
 WHERE

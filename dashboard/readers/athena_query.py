@@ -1,0 +1,122 @@
+"""One query of Athena: started, waited for, stopped when it is no longer wanted, and read exactly."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+import pyarrow as pa
+from pyathena.cursor import Cursor
+from pyathena.error import Error as PyAthenaError
+from pyathena.model import AthenaQueryExecution
+from pyathena.util import stop_retries_on
+
+from dashboard.errors import ReadError
+from dashboard.readers.athena_access import AthenaSession
+from dashboard.readers.athena_errors import failed_query, translated
+from dashboard.readers.engine import Parameter
+from dashboard.readers.lake_table import TIMESTAMP
+from dashboard.readers.shared_work import StoppedError
+
+_FIRST_WAIT_SECONDS, _LAST_WAIT_SECONDS, _WAIT_GROWS = 0.1, 2.0, 1.5
+_PAGE_ROWS = 1000
+"""The most that one request gives."""
+_MOST_ROWS = 200_000
+"""Of one answer: what comes in pages of a thousand takes minutes beyond it, and memory."""
+_TYPES = {
+    "boolean": pa.bool_(),
+    "tinyint": pa.int8(),
+    "smallint": pa.int16(),
+    "integer": pa.int32(),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+    "char": pa.string(),
+    "varchar": pa.string(),
+    "date": pa.date32(),
+    "timestamp": TIMESTAMP,
+    "timestamp with time zone": TIMESTAMP,
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    rows: pa.Table
+    scanned_bytes: int
+
+
+class _Unwanted(Exception):
+    """Ends the wait; nobody sees it."""
+
+
+class _Watch:
+    """Called by PyAthena between two questions for the query's state; the wait between them grows."""
+
+    def __init__(self, stop: Event) -> None:
+        self.execution: AthenaQueryExecution | None = None
+        self._stop = stop
+        self._seconds = _FIRST_WAIT_SECONDS
+
+    def __call__(self, execution: Any) -> None:
+        self.execution = execution
+        if execution.state in AthenaQueryExecution.TERMINAL_STATES:
+            return
+        if self._stop.wait(self._seconds):
+            raise _Unwanted
+        self._seconds = min(self._seconds * _WAIT_GROWS, _LAST_WAIT_SECONDS)
+
+
+def run(session: AthenaSession, text: str, parameters: Mapping[str, Parameter], stop: Event, thing: str) -> Found:
+    """The rows of one SELECT whose `%(name)s` are the parameters, times of theirs in UTC without a zone.
+
+    PyAthena makes literals of them: `?` of Athena's own may stand in WHERE alone (AWS's manual, "Use parameterized
+    queries"). Raises SettingsError, ReadError or UnreachableError; StoppedError when `stop` ended the query.
+    """
+    with stop_retries_on(stop), translated(session.access, thing):
+        watch = _Watch(stop)
+        cursor = session.clients().athena.cursor(
+            Cursor, poll_interval=0, on_poll=watch, arraysize=_PAGE_ROWS, kill_on_interrupt=False
+        )
+        try:
+            cursor.execute(text, dict(parameters))
+            rows = _rows(cursor, stop, thing)
+        except _Unwanted as unwanted:
+            cursor.cancel()
+            raise StoppedError(f"The query for {thing} was stopped in Athena.", "Ask again.") from unwanted
+        except PyAthenaError as error:
+            ended = watch.execution
+            if ended is not None and ended.state in (
+                AthenaQueryExecution.STATE_FAILED,
+                AthenaQueryExecution.STATE_CANCELLED,
+            ):
+                raise failed_query(ended, session.access, thing) from error
+            raise
+        return Found(rows, cursor.data_scanned_in_bytes or 0)
+
+
+def _rows(cursor: Cursor, stop: Event, thing: str) -> pa.Table:
+    """From the pages of GetQueryResults, which tell precision and scale of a decimal and NULL apart from empty text."""
+    schema = pa.schema([_field(one, thing) for one in cursor.description or ()])
+    batches: list[pa.RecordBatch] = []
+    count = 0
+    while page := cursor.fetchmany(_PAGE_ROWS):
+        count += len(page)
+        if count > _MOST_ROWS:
+            raise ReadError(
+                f"{thing} has more than {_MOST_ROWS:,} rows, which Athena hands out by the thousand.",
+                "Ask for a shorter stretch of time.",
+            )
+        if stop.is_set():
+            raise _Unwanted
+        columns = zip(*page, strict=True)
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
+        batches.append(pa.record_batch(arrays, schema=schema))
+    return pa.Table.from_batches(batches, schema)
+
+
+def _field(column: tuple[Any, ...], thing: str) -> pa.Field:
+    name, kind, _, _, precision, scale, _ = column
+    if kind == "decimal":
+        return pa.field(name, pa.decimal128(precision, scale))
+    if kind not in _TYPES:
+        raise ReadError(f"{thing} has a column {name} of the type {kind}.", "No question has one; ask another.")
+    return pa.field(name, _TYPES[kind])
