@@ -76,7 +76,7 @@ class AwsLake:
     def keys(self) -> dict[str, str]:
         """What a catalog would lend of a table's files."""
         lent = {"s3.access-key-id": KEY, "s3.secret-access-key": SECRET, "s3.session-token": "makers-token"}
-        return lent | {"s3.endpoint": self.url, "s3.region": REGION}
+        return lent | {"s3.endpoint": self.url, "s3.region": REGION, "s3.path-style-access": "true"}
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         action = environ.get("HTTP_X_AMZ_TARGET", "").partition(".")[2]
