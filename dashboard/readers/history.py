@@ -50,7 +50,7 @@ class Commit:
     @property
     def is_first(self) -> bool:
         """Whether the table began with it, so that all of its rows are what it added."""
-        began = self.parent_id is None and self.rows_removed == 0 == self.files_removed
+        began = self.parent_id is None and self.rows_removed == self.files_removed == 0
         return began and self.snapshot.rows is not None and self.snapshot.rows == self.rows_added
 
     @property
@@ -104,30 +104,26 @@ class History:
         self._metadata = table.metadata
         self._newest = table.newest
 
-    @cached_property
+    @property
     def commits(self) -> list[Commit]:
         """Every snapshot that exists, the newest first."""
-        branches = _branches(self._metadata)
-        # in the order of commits, which clocks that differ do not change; tables of version 1 have no numbers for it
-        ordered = sorted(self._metadata.snapshots, key=lambda one: one.sequence_number or 0)
-        return [_commit(one, branches.get(one.snapshot_id)) for one in reversed(ordered)]
+        return list(map(self._told, self._newest_first))
 
     def page(self, number: int = 1, size: int = PAGE) -> Page:
         """One of the pages; beyond the last one, the last."""
-        total = len(self.commits)
+        total = len(self._newest_first)
         pages = max(1, -(-total // size))
         number = min(max(1, number), pages)
-        return Page(self.commits[(number - 1) * size : number * size], number, pages, total)
+        commits = list(map(self._told, self._newest_first[(number - 1) * size : number * size]))
+        return Page(commits, number, pages, total)
 
     def find(self, snapshot_id: int) -> Commit | None:
-        return self._by_id.get(snapshot_id)
+        found = self._by_id.get(snapshot_id)
+        return None if found is None else self._told(found)
 
     def line(self) -> Iterator[Commit]:
         """The snapshots that the table has come from, the newest first, as far back as they exist."""
-        at = self._newest.id if self._newest else None
-        while at is not None and (commit := self._by_id.get(at)) is not None:
-            yield commit
-            at = commit.parent_id
+        return map(self._told, self._line())
 
     def as_of(self, when: datetime) -> AsOf | None:
         """What stands for the table at a time; None while nothing was committed.
@@ -137,12 +133,31 @@ class History:
         when = when.astimezone(UTC)
         if self._newest is None:
             return None
-        then = next((one.snapshot for one in self.line() if one.snapshot.committed_at <= when), None)
-        return AsOf(when, then or self._newest, then is not None)
+        then = next((one for one in self._line() if told(one).committed_at <= when), None)
+        return AsOf(when, self._newest if then is None else told(then), then is not None)
+
+    # of ten thousand only those that somebody looks at are told
+    @cached_property
+    def _newest_first(self) -> list[IcebergSnapshot]:
+        # in the order of commits, which clocks that differ do not change; tables of version 1 have no numbers for it
+        return sorted(self._metadata.snapshots, key=lambda one: one.sequence_number or 0)[::-1]
 
     @cached_property
-    def _by_id(self) -> dict[int, Commit]:
-        return {one.snapshot.id: one for one in self.commits}
+    def _by_id(self) -> dict[int, IcebergSnapshot]:
+        return {one.snapshot_id: one for one in self._metadata.snapshots}
+
+    @cached_property
+    def _branches(self) -> dict[int, str]:
+        return _branches(self._metadata)
+
+    def _line(self) -> Iterator[IcebergSnapshot]:
+        at = self._newest.id if self._newest else None
+        while at is not None and (snapshot := self._by_id.get(at)) is not None:
+            yield snapshot
+            at = snapshot.parent_snapshot_id
+
+    def _told(self, snapshot: IcebergSnapshot) -> Commit:
+        return _commit(snapshot, self._branches.get(snapshot.snapshot_id))
 
 
 def _branches(metadata: TableMetadata) -> dict[int, str]:
@@ -163,7 +178,7 @@ def _branches(metadata: TableMetadata) -> dict[int, str]:
 
 
 def _commit(snapshot: IcebergSnapshot, branch: str | None) -> Commit:
-    said = snapshot.summary.additional_properties if snapshot.summary else {}
+    said = {} if snapshot.summary is None else snapshot.summary.additional_properties
 
     def number(name: str) -> int | None:
         """Writers leave out what is 0."""
@@ -175,7 +190,7 @@ def _commit(snapshot: IcebergSnapshot, branch: str | None) -> Commit:
     return Commit(
         told(snapshot),
         snapshot.parent_snapshot_id,
-        snapshot.summary.operation.value if snapshot.summary else "",
+        "" if snapshot.summary is None else snapshot.summary.operation.value,
         number(ADDED_RECORDS),
         None if unknown else (deleted or 0) + (by_position or 0),
         number(ADDED_DATA_FILES),

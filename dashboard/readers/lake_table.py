@@ -15,7 +15,13 @@ from pyiceberg.io.pyarrow import ArrowScan
 from pyiceberg.schema import Schema
 from pyiceberg.table import FileScanTask, Table
 from pyiceberg.table.metadata import TableMetadata
-from pyiceberg.table.snapshots import Operation, ancestors_between_ids
+from pyiceberg.table.snapshots import (
+    TOTAL_EQUALITY_DELETES,
+    TOTAL_POSITION_DELETES,
+    TOTAL_RECORDS,
+    Operation,
+    ancestors_between_ids,
+)
 from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 from pyiceberg.types import NestedField, PrimitiveType, TimestamptzType
 
@@ -216,9 +222,13 @@ class LakeTable:
 
 def told(snapshot: IcebergSnapshot) -> Snapshot:
     """As people know it."""
-    rows = snapshot.summary and snapshot.summary.additional_properties.get("total-records")
+    said = {} if snapshot.summary is None else snapshot.summary.additional_properties
+    rows = said.get(TOTAL_RECORDS)
+    # rows of data files, the deleted ones among them; of equality deletes only reading tells how many they delete
+    known = rows and int(said.get(TOTAL_EQUALITY_DELETES, 0)) == 0
+    count = int(rows) - int(said.get(TOTAL_POSITION_DELETES, 0)) if rows and known else None
     committed_at = datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC)
-    return Snapshot(snapshot.snapshot_id, committed_at, int(rows) if rows else None)
+    return Snapshot(snapshot.snapshot_id, committed_at, count)
 
 
 def normalised(rows: pa.Table) -> pa.Table:
