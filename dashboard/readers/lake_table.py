@@ -55,6 +55,15 @@ class Range:
     end: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Column:
+    name: str
+    type: str
+    """In Iceberg's words."""
+    names: frozenset[str]
+    """All that it, and whatever is nested in it, is called or ever was in this table."""
+
+
 class LakeTable:
     """Safe to share between threads: it does not change, and knows nothing of what is committed later."""
 
@@ -179,18 +188,22 @@ class LakeTable:
                 found = rows.sort_by([(by, "descending")]).slice(0, most)
             return found.select(list(columns))
 
-    def names_within(self, snapshot_id: int | None = None) -> dict[str, frozenset[str]]:
-        """By column of a state: the names that it, and whatever is nested in it, has or ever had."""
+    def columns_at(self, snapshot_id: int | None = None) -> list[Column]:
+        """The columns of a state, in order; raises ReadError when it is gone."""
         ever: dict[int, set[str]] = defaultdict(set)
         for schema in self._table.metadata.schemas:
             for id_ in schema.field_ids:
                 ever[id_].add(schema.find_field(id_).name)
         with self._translated():
             fields = self._scan(("*",), None, snapshot_id).projection().fields
-        return {
-            field.name: frozenset(name for id_ in Schema(field).field_ids for name in ever[id_] | {field.name})
+        return [
+            Column(
+                field.name,
+                str(field.field_type),
+                frozenset(name for id_ in Schema(field).field_ids for name in ever[id_] | {field.name}),
+            )
             for field in fields
-        }
+        ]
 
     def _rows(self, scan: Any, tasks: Sequence[FileScanTask]) -> pa.Table:
         read = ArrowScan(self._table.metadata, self._table.io, scan.projection(), AlwaysTrue())
