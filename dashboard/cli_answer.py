@@ -67,9 +67,7 @@ def write(told: Told, form: str, output: Path | None) -> None:
     """To a file, which is whole or not there, or to stdout."""
     made = _MAKERS[form](told)
     if output is None:
-        stream = click.get_binary_stream("stdout")
-        stream.write(made)
-        stream.flush()
+        click.echo(made, nl=False)
         return
     part = output.with_name(f".{output.name}.part")
     try:
@@ -136,7 +134,8 @@ def _plain(value: Any) -> Any:
 def _cell(value: Any, zone: ZoneInfo) -> str:
     """For people: times on the clock they asked for."""
     if isinstance(value, datetime) and zone.key != "UTC":
-        return value.astimezone(zone).isoformat(" ")
+        local = value.astimezone(zone)
+        return local.isoformat(" ", "auto" if local.second or local.microsecond else "minutes")
     if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
         return f"{value:,}"
     return "" if value is None else str(_plain(value))
