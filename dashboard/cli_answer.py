@@ -81,7 +81,8 @@ def lines_of(names: Sequence[str], rows: Sequence[Sequence[str]], right: Sequenc
     """As lines for people, as wide as a terminal usually is; what is longer goes on below."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
     for place, name in enumerate(names):
-        table.add_column(name, justify="right" if place in right else "left", overflow="fold")
+        is_number = place in right
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row))
     console = Console(file=StringIO(), width=WIDTH, color_system=None, highlight=False, legacy_windows=False)

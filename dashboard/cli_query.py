@@ -36,7 +36,6 @@ _ROWS_ARE_WINDOWS = ("revenue_windows", "revenue_faults")
 """Their rows are no sums, and are printed with what is wrong in them."""
 _LARGEST_ID = 2**63
 _GIVE_UP_SECONDS = 1.0
-_DEFAULT_ENGINE = "mirror"
 
 
 def _zone(_context: click.Context, _parameter: click.Parameter, name: str) -> ZoneInfo:
@@ -57,7 +56,13 @@ def _bucket(_context: click.Context, _parameter: click.Parameter, text: str | No
 @click.argument("name", required=False, metavar="[NAME]")
 @click.option("--list", "listed", is_flag=True, help="Print the questions and what each asks.")
 @target_option
-@click.option("--engine", default=_DEFAULT_ENGINE, show_default=True, help="Also duckdb, pyiceberg or athena.")
+@click.option(
+    "--engine",
+    default="",
+    show_default="SALES_LAKE__ENGINE",
+    help="mirror, duckdb, pyiceberg or athena.",
+    metavar="NAME",
+)
 @click.option("--from", "begin", metavar="TIME", help="Inclusive: 2026-11-22T12:00, or 2h before the end.  [24h]")
 @click.option("--to", "end", metavar="TIME", help="Exclusive; or 2h before now.  [the newest window's end]")
 @click.option("--zone", default="UTC", show_default=True, callback=_zone, help="Of days, buckets and times you give.")

@@ -19,7 +19,7 @@ from dashboard.access import Caller, Role
 from dashboard.deploy.pipeline import load_pipeline
 from dashboard.errors import AccessError, ReadError, SettingsError
 from dashboard.lake_connections import lake_of
-from dashboard.lake_engines import ENGINES, engine_of
+from dashboard.lake_engines import engine_of
 from dashboard.pipeline_reading import secret_names
 from dashboard.readers.engine import WITHOUT_HASTE, Answer, Engine, Limits
 from dashboard.readers.history import AsOf, History, Page
@@ -136,13 +136,16 @@ class LakeDesk:
         self,
         caller: Caller,
         inquiry: Inquiry,
-        engine: str = ENGINES[0],
+        engine: str = "",
         at: int | datetime | None = None,
         limits: Limits = WITHOUT_HASTE,
     ) -> Asked:
-        """The answer now, at a snapshot of revenue, or as of a time. Raises what `ask_whole` raises."""
+        """The answer now, at a snapshot of revenue, or as of a time, by the engine that is set where none is named.
+
+        Raises what `ask_whole` raises.
+        """
         caller.require(Role.VIEWER, "Asking about revenue")
-        asked_of = self._engine(engine)
+        asked_of = self._engine(engine or self._settings.lake.engine)
         as_of = self._as_of(at) if isinstance(at, datetime) else None
         snapshot_id = as_of.snapshot.id if as_of else at if isinstance(at, int) else None
         until = as_of.last_start(self._settings.pipeline.window_size) if as_of else None
@@ -153,7 +156,7 @@ class LakeDesk:
         return Asked(answer, as_of, faults_in(inquiry.question, answer.rows))
 
     def newest_end(
-        self, caller: Caller, engine: str = ENGINES[0], at: int | datetime | None = None, limits: Limits = WITHOUT_HASTE
+        self, caller: Caller, engine: str = "", at: int | datetime | None = None, limits: Limits = WITHOUT_HASTE
     ) -> datetime | None:
         """When the newest window ends, in UTC; None where there is none."""
         caller.require(Role.VIEWER, "Asking about revenue")

@@ -4,9 +4,11 @@ from dashboard.errors import SettingsError
 from dashboard.lake_connections import catalog_interval_of, lake_of, mirror_folder_of
 from dashboard.readers.engine import Engine
 from dashboard.settings import Settings
+from dashboard.target_fields import ConfluentTargetSettings
+from dashboard.targets import LOCAL, load_target
 
 ENGINES = ("mirror", "duckdb", "pyiceberg", "athena")
-"""By the names that people give; the first is the default."""
+"""By the names that people give."""
 
 
 def engine_of(settings: Settings, name: str) -> Engine:
@@ -30,5 +32,24 @@ def engine_of(settings: Settings, name: str) -> Engine:
 
         return PyicebergEngine(lake_of(settings), window)
     if name == "athena":
-        raise SettingsError(f"The target {settings.target} has no Athena.", "Choose another engine, or another target.")
+        return _athena(settings)
     raise SettingsError(f"There is no engine {name!r}.", f"Wanted {', '.join(ENGINES)}.")
+
+
+def _athena(settings: Settings) -> Engine:
+    target = None if settings.target == LOCAL else load_target(settings.target, settings)
+    if not isinstance(target, ConfluentTargetSettings) or not target.athena_workgroup:
+        raise SettingsError(
+            f"The target {settings.target} names no workgroup of Athena.",
+            "Set its athena_workgroup, or choose another engine; only tables on Confluent Cloud have Athena.",
+        )
+    from dashboard.readers.athena_engine import AthenaAccess, AthenaEngine  # type: ignore[import-untyped]
+
+    access = AthenaAccess(
+        target.athena_region or target.region,
+        target.athena_database or target.glue_database or target.kafka_cluster,
+        target.athena_workgroup,
+        target.athena_output or None,
+    )
+    engine: Engine = AthenaEngine(access, settings.pipeline.window_size)
+    return engine

@@ -317,9 +317,9 @@ def test_turning_encryption_off_makes_nothing_less_secret(world: World) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_question_can_be_asked_at_a_snapshot_and_as_of_a_time(world: World, engine: str) -> None:
-    def revenue(moment: int | datetime | None) -> tuple[Decimal, bool | None]:
+    def revenue(moment: int | datetime | None) -> tuple[Decimal | None, bool | None]:
         asked = world.desk.ask(VERA, inquiry(), engine, moment)
-        return asked.answer.rows["revenue"][0].as_py(), asked.as_of and asked.as_of.is_snapshot
+        return asked.answer.rows["revenue"][0].as_py(), None if asked.as_of is None else asked.as_of.is_snapshot
 
     assert revenue(None) == (Decimal("3.30"), None)
     assert revenue(world.snapshots[0]) == (Decimal("1.10"), None)
@@ -338,7 +338,7 @@ def test_the_newest_end_is_that_of_the_state_that_is_asked(world: World) -> None
 
 def test_an_engine_that_there_is_not_is_refused(world: World) -> None:
     desk = LakeDesk(world.settings)
-    for name in ("Mirror", "", "mysql"):
+    for name in ("Mirror", " ", "mysql"):
         with pytest.raises(SettingsError, match="There is no engine"):
             desk.ask(VERA, inquiry(), name)
 

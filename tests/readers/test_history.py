@@ -9,6 +9,7 @@ import pytest
 from pyiceberg.catalog import Catalog
 from pyiceberg.table import Table
 from pyiceberg.table.metadata import TableMetadataV2
+from pyiceberg.table.snapshots import Snapshot
 
 from dashboard.readers.history import History
 from dashboard.readers.lake_table import LakeTable
@@ -161,9 +162,12 @@ def test_ten_thousand_snapshots_are_looked_up_and_not_searched(table: Table, mon
     # PyIceberg's own way is a search for each, which for the whole line takes half a minute
     searches: list[int] = []
     search = TableMetadataV2.snapshot_by_id
-    monkeypatch.setattr(
-        TableMetadataV2, "snapshot_by_id", lambda metadata, id_: searches.append(id_) or search(metadata, id_)
-    )
+
+    def noted(metadata: TableMetadataV2, snapshot_id: int) -> Snapshot | None:
+        searches.append(snapshot_id)
+        return search(metadata, snapshot_id)
+
+    monkeypatch.setattr(TableMetadataV2, "snapshot_by_id", noted)
     told = History(LakeTable(table, "http://unused"))
     page = told.page(2, size=50)
     then = told.as_of(NOON + 5 * SECOND)
