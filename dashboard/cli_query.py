@@ -158,12 +158,15 @@ def _wrong(desk: "LakeDesk", given: _Given, inquiry: "Inquiry", asked: "Asked", 
     bounds = [parameters[name] for parameters in inquiry.parts() for name in ("start", "end")]
     start, end = (iso(one) for one in (bounds[0], bounds[-1]) if isinstance(one, datetime))
     within = Inquiry(FAULTS, datetime.fromisoformat(start), datetime.fromisoformat(end))
-    found = desk.ask(_CALLER, within, given.engine, given.at, limits).answer.rows.to_pylist()
+    snapshot = asked.answer.snapshot
+    # of the state that was answered from, also where the table has gone on meanwhile
+    at = snapshot.id if snapshot and not isinstance(given.at, datetime) else given.at
+    found = desk.ask(_CALLER, within, given.engine, at, limits).answer.rows.to_pylist()
     first = f"; the first, {iso(found[0]['window_start'])}, is at fault: {found[0]['fault']}" if found else ""
-    at = f" --at {asked.answer.snapshot.id}" if given.at is not None and asked.answer.snapshot else ""
+    then = f" --at {at}" if isinstance(given.at, int) else ""
     return ReadError(
         f"{asked.faults} windows are doubled or have no amount, so no sum is right{first}.",
-        f"`sales-trends query {FAULTS} --from {start} --to {end}{at}` lists them.",
+        f"`sales-trends query {FAULTS} --from {start} --to {end}{then}` lists them.",
     )
 
 
