@@ -27,6 +27,7 @@ from dashboard.cli_options import (
     unencrypted_option,
     window_option,
 )
+from dashboard.cli_query import QUERY_COMMANDS
 from dashboard.cli_tail import tail
 from dashboard.cli_token import token
 from dashboard.crash import save_trace
@@ -329,5 +330,5 @@ def _stop(stack: LocalStack) -> None:
         stack.kill()
 
 
-for _command in (*DEPLOY_COMMANDS, contracts, dlq, doctor, tail, token, verify):
+for _command in (*DEPLOY_COMMANDS, *QUERY_COMMANDS, contracts, dlq, doctor, tail, token, verify):
     commands.add_command(_command)

@@ -1,7 +1,7 @@
 """How amounts, moments and lengths of time are written for people; the same on every page."""
 
 import re
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 
 CENT = Decimal("0.01")
@@ -52,6 +52,11 @@ def day(at: datetime, zone: tzinfo, beside: datetime) -> str:
     """`21 Nov`, with its year if that is not the one of `beside`."""
     local = at.astimezone(zone)
     return f"{local.day} {local:%b}" + ("" if local.year == beside.astimezone(zone).year else f" {local.year}")
+
+
+def iso(at: datetime) -> str:
+    """In UTC, as machines and people read it: `2026-03-01T12:00:05Z`, with a fraction where there is one."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def printable(text: str, longest: int = 10_000) -> str:

@@ -1,17 +1,29 @@
 """One Iceberg table at the moment it was looked up: its states, its rows, and what one state added to another."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyiceberg.conversions import from_bytes
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, GreaterThanOrEqual, LessThan
-from pyiceberg.table import Table
-from pyiceberg.table.snapshots import Operation, ancestors_between_ids
+from pyiceberg.io.pyarrow import ArrowScan
+from pyiceberg.schema import Schema
+from pyiceberg.table import FileScanTask, Table
+from pyiceberg.table.metadata import TableMetadata
+from pyiceberg.table.snapshots import (
+    TOTAL_EQUALITY_DELETES,
+    TOTAL_POSITION_DELETES,
+    TOTAL_RECORDS,
+    Operation,
+    ancestors_between_ids,
+)
 from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
-from pyiceberg.types import TimestamptzType
+from pyiceberg.types import NestedField, PrimitiveType, TimestamptzType
 
 from dashboard.errors import ReadError
 from dashboard.readers.catalog import translated
@@ -43,6 +55,15 @@ class Range:
     end: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Column:
+    name: str
+    type: str
+    """In Iceberg's words."""
+    names: frozenset[str]
+    """All that it, and whatever is nested in it, is called or ever was in this table."""
+
+
 class LakeTable:
     """Safe to share between threads: it does not change, and knows nothing of what is committed later."""
 
@@ -59,6 +80,11 @@ class LakeTable:
         """In Iceberg's words, such as decimal(18, 2); empty where there is no such column."""
         found = [field.field_type for field in self._table.schema().fields if field.name == column]
         return str(found[0]) if found else ""
+
+    @property
+    def metadata(self) -> TableMetadata:
+        """All that the catalog says of it; see `history.py`."""
+        return self._table.metadata
 
     @property
     def columns(self) -> list[str]:
@@ -133,6 +159,61 @@ class LakeTable:
             )
             return normalised(scan.to_arrow())
 
+    def changed(self, columns: Sequence[str], before: int | None, after: int) -> tuple[pa.Table, pa.Table]:
+        """Rows of the files that `before` alone reads, and of those that `after` alone does, without any of both.
+
+        A file of which more is deleted than before is read by both in its own way. A row may be on both sides, as after
+        compaction; so the difference is what is left of each side without the other. `before` None is nothing at all.
+        Raises what `read` raises.
+        """
+        with self._translated():
+            scans = [None if one is None else self._scan(columns, None, one) for one in (before, after)]
+            tasks = [{} if scan is None else {_reads(task): task for task in scan.plan_files()} for scan in scans]
+            first, second = (
+                [tasks[side][key] for key in tasks[side].keys() - tasks[1 - side].keys()] for side in (0, 1)
+            )
+            return self._rows(scans[0] or scans[1], first), self._rows(scans[1], second)
+
+    def last(self, columns: Sequence[str], by: str, most: int, snapshot_id: int | None = None) -> pa.Table:
+        """The rows with the largest values of the column `by`, the largest first, from as few files as may hold them.
+
+        `by` is a time or a whole number. Raises what `read` raises.
+        """
+        wanted = tuple(dict.fromkeys([*columns, by]))
+        with self._translated():
+            scan = self._scan(wanted, None, snapshot_id)
+            field = scan.projection().find_field(by)
+            found = self._rows(scan, [])
+            for bound, task in sorted(
+                ((_upper(task, field), task) for task in scan.plan_files()), key=lambda one: one[0], reverse=True
+            ):
+                if len(found) == most and (least := _plain(found[by][most - 1])) is not None and bound < least:
+                    break
+                rows = pa.concat_tables([found, self._rows(scan, [task])], promote_options="permissive")
+                found = rows.sort_by([(by, "descending")]).slice(0, most)
+            return found.select(list(columns))
+
+    def columns_at(self, snapshot_id: int | None = None) -> list[Column]:
+        """The columns of a state, in order; raises ReadError when it is gone."""
+        ever: dict[int, set[str]] = defaultdict(set)
+        for schema in self._table.metadata.schemas:
+            for id_ in schema.field_ids:
+                ever[id_].add(schema.find_field(id_).name)
+        with self._translated():
+            fields = self._scan(("*",), None, snapshot_id).projection().fields
+        return [
+            Column(
+                field.name,
+                str(field.field_type),
+                frozenset(name for id_ in Schema(field).field_ids for name in ever[id_] | {field.name}),
+            )
+            for field in fields
+        ]
+
+    def _rows(self, scan: Any, tasks: Sequence[FileScanTask]) -> pa.Table:
+        read = ArrowScan(self._table.metadata, self._table.io, scan.projection(), AlwaysTrue())
+        return normalised(read.to_table(tasks))
+
     def _scan(self, columns: Sequence[str], range_: Range | None, snapshot_id: int | None) -> Any:
         self.at(snapshot_id)
         row_filter = AlwaysTrue() if range_ is None else self._between(range_)
@@ -159,9 +240,13 @@ class LakeTable:
 
 def told(snapshot: IcebergSnapshot) -> Snapshot:
     """As people know it."""
-    rows = snapshot.summary and snapshot.summary.additional_properties.get("total-records")
+    said = {} if snapshot.summary is None else snapshot.summary.additional_properties
+    rows = said.get(TOTAL_RECORDS)
+    # rows of data files, the deleted ones among them; of equality deletes only reading tells how many they delete
+    known = rows and int(said.get(TOTAL_EQUALITY_DELETES, 0)) == 0
+    count = int(rows) - int(said.get(TOTAL_POSITION_DELETES, 0)) if rows and known else None
     committed_at = datetime.fromtimestamp(snapshot.timestamp_ms / 1000, UTC)
-    return Snapshot(snapshot.snapshot_id, committed_at, int(rows) if rows else None)
+    return Snapshot(snapshot.snapshot_id, committed_at, count)
 
 
 def normalised(rows: pa.Table) -> pa.Table:
@@ -183,3 +268,19 @@ def _checked(batches: Iterable[pa.RecordBatch], check: Callable[[], None]) -> It
 def _keeps_rows(snapshot: IcebergSnapshot) -> bool:
     """True for added rows and for compaction, which replaces files and leaves the rows as they are."""
     return snapshot.summary is not None and snapshot.summary.operation in {Operation.APPEND, Operation.REPLACE}
+
+
+def _reads(task: FileScanTask) -> tuple[str, frozenset[str]]:
+    """What makes the rows that a state reads of a file."""
+    return task.file.file_path, frozenset(deletes.file_path for deletes in task.delete_files)
+
+
+def _upper(task: FileScanTask, field: NestedField) -> float:
+    """No value of the file is larger; infinite where nothing is said."""
+    bound = (task.file.upper_bounds or {}).get(field.field_id)
+    return inf if bound is None else cast(int, from_bytes(cast(PrimitiveType, field.field_type), bound))
+
+
+def _plain(value: pa.Scalar) -> int | None:
+    """As bounds are."""
+    return cast("int | None", value.value if isinstance(value, pa.TimestampScalar) else value.as_py())

@@ -16,6 +16,7 @@ from dashboard.sql_files import ROOT, read_sql
 
 _FOLDER = "queries"
 _READS = re.compile(r"^-- reads:\s*(?P<names>.*)$", re.MULTILINE)
+_ASKS = re.compile(r"^-- asks:\s*(?P<text>.*(?:\n--  .*)*)$", re.MULTILINE)
 _PARAMETER = re.compile(r'"[^"]*"|\'[^\']*\'|--[^\n]*|\$(?P<name>[a-z_][a-z_0-9]*)')
 _AT = re.compile(r"\b(?P<table>[a-z_]+) /\* at \*/")
 TABLES = ("revenue_summary", "completed_orders")
@@ -55,6 +56,12 @@ class Composed:
 def question_names() -> list[str]:
     """Everything that can be asked."""
     return sorted(path.stem for path in (ROOT / _FOLDER).glob("*.sql"))
+
+
+def asks(question: str) -> str:
+    """What a question asks, as its file says it, on one line; raises ReadError for one that there is not."""
+    found = _ASKS.search(read_sql(_FOLDER, question))
+    return " ".join(found["text"].replace("\n--", " ").split()) if found else ""
 
 
 @cache

@@ -132,17 +132,21 @@ class Reading:
         text = (value or b"").decode(errors="replace")
         return HIDDEN if name in self._secret and not _may_be_seen(text) else without_card_numbers(text)
 
-    def _masked(self, value: Any, name: str = "") -> Any:
-        """A copy that holds no secret; a mapping or a list of the same shape."""
-        if name in self._secret and value is not None and not (isinstance(value, str) and _may_be_seen(value)):
-            return HIDDEN
-        if isinstance(value, dict):
-            return {without_card_numbers(str(field)): self._masked(one, str(field)) for field, one in value.items()}
-        if isinstance(value, (list, tuple)):
-            return [self._masked(one, name) for one in value]
-        if value is None or isinstance(value, bool):
-            return value
-        return _without_card(value)
+    def _masked(self, value: Any) -> Any:
+        return masked(value, self._secret)
+
+
+def masked(value: Any, secret: Collection[str], name: str = "") -> Any:
+    """A copy that holds no secret; a mapping or a list of the same shape. `name` is the field's own."""
+    if name in secret and value is not None and not (isinstance(value, str) and _may_be_seen(value)):
+        return HIDDEN
+    if isinstance(value, dict):
+        return {without_card_numbers(str(field)): masked(one, secret, str(field)) for field, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [masked(one, secret, name) for one in value]
+    if value is None or isinstance(value, bool):
+        return value
+    return _without_card(value)
 
 
 def raw_text(record: Record) -> str:

@@ -1,4 +1,3 @@
-import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from dashboard.readers import http_session
 from dashboard.readers.catalog import CatalogAccess, open_catalog
 from dashboard.readers.lake import Lake, find_namespace
 from dashboard.readers.lake_table import TIMESTAMP
-from tests.iceberg_tables import NAMESPACE, append, revenue_table, served_catalog, sqlite_catalog
+from tests.iceberg_tables import NAMESPACE, append, call_it_compaction, revenue_table, served_catalog, sqlite_catalog
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -195,14 +194,6 @@ def test_compaction_adds_no_rows(lake: Lake, table: Table) -> None:
     assert rows is not None
     assert starts(rows) == []
     assert starts(lake.revenue()) == [0, 5]
-
-
-def call_it_compaction(metadata: Path) -> None:
-    """PyIceberg 0.12 cannot compact: the same files and rows, with the operation that Flink's compaction writes."""
-    content = json.loads(metadata.read_text())
-    for snapshot in content["snapshots"][-2:]:
-        snapshot["summary"]["operation"] = "replace"
-    metadata.write_text(json.dumps(content))
 
 
 def test_rows_that_were_removed_cannot_be_told_as_added_ones(lake: Lake, table: Table) -> None:

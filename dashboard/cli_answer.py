@@ -1,0 +1,150 @@
+"""An answer as a command gives it away: a table for people, CSV, JSON or Parquet for programs."""
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dashboard.errors import SettingsError
+from dashboard.wording import iso, no_formula, printable
+
+if TYPE_CHECKING:
+    from dashboard.readers.engine import Answer
+
+FORMATS = ("table", "csv", "json", "parquet")
+WIDTH = 80
+_MANIFEST = b"sales-trends"
+"""The key of a Parquet file's metadata that holds what its rows are."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """An answer, and all that somebody needs to get it again."""
+
+    question: str
+    answer: "Answer"
+    start: datetime
+    end: datetime
+    zone: ZoneInfo
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        snapshot = self.answer.snapshot
+        return {
+            "question": self.question,
+            "engine": self.answer.engine,
+            # text: many readers of JSON round a number of so many digits
+            "snapshot": None if snapshot is None else str(snapshot.id),
+            "from": iso(self.start),
+            "to": iso(self.end),
+            "zone": self.zone.key,
+        }
+
+
+def format_of(form: str | None, output: Path | None) -> str:
+    """The one that was asked for, else the one that the file's name ends with, else a table."""
+    suffix = output.suffix.removeprefix(".").lower() if output else ""
+    chosen = form or (suffix if suffix in FORMATS else FORMATS[0])
+    if chosen == "parquet" and output is None and sys.stdout.isatty():
+        raise click.UsageError("Parquet is nothing for a terminal; name a file with --output.")
+    return chosen
+
+
+def write(told: Told, form: str, output: Path | None) -> None:
+    """To a file, which is whole or not there, or to stdout."""
+    made = _MAKERS[form](told)
+    if output is None:
+        click.echo(made, nl=False)
+        return
+    part = output.with_name(f".{output.name}.part")
+    try:
+        part.write_bytes(made)
+        os.replace(part, output)
+    except OSError as error:
+        raise SettingsError(f"{output} cannot be written: {error.strerror}.", "Name another with --output.") from error
+
+
+def lines_of(names: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
+    """As lines for people, as wide as a terminal usually is; what is longer goes on below."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
+    for place, name in enumerate(names):
+        is_number = place in right
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
+    console = Console(file=StringIO(), width=WIDTH, color_system=None, highlight=False, legacy_windows=False)
+    with console.capture() as captured:
+        console.print(table)
+    return [line.rstrip() for line in captured.get().splitlines()]
+
+
+def _table(told: Told) -> bytes:
+    rows = told.answer.rows
+    numbers = [place for place, value in enumerate(_first(rows)) if isinstance(value, (int, Decimal))]
+    cells = [[_cell(value, told.zone) for value in row.values()] for row in rows.to_pylist()]
+    return "".join(f"{line}\n" for line in lines_of(rows.schema.names, cells, numbers)).encode()
+
+
+def _csv(told: Told) -> bytes:
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(told.answer.rows.schema.names)
+    for row in told.answer.rows.to_pylist():
+        writer.writerow([no_formula(value) if isinstance(value, str) else _plain(value) for value in row.values()])
+    return text.getvalue().encode()
+
+
+def _json(told: Told) -> bytes:
+    rows = [{name: _plain(value) for name, value in row.items()} for row in told.answer.rows.to_pylist()]
+    return f"{json.dumps({**told.manifest, 'rows': rows}, indent=2, ensure_ascii=False)}\n".encode()
+
+
+def _parquet(told: Told) -> bytes:
+    # Arrow, for which a table in JSON need not wait
+    import pyarrow.parquet as pq
+
+    rows = told.answer.rows
+    manifest = json.dumps({**told.manifest, "rows": len(rows)}).encode()
+    sink = BytesIO()
+    pq.write_table(rows.replace_schema_metadata({_MANIFEST: manifest}), sink)
+    return sink.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    """As CSV and JSON hold it: amounts exact, as text; times in UTC."""
+    if isinstance(value, datetime):
+        return iso(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal) else value
+
+
+def _cell(value: Any, zone: ZoneInfo) -> str:
+    """For people: times on the clock they asked for."""
+    if isinstance(value, datetime) and zone.key != "UTC":
+        local = value.astimezone(zone)
+        return local.isoformat(" ", "auto" if local.second or local.microsecond else "minutes")
+    if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
+        return f"{value:,}"
+    return "" if value is None else str(_plain(value))
+
+
+def _first(rows: Any) -> list[Any]:
+    """Of each column the first value that there is."""
+    return [next((value for value in column.to_pylist() if value is not None), None) for column in rows.columns]
+
+
+_MAKERS: dict[str, Callable[[Told], bytes]] = {"table": _table, "csv": _csv, "json": _json, "parquet": _parquet}

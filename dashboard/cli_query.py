@@ -1,0 +1,355 @@
+"""The commands that ask the Iceberg tables: questions of queries/, and what tables and snapshots there are."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import click
+
+from dashboard.access import Caller, Role
+from dashboard.cli_answer import FORMATS, Told, format_of, lines_of, write
+from dashboard.cli_options import json_option, settings_for, target_option
+from dashboard.errors import ReadError
+from dashboard.narration import Narrator
+from dashboard.settings import Settings, parse_duration
+from dashboard.wording import iso
+
+if TYPE_CHECKING:
+    # these bring Arrow, DuckDB and PyIceberg, for which no other command should wait
+    from dashboard.lake_desk import Asked, LakeDesk, TableFacts
+    from dashboard.readers.engine import Limits
+    from dashboard.readers.history import Commit, Page
+    from dashboard.readers.inquiry import Inquiry
+
+T = TypeVar("T")
+
+_CALLER = Caller("the command", Role.OPS)
+"""Whoever has a shell on this machine sees what ops see: every table, and no column that is secret."""
+_SPAN = timedelta(hours=24)
+_ROWS_ARE_WINDOWS = ("revenue_windows", "revenue_faults")
+"""Their rows are no sums, and are printed with what is wrong in them."""
+_LARGEST_ID = 2**63
+_GIVE_UP_SECONDS = 1.0
+
+
+def _zone(_context: click.Context, _parameter: click.Parameter, name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise click.BadParameter(f"{name!r} is no time zone such as Europe/Berlin.") from error
+
+
+def _bucket(_context: click.Context, _parameter: click.Parameter, text: str | None) -> timedelta | None:
+    span = None if text is None else _span(text)
+    if text is not None and (span is None or span < timedelta(seconds=1) or span % timedelta(seconds=1)):
+        raise click.BadParameter(f"{text!r} is no length of a bucket in whole seconds, such as 1h.")
+    return span
+
+
+@click.command()
+@click.argument("name", required=False, metavar="[NAME]")
+@click.option("--list", "listed", is_flag=True, help="Print the questions and what each asks.")
+@target_option
+@click.option(
+    "--engine",
+    default="",
+    show_default="SALES_LAKE__ENGINE",
+    help="mirror, duckdb, pyiceberg or athena.",
+    metavar="NAME",
+)
+@click.option("--from", "begin", metavar="TIME", help="Inclusive: 2026-11-22T12:00, or 2h before the end.  [24h]")
+@click.option("--to", "end", metavar="TIME", help="Exclusive; or 2h before now.  [the newest window's end]")
+@click.option("--zone", default="UTC", show_default=True, callback=_zone, help="Of days, buckets and times you give.")
+@click.option("--bucket", callback=_bucket, metavar="LENGTH", help="Of revenue_by_bucket, such as 1h.")
+@click.option("--at", metavar="SNAPSHOT|TIME", help="As the table was then; `tables NAME --snapshots` lists them.")
+@click.option("--format", "form", type=click.Choice(FORMATS), help="By default as FILE ends, else table.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Instead of stdout.")
+@click.pass_obj
+def query(
+    narrator: Narrator,
+    name: str | None,
+    listed: bool,
+    target: str,
+    engine: str,
+    begin: str | None,
+    end: str | None,
+    zone: ZoneInfo,
+    bucket: timedelta | None,
+    at: str | None,
+    form: str | None,
+    output: Path | None,
+) -> None:
+    """Ask a question of queries/ of the Iceberg tables; exit 1 when a window makes the answer wrong.
+
+    Amounts are exact; in CSV and JSON they are text. Times in both are UTC.
+    Such as: sales-trends query revenue_by_day --from 7d --zone Europe/Berlin --format csv
+    """
+    if listed:
+        _say_questions()
+        return
+    if name is None:
+        raise click.UsageError("Name a question; --list prints them.")
+    chosen = format_of(form, output)
+    given = _Given(name, engine, _bound("--from", begin, zone), _bound("--to", end, zone), zone, bucket, _at(at, zone))
+    settings = settings_for(target)
+    asked, inquiry, wrong = _interruptible(lambda limits: _ask(settings, given, limits))
+    answer = asked.answer
+    told = Told(name, answer, inquiry.start, inquiry.end, zone)
+    narrator.say(asked.as_of.told if asked.as_of else f"From {iso(inquiry.start)} to {iso(inquiry.end)}.")
+    narrator.say(_source(asked))
+    if wrong and name not in _ROWS_ARE_WINDOWS:
+        raise wrong
+    write(told, chosen, output)
+    if wrong:
+        raise wrong
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What the command was given, read but not yet filled in."""
+
+    question: str
+    engine: str
+    begin: datetime | timedelta | None
+    end: datetime | timedelta | None
+    zone: ZoneInfo
+    bucket: timedelta | None
+    at: int | datetime | None
+
+
+def _ask(settings: Settings, given: _Given, limits: "Limits") -> "tuple[Asked, Inquiry, ReadError | None]":
+    """The answer, what was asked in the end, and what is wrong with it."""
+    from dashboard.lake_desk import LakeDesk
+
+    desk = LakeDesk(settings)
+    try:
+        inquiry = _inquiry(desk, settings, given, limits)
+        asked = desk.ask(_CALLER, inquiry, given.engine, given.at, limits)
+        return asked, inquiry, _wrong(desk, given, inquiry, asked, limits) if asked.faults else None
+    finally:
+        desk.close()
+
+
+def _inquiry(desk: "LakeDesk", settings: Settings, given: _Given, limits: "Limits") -> "Inquiry":
+    from dashboard.readers.inquiry import Inquiry
+
+    now = datetime.now(UTC)
+    window = settings.pipeline.window_size
+    # what is missing or too much is told before anything is asked
+    Inquiry(given.question, now, now + window, given.zone, given.bucket).parts()
+    end = now - given.end if isinstance(given.end, timedelta) else given.end
+    end = end or desk.newest_end(_CALLER, given.engine, given.at, limits) or now
+    begin = given.begin if isinstance(given.begin, datetime) else end - (given.begin or _SPAN)
+    if begin >= end:
+        raise click.UsageError(f"--from {iso(begin)} is not before --to {iso(end)}.")
+    return Inquiry(given.question, begin, end, given.zone, given.bucket, window)
+
+
+def _wrong(desk: "LakeDesk", given: _Given, inquiry: "Inquiry", asked: "Asked", limits: "Limits") -> ReadError:
+    """Which windows make the answer wrong."""
+    from dashboard.readers.inquiry import FAULTS, Inquiry
+
+    bounds = [parameters[name] for parameters in inquiry.parts() for name in ("start", "end")]
+    start, end = (iso(one) for one in (bounds[0], bounds[-1]) if isinstance(one, datetime))
+    within = Inquiry(FAULTS, datetime.fromisoformat(start), datetime.fromisoformat(end))
+    snapshot = asked.answer.snapshot
+    # of the state that was answered from, also where the table has gone on meanwhile
+    at = snapshot.id if snapshot and not isinstance(given.at, datetime) else given.at
+    found = desk.ask(_CALLER, within, given.engine, at, limits).answer.rows.to_pylist()
+    first = f"; the first, {iso(found[0]['window_start'])}, is at fault: {found[0]['fault']}" if found else ""
+    then = f" --at {at}" if isinstance(given.at, int) else ""
+    return ReadError(
+        f"{asked.faults} windows are doubled or have no amount, so no sum is right{first}.",
+        f"`sales-trends query {FAULTS} --from {start} --to {end}{then}` lists them.",
+    )
+
+
+def _source(asked: "Asked") -> str:
+    answer = asked.answer
+    if answer.snapshot is None:
+        return f"There is no revenue table yet, or nothing in it; asked by {answer.engine}."
+    scanned = "" if answer.scanned_bytes is None else f", {answer.scanned_bytes:,} bytes scanned"
+    return (
+        f"{len(answer.rows):,} rows by {answer.engine} from snapshot {answer.snapshot.id}, committed "
+        f"{iso(answer.snapshot.committed_at)}, in {answer.took_seconds:.3f} s{scanned}."
+    )
+
+
+def _say_questions() -> None:
+    from dashboard.readers.questions import asks, question_names
+
+    for line in lines_of(["question", "asks"], [[name, asks(name)] for name in question_names()]):
+        click.echo(line)
+
+
+@click.command()
+@click.argument("name", required=False, metavar="[NAME]")
+@target_option
+@json_option
+@click.option("--snapshots", is_flag=True, help="Its snapshots, the newest first.")
+@click.option("--page", type=click.IntRange(min=1), default=1, show_default=True, help="Which of their pages.")
+@click.pass_obj
+def tables(narrator: Narrator, name: str | None, target: str, as_json: bool, snapshots: bool, page: int) -> None:
+    """Show the Iceberg tables, one with its columns, or its snapshots. Columns with secrets are left out."""
+    if snapshots and name is None:
+        raise click.UsageError("Name the table whose snapshots you want to see.")
+    settings = settings_for(target)
+    if snapshots and name is not None:
+        found = _interruptible(lambda _limits: _desk(settings).history(_CALLER, name, page))
+        _print_snapshots(narrator, name, found, as_json=as_json)
+        return
+    facts = _interruptible(lambda _limits: _desk(settings).tables(_CALLER))
+    if name is not None:
+        facts = [one for one in facts if one.name == name]
+        if not facts:
+            raise ReadError(f"There is no table {name}.", "`sales-trends tables` lists those that there are.")
+    _print_tables(narrator, facts, is_one=name is not None, as_json=as_json)
+
+
+def _desk(settings: Settings) -> "LakeDesk":
+    from dashboard.lake_desk import LakeDesk
+
+    return LakeDesk(settings)
+
+
+def _print_tables(narrator: Narrator, facts: "list[TableFacts]", *, is_one: bool, as_json: bool) -> None:
+    if as_json:
+        told = [_table_as_dict(one) for one in facts]
+        click.echo(json.dumps(told[0] if is_one else told, indent=2))
+        return
+    if not facts:
+        narrator.say("There is no table yet; `sales-trends up` starts the pipeline that makes them.")
+        return
+    rows = [
+        [
+            one.name,
+            "not known" if one.rows is None else f"{one.rows:,}",
+            str(len(one.columns)),
+            str(one.newest.id) if one.newest else "none",
+            _second(one.newest.committed_at) if one.newest else "",
+        ]
+        for one in facts
+    ]
+    for line in lines_of(["table", "rows", "columns", "newest snapshot", "committed"], rows, right=(1, 2)):
+        click.echo(line)
+    if is_one:
+        click.echo("")
+        for line in lines_of(["column", "type"], [list(column) for column in facts[0].columns]):
+            click.echo(line)
+    if hidden := sum(one.withheld for one in facts):
+        narrator.say(f"Columns that are secret or hold whole records are left out: {hidden}.")
+
+
+def _print_snapshots(narrator: Narrator, name: str, found: "Page", *, as_json: bool) -> None:
+    if as_json:
+        told = {"table": name, "page": found.number, "pages": found.pages, "total": found.total}
+        click.echo(json.dumps({**told, "snapshots": [_commit_as_dict(one) for one in found.commits]}, indent=2))
+        return
+    rows = [
+        [
+            str(one.snapshot.id),
+            _second(one.snapshot.committed_at),
+            one.operation,
+            "?" if one.rows_added is None else f"+{one.rows_added:,}",
+            "?" if one.rows_removed is None else f"-{one.rows_removed:,}",
+            "" if one.is_current else one.branch or "rolled back",
+        ]
+        for one in found.commits
+    ]
+    for line in lines_of(["snapshot", "committed", "operation", "rows", "", ""], rows, right=(3, 4)):
+        click.echo(line)
+    narrator.say(f"Page {found.number} of {found.pages}, {found.total:,} snapshots.")
+
+
+def _table_as_dict(facts: "TableFacts") -> dict[str, Any]:
+    return {
+        "name": facts.name,
+        "rows": facts.rows,
+        # text: many readers of JSON round a number of so many digits
+        "snapshot": str(facts.newest.id) if facts.newest else None,
+        "committed_at": iso(facts.newest.committed_at) if facts.newest else None,
+        "columns": [{"name": name, "type": type_} for name, type_ in facts.columns],
+        "withheld": facts.withheld,
+    }
+
+
+def _commit_as_dict(commit: "Commit") -> dict[str, Any]:
+    return {
+        "id": str(commit.snapshot.id),
+        "parent_id": None if commit.parent_id is None else str(commit.parent_id),
+        "committed_at": iso(commit.snapshot.committed_at),
+        "operation": commit.operation,
+        "rows": commit.snapshot.rows,
+        "rows_added": commit.rows_added,
+        "rows_removed": commit.rows_removed,
+        "files_added": commit.files_added,
+        "files_removed": commit.files_removed,
+        "branch": commit.branch,
+        "is_current": commit.is_current,
+    }
+
+
+def _second(at: datetime) -> str:
+    return iso(at.replace(microsecond=0))
+
+
+def _span(text: str) -> timedelta | None:
+    try:
+        span = parse_duration(text)
+    except ValueError:
+        return None
+    return span if isinstance(span, timedelta) else None
+
+
+def _bound(option: str, text: str | None, zone: ZoneInfo) -> datetime | timedelta | None:
+    """A time, in the zone unless it says its own, or a span."""
+    if text is None:
+        return None
+    span = _span(text)
+    if span is not None:
+        return span
+    try:
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise click.UsageError(f"{option} {text!r} is neither a time such as 2026-11-22T12:00 nor a span.") from error
+
+
+def _at(text: str | None, zone: ZoneInfo) -> int | datetime | None:
+    if text is not None and text.isascii() and text.isdecimal() and len(text) != len("20261122"):
+        if int(text) >= _LARGEST_ID:
+            raise click.UsageError(f"--at {text} is no id of a snapshot.")
+        return int(text)
+    found = _bound("--at", text, zone)
+    return datetime.now(UTC) - found if isinstance(found, timedelta) else found
+
+
+def _interruptible(work: "Callable[[Limits], T]") -> T:
+    """What it came to; Ctrl-C cancels it and is answered at once, however deep in a library it is."""
+    cancelled, future = Event(), Future[T]()
+
+    def carry_out() -> None:
+        try:
+            from dashboard.readers.engine import Limits
+
+            future.set_result(work(Limits(cancelled=cancelled)))
+        except BaseException as error:  # whoever waits raises it
+            future.set_exception(error)
+
+    Thread(target=carry_out, name="query", daemon=True).start()
+    try:
+        wait([future])
+    except KeyboardInterrupt:
+        cancelled.set()
+        wait([future], _GIVE_UP_SECONDS)
+        raise
+    return future.result()
+
+
+QUERY_COMMANDS = (query, tables)
