@@ -69,6 +69,10 @@ class Chart:
     """By the monotonic clock."""
     _figures: dict[str, "Figure"] = field(default_factory=dict, repr=False)
 
+    @property
+    def is_fresh(self) -> bool:
+        return time.monotonic() - self.made_at < _CHART_SECONDS
+
     def figure(self, zone: ZoneInfo) -> "Figure":
         """It in this zone, made once for all who look."""
         if zone.key not in self._figures:
@@ -91,7 +95,7 @@ class Live:
     until: datetime
     """Its end, UTC."""
     chart: Chart
-    """A second old at most: at many records a second it would else be another one at each look."""
+    """May lack the last second: at many records a second it would else be another one at each look."""
 
 
 @dataclass(frozen=True)
@@ -250,6 +254,7 @@ class _Watched:
         self._lock = threading.Lock()
         self._matches: LRUCache[str, Matches] = LRUCache(_CONDITIONS)
         self._live: tuple[tuple[object, ...], Live] | None = None
+        self._charted: tuple[tuple[object, ...], Chart] | None = None
 
     def look(self) -> Live:
         """Made once for each state and second, whoever looks."""
@@ -263,15 +268,19 @@ class _Watched:
                 [minute] = self.tail.seconds(_MINUTE, _MINUTE, until)
                 before = self._live[1] if self._live and self._live[1].view.began == view.began else None
                 made = {number: row for number, row in before.rows if not row.fault} if before else _NONE
-                is_new = before is not None and time.monotonic() - before.chart.made_at < _CHART_SECONDS
-                chart = before.chart if before and is_new else self._chart(until)
-                self._live = (state, Live(view, self.kept(SHOWN_ROWS, made), minute, until, chart))
+                self._live = (state, Live(view, self.kept(SHOWN_ROWS, made), minute, until, self._chart(state, until)))
             # its faults and what it waits for change without a record
-            return replace(self._live[1], view=view)
+            return replace(self._live[1], view=view, chart=self._chart(state, until))
 
-    def _chart(self, until: datetime) -> Chart:
-        end = until + timedelta(seconds=-until.timestamp() % BUCKET.total_seconds())
-        return Chart(self.tail.seconds(LOOKED_BACK, BUCKET, end), until, time.monotonic())
+    def _chart(self, state: tuple[object, ...], until: datetime) -> Chart:
+        """Of this state, or of one before in the same counting that is less than a second old."""
+        held = self._charted
+        if held is None or (held[0] != state and not (held[0][0] == state[0] and held[1].is_fresh)):
+            end = until + timedelta(seconds=-until.timestamp() % BUCKET.total_seconds())
+            buckets = self.tail.seconds(LOOKED_BACK, BUCKET, end)
+            # the newest second may get more
+            held = self._charted = (state, Chart(buckets, until - timedelta(seconds=1), time.monotonic()))
+        return held[1]
 
     def kept(self, most: int, made: Mapping[int, Readable] = _NONE) -> tuple[tuple[int, Readable], ...]:
         """The newest so many; those that were made readable before, by number, are not made again."""

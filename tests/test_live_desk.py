@@ -10,7 +10,7 @@ import pytest
 
 from dashboard.access import Caller, Role
 from dashboard.errors import AccessError, ReadError, SettingsError
-from dashboard.live_desk import ORDERS, SEEKS_AT_ONCE, LiveDesk
+from dashboard.live_desk import BUCKET, ORDERS, SEEKS_AT_ONCE, LiveDesk
 from dashboard.readers import tail as tail_module
 from dashboard.readers.seek import Last
 from dashboard.remotes.kafka import Kafka
@@ -168,6 +168,15 @@ def test_what_was_found_is_shown_to_nobody_whose_role_has_ended_meanwhile(desk: 
     for act in (desk.sought, desk.cancel):
         with pytest.raises(AccessError):
             act(Caller(OTTO.name, Role.VIEWER), name)
+
+
+def test_the_bar_that_still_grows_is_not_shown_as_if_it_were_whole(desk: LiveDesk, broker: RealBroker) -> None:
+    # the last second of its two: the bar ends where what came ends
+    at = int(time.time()) // 2 * 2 - 1
+    produce(broker.kafka, ORDERS, [order(1)], timestamp_ms=at * 1000)
+    eventually(lambda: charted(desk) > 0, 30)
+    chart = desk.look(VERA, "local", ORDERS).chart
+    assert chart.until < chart.buckets[-1].start + BUCKET
 
 
 def test_many_looks_in_a_second_share_one_chart(desk: LiveDesk, broker: RealBroker) -> None:
