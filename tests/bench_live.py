@@ -1,7 +1,7 @@
 """`make bench-live`: what following a topic costs, on a real broker and in a real browser.
 
-With `--only steady --minutes 30` it watches the memory of a tail at 5,000 records a second for so long. Quote ratios and
-spreads: the browser, the broker and the writer share the machine with what is measured.
+With `--only steady --minutes 30` it watches the memory of a tail at 5,000 records a second for so long. Quote ratios
+and spreads: the browser, the broker and the writer share the machine with what is measured.
 """
 
 import argparse
