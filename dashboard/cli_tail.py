@@ -1,6 +1,7 @@
 """The command that follows a topic in a terminal: records as they come, decoded, without card numbers."""
 
 import json
+import re
 import time
 from collections.abc import Iterable
 from datetime import datetime
@@ -23,6 +24,8 @@ from dashboard.wording import printable
 
 _LONGEST_LINE = 2_000
 _ASK_AGAIN_SECONDS = 5.0
+_UNSEEN = re.compile(r"[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+"""What JSON lets pass and a terminal obeys; in it such a character can stand within a text alone."""
 
 
 def _condition(_context: click.Context, _parameter: click.Parameter, text: str | None) -> Condition | None:
@@ -100,6 +103,10 @@ def _follow(live: LiveRecords, narrator: Narrator, printed: "_Printed", readable
             return
 
 
+def _escaped(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
 class _PatientDecoder:
     """Asks a registry that is away again after some seconds; until then records of new schemas cannot be read."""
 
@@ -148,7 +155,7 @@ class _Printed:
             return
         self._shown += 1
         if self._as_json:
-            click.echo(json.dumps(row.as_json(), ensure_ascii=False))
+            click.echo(_UNSEEN.sub(_escaped, json.dumps(row.as_json(), ensure_ascii=False)))
         else:
             click.echo(self._line(row))
 

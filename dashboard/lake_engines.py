@@ -43,7 +43,7 @@ def _athena(settings: Settings) -> Engine:
             f"The target {settings.target} names no workgroup of Athena.",
             "Set its athena_workgroup, or choose another engine; only tables on Confluent Cloud have Athena.",
         )
-    from dashboard.readers.athena_engine import AthenaAccess, AthenaEngine  # type: ignore[import-untyped]
+    from dashboard.readers.athena_engine import AthenaAccess, AthenaEngine
 
     access = AthenaAccess(
         target.athena_region or target.region,

@@ -5,8 +5,10 @@ pipeline; nobody sees a card number. However many look at a topic, it is read on
 """
 
 import threading
+import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -18,6 +20,7 @@ from cachetools import LRUCache, TTLCache
 
 from dashboard.access import Caller, Role
 from dashboard.clusters import Kind, kafka_and_registry, kind_of
+from dashboard.current_settings import current_settings
 from dashboard.deploy.pipeline import load_pipeline
 from dashboard.errors import ReadError, SettingsError
 from dashboard.pipeline_reading import reading_of, wants_schema
@@ -44,6 +47,7 @@ HELD_ROWS = 200
 BUCKET = timedelta(seconds=2)
 SEEKS_AT_ONCE = 4
 _MINUTE = timedelta(minutes=1)
+_CHART_SECONDS = 1.0
 _CONDITIONS = 32
 """At once; the one that nobody has asked for the longest is forgotten first."""
 _SEEKS_KEPT = 64
@@ -54,28 +58,44 @@ Clusters = Callable[[Settings], tuple[Kafka, Registry]]
 
 
 @dataclass(frozen=True)
-class Live:
-    """A topic at one moment. Shared by all who look: never change it."""
+class Chart:
+    """How a topic moved in the last two minutes. Shared by all who look: never change it."""
 
-    view: TailView
-    rows: tuple[tuple[int, Readable], ...]
-    """The newest with their numbers, the newest first."""
     buckets: list[Second]
-    """The last two minutes, the oldest first."""
-    last_minute: Second
-    """The minute that ends with the newest record; with now when that one is older than two minutes."""
+    """The oldest first."""
     until: datetime
-    """The end of both, UTC."""
+    """How far the last one is known, UTC."""
+    made_at: float
+    """By the monotonic clock."""
     _figures: dict[str, "Figure"] = field(default_factory=dict, repr=False)
 
+    @property
+    def is_fresh(self) -> bool:
+        return time.monotonic() - self.made_at < _CHART_SECONDS
+
     def figure(self, zone: ZoneInfo) -> "Figure":
-        """The chart of the last two minutes in this zone, made once for all who look."""
+        """It in this zone, made once for all who look."""
         if zone.key not in self._figures:
             # Plotly takes a third of a second that other users of this module need not wait
             from dashboard.charts import live_bars
 
             self._figures[zone.key] = live_bars(self.buckets, until=self.until, bucket=BUCKET, zone=zone)
         return self._figures[zone.key]
+
+
+@dataclass(frozen=True)
+class Live:
+    """A topic at one moment. Shared by all who look: never change it."""
+
+    view: TailView
+    rows: tuple[tuple[int, Readable], ...]
+    """The newest with their numbers, the newest first."""
+    last_minute: Second
+    """The minute that ends with the newest record; with now when that one is older than two minutes."""
+    until: datetime
+    """Its end, UTC."""
+    chart: Chart
+    """May lack the last second: at many records a second it would else be another one at each look."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +107,17 @@ class Whole:
     """Key and value as bytes."""
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """Somebody's look back."""
+
+    by: str
+    """The caller's name."""
+    target: str
+    topic: str
+    seek: Seek
+
+
 class LiveDesk:
     """One for a process; any thread may call."""
 
@@ -94,12 +125,12 @@ class LiveDesk:
         self._clusters = clusters
         self._lock = threading.Lock()
         self._watched: dict[tuple[str, str], _Watched] = {}
-        self._seeks: TTLCache[str, tuple[str, Seek]] = TTLCache(_SEEKS_KEPT, _SEEK_SECONDS)
+        self._seeks: TTLCache[str, _Begun] = TTLCache(_SEEKS_KEPT, _SEEK_SECONDS)
 
     def targets(self, caller: Caller) -> list[str]:
         """What may be chosen; whoever is no admin sees the one that this dashboard shows."""
         caller.require(Role.VIEWER, "Live orders")
-        settings = load_settings()
+        settings = current_settings()
         return target_names(settings) if caller.may(Role.ADMIN) else [settings.target]
 
     def kind(self, caller: Caller, target: str) -> Kind:
@@ -109,7 +140,7 @@ class LiveDesk:
     def topics(self, caller: Caller) -> list[str]:
         """Those that this caller may see, completed orders first."""
         caller.require(Role.VIEWER, "Live orders")
-        return list(_topics(load_settings().pipeline)) if caller.may(Role.OPS) else [ORDERS]
+        return list(_topics(current_settings().pipeline)) if caller.may(Role.OPS) else [ORDERS]
 
     def look(self, caller: Caller, target: str, topic: str) -> Live:
         """What there is now; waits for nothing."""
@@ -134,13 +165,13 @@ class LiveDesk:
         """
         watched = self._at(caller, target, topic)
         condition = Condition(where) if where.strip() else None
-        with self._lock:
-            if sum(not seek.progress.is_done for _, seek in self._seeks.values()) >= SEEKS_AT_ONCE:
+        with self._at_one_time():
+            if sum(not begun.seek.progress.is_done for begun in self._seeks.values()) >= SEEKS_AT_ONCE:
                 raise ReadError(
                     f"{SEEKS_AT_ONCE} people look back into topics already.", "Try again when one of them is done."
                 )
             name = uuid.uuid4().hex
-            self._seeks[name] = (caller.name, watched.seek(start, condition))
+            self._seeks[name] = _Begun(caller.name, target, topic, watched.seek(start, condition))
         return name
 
     def sought(self, caller: Caller, name: str) -> SeekProgress:
@@ -152,28 +183,39 @@ class LiveDesk:
 
     def close(self) -> None:
         """Ends all reading; for the end of the process."""
-        with self._lock:
-            for _, seek in self._seeks.values():
-                seek.cancel()
+        with self._at_one_time():
+            for begun in self._seeks.values():
+                begun.seek.cancel()
             for watched in self._watched.values():
                 watched.tail.close()
 
     def _sought(self, caller: Caller, name: str) -> Seek:
         caller.require(Role.VIEWER, "Looking back")
-        with self._lock:
-            whose, seek = self._seeks.get(name, ("", None))
-        if seek is None or whose != caller.name:
+        with self._at_one_time():
+            begun = self._seeks.get(name)
+        if begun is None or begun.by != caller.name:
             raise ReadError("What was found there is kept no more.", "Look back again.")
-        return seek
+        self.require(caller, begun.target, begun.topic)
+        return begun.seek
 
-    def _at(self, caller: Caller, target: str, topic: str) -> "_Watched":
+    @contextmanager
+    def _at_one_time(self) -> Iterator[None]:
+        # the cache's `get` and `values` look twice, and between the two something may expire
+        with self._lock, self._seeks.timer:
+            yield
+
+    def require(self, caller: Caller, target: str, topic: str) -> None:
+        """Raises what keeps this caller from seeing that topic now: AccessError, or SettingsError where it is none."""
         caller.require(Role.VIEWER if topic == ORDERS else Role.OPS, f"Seeing the topic {topic}")
-        settings = load_settings()
+        settings = current_settings()
         topics = _topics(settings.pipeline)
         if topic not in topics:
             raise SettingsError(f"{topic} is no topic of the pipeline.", f"Wanted {', '.join(topics)}.")
         if target != settings.target:
             caller.require(Role.ADMIN, f"Seeing the target {target}")
+
+    def _at(self, caller: Caller, target: str, topic: str) -> "_Watched":
+        self.require(caller, target, topic)
         with self._lock:
             watched = self._watched.get((target, topic))
             if watched is None or watched.tail.ended:
@@ -212,6 +254,7 @@ class _Watched:
         self._lock = threading.Lock()
         self._matches: LRUCache[str, Matches] = LRUCache(_CONDITIONS)
         self._live: tuple[tuple[object, ...], Live] | None = None
+        self._charted: tuple[tuple[object, ...], Chart] | None = None
 
     def look(self) -> Live:
         """Made once for each state and second, whoever looks."""
@@ -223,13 +266,21 @@ class _Watched:
         with self._lock:
             if self._live is None or self._live[0] != state:
                 [minute] = self.tail.seconds(_MINUTE, _MINUTE, until)
-                end = until + timedelta(seconds=-until.timestamp() % BUCKET.total_seconds())
-                buckets = self.tail.seconds(LOOKED_BACK, BUCKET, end)
                 before = self._live[1] if self._live and self._live[1].view.began == view.began else None
                 made = {number: row for number, row in before.rows if not row.fault} if before else _NONE
-                self._live = (state, Live(view, self.kept(SHOWN_ROWS, made), buckets, minute, until))
+                self._live = (state, Live(view, self.kept(SHOWN_ROWS, made), minute, until, self._chart(state, until)))
             # its faults and what it waits for change without a record
-            return replace(self._live[1], view=view)
+            return replace(self._live[1], view=view, chart=self._chart(state, until))
+
+    def _chart(self, state: tuple[object, ...], until: datetime) -> Chart:
+        """Of this state, or of one before in the same counting that is less than a second old."""
+        held = self._charted
+        if held is None or (held[0] != state and not (held[0][0] == state[0] and held[1].is_fresh)):
+            end = until + timedelta(seconds=-until.timestamp() % BUCKET.total_seconds())
+            buckets = self.tail.seconds(LOOKED_BACK, BUCKET, end)
+            # the newest second may get more
+            held = self._charted = (state, Chart(buckets, until - timedelta(seconds=1), time.monotonic()))
+        return held[1]
 
     def kept(self, most: int, made: Mapping[int, Readable] = _NONE) -> tuple[tuple[int, Readable], ...]:
         """The newest so many; those that were made readable before, by number, are not made again."""
@@ -247,8 +298,8 @@ class _Watched:
         record = self.tail.record(partition, offset)
         if record is None and offset < self._kafka.end_offsets(self.tail.topic).get(partition, 0):
             starts, ends = {partition: offset}, {partition: offset + 1}
-            records = self._kafka.records(self.tail.topic, starts, ends, committed=self._committed)
-            record = next((one for one in records if one.offset == offset), None)
+            with closing(self._kafka.records(self.tail.topic, starts, ends, committed=self._committed)) as records:
+                record = next((one for one in records if one.offset == offset), None)
         if record is None:
             raise ReadError(f"{self.tail.topic} has no record {id_}.", "It may have expired; look at newer ones.")
         return Whole(self._sought(record), raw_text(record))

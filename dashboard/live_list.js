@@ -15,6 +15,7 @@ export default function (component) {
 class View {
   constructor(box) {
     box.replaceChildren() // what an earlier view has left
+    this.told = html("p", "told", box)
     this.scroll = html("div", "scroll", box)
     this.table = html("table", "rows", this.scroll)
     this.head = html("tr", "", html("thead", "", this.table))
@@ -26,7 +27,8 @@ class View {
     this.body.addEventListener("keydown", (event) => this.press(event))
   }
 
-  show({ label, columns, rows, selected }) {
+  show({ told, label, columns, rows, selected }) {
+    write(this.told, told)
     this.table.setAttribute("aria-label", label)
     if (this.columns !== JSON.stringify(columns)) this.begin(columns)
     // whoever has scrolled down reads on at the same place while rows come in above

@@ -13,9 +13,9 @@ import streamlit as st
 
 from dashboard import access, admin_token
 from dashboard.access import Caller, EndedLogins, Remedy, Role
+from dashboard.current_settings import current_settings
 from dashboard.errors import AccessError, SettingsError
 from dashboard.login_provider import LoginProvider, login_provider
-from dashboard.settings import load_settings
 
 _GIVEN_TOKEN = "given_admin_token"  # noqa: S105  # the name of its place in the session, never of a widget
 # Not in Streamlit's caches, which every visitor may clear.
@@ -25,7 +25,7 @@ _had_provider = threading.Event()
 
 def caller() -> Caller:
     """Who acts now, by settings, login and token as they are now; raises SettingsError when settings are wrong."""
-    settings = load_settings()
+    settings = current_settings()
     provider = _provider()
     if provider.fault:
         return access.nobody(provider.fault, Remedy.CONFIGURE)
@@ -131,7 +131,7 @@ def log_in_button(remedy: Remedy = Remedy.LOG_IN) -> None:
 
 
 def _token_form() -> None:
-    home = load_settings().local.home
+    home = current_settings().local.home
     try:
         admin_token.current(home)
     except AccessError as error:

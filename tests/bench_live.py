@@ -1,11 +1,11 @@
 """`make bench-live`: what following a topic costs, on a real broker and in a real browser.
 
-With `--minutes 30` it also watches the memory of a tail at 5,000 records a second for so long. Quote ratios and
-spreads: the browser, the broker and the writer share the machine with what is measured.
+With `--only steady --minutes 30` it watches the memory of a tail at 5,000 records a second for so long. Quote ratios
+and spreads: the browser, the broker and the writer share the machine with what is measured.
 """
 
+import argparse
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -29,6 +29,7 @@ from tests.app_pages.live_world import ORDER, ORDERS, World, live_world
 from tests.browser import chromium
 from tests.conftest import eventually
 from tests.readers.topics import new_topic, wire
+from tests.real_broker import real_broker
 
 _STEADY, _TAIL_SECONDS = 5_000, 20
 _CATCH_UP = 1_000_000
@@ -78,11 +79,14 @@ def _steady(kafka: Kafka, seconds: float) -> None:
         eventually(lambda: tail.look().newest > _STEADY, 30)
         process, count, shares = psutil.Process(), tail.look().newest, []
         began, memory = time.monotonic(), process.memory_info().rss
+        told = ["0 min +0.0"]
         while time.monotonic() - began < seconds:
             cpu, at = sum(process.cpu_times()[:2]), time.monotonic()
             time.sleep(5)
             tail.look()
             shares.append(100 * (sum(process.cpu_times()[:2]) - cpu) / (time.monotonic() - at))
+            if time.monotonic() - began > 60 * len(told):
+                told.append(f"{len(told)} min {(process.memory_info().rss - memory) / 2**20:+.1f}")
         rate = (tail.look().newest - count) / (time.monotonic() - began)
         grown = process.memory_info().rss - memory
     ends = kafka.end_offsets(topic)
@@ -93,6 +97,8 @@ def _steady(kafka: Kafka, seconds: float) -> None:
         f"{rate:,.0f} records/s for {seconds:.0f} s: {median(shares):.1f}% of a core (median of {len(shares)}; "
         f"{min(shares):.1f} to {max(shares):.1f}), counted exactly: {exact}, memory {grown / 2**20:+.1f} MiB"
     )
+    if len(told) > 1:
+        _say(f"memory in MiB after {', '.join(told)}")
 
 
 def _catch_up(kafka: Kafka) -> None:
@@ -204,14 +210,26 @@ def _say(text: str) -> None:
     print(text, flush=True)  # noqa: T201
 
 
-def main(minutes: float) -> None:
+def _on_the_page() -> None:
     with tempfile.TemporaryDirectory() as folder, live_world(Path(folder)) as world, chromium() as browser:
         world.order(1)
         _viewers(world, browser)
         _seen(world, browser)
-        _catch_up(world.kafka)
-        _steady(world.kafka, minutes * 60 or _TAIL_SECONDS)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=_TAIL_SECONDS / 60, help="of the steady part")
+    parser.add_argument("--only", choices=("page", "catch-up", "steady"))
+    asked = parser.parse_args()
+    if asked.only in (None, "page"):
+        _on_the_page()
+    with tempfile.TemporaryDirectory() as folder, real_broker(Path(folder) / "home") as broker:
+        if asked.only in (None, "catch-up"):
+            _catch_up(broker.kafka)
+        if asked.only in (None, "steady"):
+            _steady(broker.kafka, asked.minutes * 60)
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[2]) if sys.argv[1:2] == ["--minutes"] else 0)
+    main()

@@ -133,6 +133,16 @@ def test_for_people_each_is_a_line(broker: RealBroker, schema: int, topic: str, 
     assert done.returncode == 0
 
 
+def test_what_a_terminal_obeys_is_escaped_in_json_too(broker: RealBroker, tail: Tail, topic: str) -> None:
+    text = "a\x9b31mb\u202ec\u2028d"
+    produce(broker.kafka, topic, [json.dumps({"note": text}).encode()], headers=[("who", text)])
+    produce(broker.kafka, topic, [b'{"half": "\\ud800"}'])
+    done = tail(topic, "--last", "5", "--once", "--json")
+    assert done.stdout.replace("\n", "").isprintable()
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert (first["headers"], second["value"]) == ([["who", text]], {"half": "?"})
+
+
 def test_no_card_number_is_printed_nor_can_be_guessed(broker: RealBroker, tail: Tail) -> None:
     letter = f'{{"cc_number": "{CARD}", "note": "{CARD.replace("-", "")}"}}'
     produce(broker.kafka, LETTERS, [letter.encode()], headers=[("card", CARD)])

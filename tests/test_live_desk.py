@@ -10,7 +10,7 @@ import pytest
 
 from dashboard.access import Caller, Role
 from dashboard.errors import AccessError, ReadError, SettingsError
-from dashboard.live_desk import ORDERS, SEEKS_AT_ONCE, LiveDesk
+from dashboard.live_desk import BUCKET, ORDERS, SEEKS_AT_ONCE, LiveDesk
 from dashboard.readers import tail as tail_module
 from dashboard.readers.seek import Last
 from dashboard.remotes.kafka import Kafka
@@ -50,6 +50,10 @@ def desk(broker: RealBroker, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 
 def live(desk: LiveDesk, who: Caller, topic: str = ORDERS, count: int = 1) -> None:
     eventually(lambda: desk.look(who, "local", topic).view.newest >= count, 30, every_seconds=0.02)
+
+
+def charted(desk: LiveDesk) -> int:
+    return sum(one.count for one in desk.look(VERA, "local", ORDERS).chart.buckets)
 
 
 def done(desk: LiveDesk, who: Caller, name: str) -> str:
@@ -126,10 +130,10 @@ def test_the_chart_is_made_once_for_a_zone(desk: LiveDesk, broker: RealBroker) -
     produce(broker.kafka, ORDERS, [order(1)])
     live(desk, VERA)
     look = desk.look(VERA, "local", ORDERS)
-    berlin = look.figure(ZoneInfo("Europe/Berlin"))
-    assert look.figure(ZoneInfo("Europe/Berlin")) is berlin
-    assert look.figure(ZoneInfo("UTC")) is not berlin
-    assert sum(one.count for one in look.buckets) == look.view.newest
+    berlin = look.chart.figure(ZoneInfo("Europe/Berlin"))
+    assert look.chart.figure(ZoneInfo("Europe/Berlin")) is berlin
+    assert look.chart.figure(ZoneInfo("UTC")) is not berlin
+    eventually(lambda: charted(desk) == desk.look(VERA, "local", ORDERS).view.newest, 30)
 
 
 def test_a_fifth_who_looks_back_is_refused_and_nobody_sees_what_another_found(
@@ -155,6 +159,37 @@ def test_a_fifth_who_looks_back_is_refused_and_nobody_sees_what_another_found(
     eventually(lambda: all(desk.sought(VERA, name).is_done for name in names), 30)
     assert len(desk.sought(VERA, names[0]).rows) == 1
     desk.seek(ADA, "local", ORDERS, Last(1))
+
+
+def test_what_was_found_is_shown_to_nobody_whose_role_has_ended_meanwhile(desk: LiveDesk, broker: RealBroker) -> None:
+    produce(broker.kafka, LETTERS, [b"{}"])
+    name = done(desk, OTTO, desk.seek(OTTO, "local", LETTERS, Last(1)))
+    assert len(desk.sought(OTTO, name).rows) == 1
+    for act in (desk.sought, desk.cancel):
+        with pytest.raises(AccessError):
+            act(Caller(OTTO.name, Role.VIEWER), name)
+
+
+def test_the_bar_that_still_grows_is_not_shown_as_if_it_were_whole(desk: LiveDesk, broker: RealBroker) -> None:
+    # the last second of its two: the bar ends where what came ends
+    at = int(time.time()) // 2 * 2 - 1
+    produce(broker.kafka, ORDERS, [order(1)], timestamp_ms=at * 1000)
+    eventually(lambda: charted(desk) > 0, 30)
+    chart = desk.look(VERA, "local", ORDERS).chart
+    assert chart.until < chart.buckets[-1].start + BUCKET
+
+
+def test_many_looks_in_a_second_share_one_chart(desk: LiveDesk, broker: RealBroker) -> None:
+    produce(broker.kafka, ORDERS, [order(1)])
+    live(desk, VERA)
+    eventually(lambda: charted(desk) > 0, 30)
+    before = desk.look(VERA, "local", ORDERS)
+    charts = {id(before.chart)}
+    for number in range(5):
+        produce(broker.kafka, ORDERS, [order(number)])
+        live(desk, VERA, count=before.view.newest + number + 1)
+        charts.add(id(desk.look(VERA, "local", ORDERS).chart))
+    assert len(charts) < 5
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from dashboard.readers.tail import Tail
 from dashboard.remotes.kafka import Record
 
 KEPT = 500
+KEPT_BYTES = 8 * 1024 * 1024
+"""Of values that match, as they stand in the topic; the newest one is kept however large it is."""
 _AT_A_TIME = 200
 _TURN_SECONDS = 0.005
 _LONGEST_REST_SECONDS = 1.0
@@ -86,7 +88,8 @@ class Matches:
                 time.sleep(_QUIET_SECONDS)
 
     def _begin(self) -> None:
-        self._rows: deque[tuple[int, Readable]] = deque(maxlen=KEPT)
+        self._rows: deque[tuple[int, Readable]] = deque()
+        self._bytes = 0
         self._matched = self._asked = self._missed = self._unanswered = 0
         self._why = ""
         self._asked_until = 0
@@ -123,7 +126,13 @@ class Matches:
             self._asked_until = number
             if matches:
                 self._matched += 1
-                self._rows.appendleft((number, readable))
+                self._keep(number, readable)
             elif why:
                 self._unanswered += 1
                 self._why = self._why or why
+
+    def _keep(self, number: int, readable: Readable) -> None:
+        self._rows.appendleft((number, readable))
+        self._bytes += readable.size
+        while len(self._rows) > KEPT or (self._bytes > KEPT_BYTES and len(self._rows) > 1):
+            self._bytes -= self._rows.pop()[1].size

@@ -1,5 +1,6 @@
 """How many records came and, of completed orders, what they sum up to: exactly, by the second of their timestamps."""
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -59,26 +60,29 @@ class OrderCounts:
 
     def count(self, seconds: Sequence[int], *, now: float) -> None:
         """Records by the second of their timestamps."""
-        for second in seconds:
-            self._kept(second)[0] += 1
+        came = Counter(seconds)
+        for second, count in came.items():
+            self._kept(second)[0] += count
         self.sums = replace(self.sums, count=self.sums.count + len(seconds))
-        believed = [second for second in {*seconds} if second <= now + _AHEAD_SECONDS]
+        believed = [second for second in came if second <= now + _AHEAD_SECONDS]
         self._newest = max([*believed, self._newest or 0], default=0) or None
         if len(self._seconds) > 2 * _KEPT_SECONDS:
             self._forget()
 
     def sum(self, seconds: Sequence[int], amounts: Sequence[object]) -> None:
         """The amounts of records that are counted; what is no amount is counted as such."""
-        if all(map(is_amount, amounts)):
+        if _are_amounts(amounts):
             at, summed = seconds, amounts
         else:
             pairs = [(second, one) for second, one in zip(seconds, amounts, strict=True) if is_amount(one)]
             at, summed = [second for second, _ in pairs], [one for _, one in pairs]
             self.leave_out(len(amounts) - len(summed))
-        cents = cents_of(summed)
-        for second, its_cents in zip(at, cents, strict=True):
+        cents: defaultdict[int, int] = defaultdict(int)
+        for second, its_cents in zip(at, cents_of(summed), strict=True):
+            cents[second] += its_cents
+        for second, its_cents in cents.items():
             self._kept(second)[1] += its_cents
-        self.sums = replace(self.sums, cents=self.sums.cents + sum(cents))
+        self.sums = replace(self.sums, cents=self.sums.cents + sum(cents.values()))
 
     def leave_out(self, count: int) -> None:
         """Records that are counted and will be in no sum."""
@@ -121,6 +125,13 @@ def cents_of(amounts: Sequence[Any]) -> list[int]:
     for place in np.flatnonzero(doubted).tolist():
         cents[place] = int(Decimal(repr(amounts[place])).quantize(CENT, ROUND_HALF_UP).scaleb(2))
     return cents
+
+
+def _are_amounts(values: Sequence[Any]) -> bool:
+    """Whether all are amounts; most are doubles, and those are looked at together."""
+    if {*map(type, values)} <= {float}:
+        return bool((np.abs(np.array(values, dtype=np.float64)) < _LARGEST).all())
+    return all(map(is_amount, values))
 
 
 def is_amount(value: object) -> bool:

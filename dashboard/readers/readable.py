@@ -17,9 +17,13 @@ from dashboard.remotes.kafka import Record
 from dashboard.remotes.wire_format import Undecodable
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_MS = 253_402_128_000_000
+"""30 December 9999: a record may say that it is of any time, and of this one every zone has a date."""
 _MILLISECONDS = range(10**12, 2 * 10**12)
 """Of 2001 to 2033, in 13 digits; the last card numbers of so few began with a 4."""
 _LARGEST_AMOUNT = 1e12
+_DEEPEST = 50
+_TOO_DEEP = "<nested too deep>"
 _LARGEST_BYTES = 64 * 1024
 """Of a value that is shown on a line, or whole as bytes."""
 _ROW = 16
@@ -27,9 +31,12 @@ _DIGITS = bytes(range(ord("0"), ord("9") + 1))
 _WITHOUT_DIGITS = bytes.maketrans(_DIGITS, b"*" * len(_DIGITS))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Readable:
-    """One record without card numbers and secret fields. Its texts are those of strangers."""
+    """One record without card numbers and secret fields. Its texts are those of strangers.
+
+    Equal to itself alone, so that what is made of one can be kept beside it.
+    """
 
     partition: int
     offset: int
@@ -102,10 +109,10 @@ class Reading:
         return Readable(
             record.partition,
             record.offset,
-            _EPOCH + timedelta(milliseconds=max(record.timestamp_ms, 0)),
+            _EPOCH + timedelta(milliseconds=min(max(record.timestamp_ms, 0), _LAST_MS)),
             self._masked(self._key(record.key)),
             self._masked(value),
-            tuple((without_card_numbers(name), self._header(name, text)) for name, text in record.headers),
+            tuple((_text(name), self._header(name, text)) for name, text in record.headers),
             len(record.value or b""),
             fault,
         )
@@ -130,20 +137,22 @@ class Reading:
 
     def _header(self, name: str, value: bytes | None) -> str:
         text = (value or b"").decode(errors="replace")
-        return HIDDEN if name in self._secret and not _may_be_seen(text) else without_card_numbers(text)
+        return HIDDEN if name in self._secret and not _may_be_seen(text) else _text(text)
 
     def _masked(self, value: Any) -> Any:
         return masked(value, self._secret)
 
 
-def masked(value: Any, secret: Collection[str], name: str = "") -> Any:
+def masked(value: Any, secret: Collection[str], name: str = "", depth: int = 0) -> Any:
     """A copy that holds no secret; a mapping or a list of the same shape. `name` is the field's own."""
     if name in secret and value is not None and not (isinstance(value, str) and _may_be_seen(value)):
         return HIDDEN
+    if isinstance(value, (dict, list, tuple)) and depth == _DEEPEST:
+        return _TOO_DEEP
     if isinstance(value, dict):
-        return {without_card_numbers(str(field)): masked(one, secret, str(field)) for field, one in value.items()}
+        return {_text(str(field)): masked(one, secret, str(field), depth + 1) for field, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [masked(one, secret, name) for one in value]
+        return [masked(one, secret, name, depth + 1) for one in value]
     if value is None or isinstance(value, bool):
         return value
     return _without_card(value)
@@ -188,7 +197,7 @@ def _may_be_seen(text: str) -> bool:
 
 def _without_card(value: Any) -> Any:
     if isinstance(value, str):
-        return without_card_numbers(value)
+        return _text(value)
     if isinstance(value, (datetime, date, time, timedelta)):
         return value
     if isinstance(value, int):
@@ -199,9 +208,23 @@ def _without_card(value: Any) -> Any:
     if isinstance(value, Decimal):
         return value if abs(value) < _LARGEST_AMOUNT else HIDDEN
     if isinstance(value, bytes):
-        return HIDDEN if holds_card_number(value.decode("latin-1")) else value
+        read = value.decode("latin-1"), value.decode(errors="ignore")
+        return HIDDEN if any(_text(told) != told for told in read) else value
     text = str(value)
     return HIDDEN if holds_card_number(text) else text
+
+
+def _text(text: str) -> str:
+    """Without card numbers, also those with something between their digits that nobody sees; as Unicode.
+
+    Such as the zeros of UTF-16 that was taken for UTF-8, or a line's end.
+    """
+    if not text.isascii():
+        # half a surrogate can stand in JSON, and nowhere else
+        text = text.encode(errors="replace").decode()
+    if not text.isprintable() and holds_card_number("".join(filter(str.isprintable, text))):
+        return HIDDEN
+    return without_card_numbers(text)
 
 
 def _one_line(value: Any) -> str:

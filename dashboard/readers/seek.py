@@ -1,6 +1,7 @@
 """Looking back into a topic: a read with an end, which its asker can watch and cancel."""
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -15,6 +16,8 @@ from dashboard.remotes.kafka import Kafka, Record
 MOST_ROWS = 500
 MOST_READ = 1_000_000
 """Records that one seek reads at most; then it says where it got to."""
+MOST_BYTES = 64 * 1024 * 1024
+"""Of values that one seek finds, as they stand in the topic; of each partition its part of it."""
 _TOLD_EVERY = 500
 
 
@@ -143,12 +146,12 @@ class Seek:
         self._tell(to_read=sum(max(0, ends[partition] - start) for partition, start in starts.items()))
         found: list[Readable] = []
         for partition, start in sorted(starts.items()):
-            its = 0
+            its = bytes_ = 0
             for record in self._records({partition: start}, {partition: ends[partition]}):
                 if (wanted := self._asked(record)) is not None:
                     found.append(wanted)
-                    its += 1
-                if its >= MOST_ROWS:
+                    its, bytes_ = its + 1, bytes_ + wanted.size
+                if its >= MOST_ROWS or bytes_ >= MOST_BYTES // len(starts):
                     self._tell(is_complete=False)
                     break
             self._tell(rows=tuple(sorted(found, key=_by_time)[:MOST_ROWS]))
@@ -162,14 +165,32 @@ class Seek:
         found: list[Readable] = []
         for partition, end in sorted(ends.items()):
             its: list[Readable] = []
-            step = 2 * count + 10
-            while end > firsts[partition] and len(its) < count and self._goes_on():
+            step, room = 2 * count + 10, MOST_BYTES // len(ends)
+            while end > firsts[partition] and len(its) < count and room > 0 and self._goes_on():
                 start = max(firsts[partition], end - step)
-                its += filter(None, map(self._asked, self._records({partition: start}, {partition: end})))
+                newer, room = self._newest_within(room, {partition: start}, {partition: end})
+                its = [*newer, *its]
                 end, step = start, 4 * step
             # what lies before is older, and enough was found
             found += sorted(its, key=_by_time)[-count:]
             self._tell(rows=tuple(sorted(found, key=_by_time, reverse=True)[:count]))
+
+    def _newest_within(
+        self, room: int, starts: Mapping[int, int], ends: Mapping[int, int]
+    ) -> tuple[list[Readable], int]:
+        """What is wanted there, without the oldest where all of it has too many bytes; and how many are left."""
+        wanted: deque[Readable] = deque()
+        for record in self._records(starts, ends):
+            if (found := self._asked(record)) is None:
+                continue
+            wanted.append(found)
+            room -= found.size
+            while room < 0 and len(wanted) > 1:
+                room += wanted.popleft().size
+                self._tell(is_complete=False)
+        if not self._progress.is_complete:
+            return list(wanted), 0
+        return list(wanted), room
 
     def _records(self, starts: Mapping[int, int], ends: Mapping[int, int]) -> Iterator[Record]:
         with closing(self._kafka.records(self.topic, starts, ends, committed=self._committed)) as records:

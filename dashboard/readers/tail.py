@@ -25,11 +25,15 @@ LOOKED_BACK = timedelta(minutes=2)
 _UNWATCHED_SECONDS = 60.0
 """After so long without anybody who looks, it ends."""
 _WAITING_RECORDS = 100_000
+_WAITING_BYTES = 32 * 1024 * 1024
 """Records that wait for their schema; what comes beyond them is counted and in no sum."""
+_ASKED_AT_ONCE = 100
+"""Schemas; a topic full of made-up ids must not keep the registry busy."""
 _ASK_AGAIN_SECONDS = 2.0
 _ASKS_SECONDS = 5.0
 """So long an answer of the registry may hold up the others."""
 _WAIT_SECONDS = 0.01
+_HEADER_BYTES = 150
 _JOIN_SECONDS = 3.0
 _FAILED_SECONDS = 10.0
 
@@ -96,6 +100,7 @@ class Tail:
         self._counts = OrderCounts()
         self._undecodable = 0
         self._waiting: deque[Record] = deque()
+        self._waiting_bytes = 0
         self._asking: threading.Thread | None = None
         self._ask_at = 0.0
         self._began = datetime.now(UTC)
@@ -202,6 +207,7 @@ class Tail:
             self._kept.clear()
             self._kept_bytes = 0
             self._waiting.clear()
+            self._waiting_bytes = 0
             self._counts = OrderCounts()
             self._undecodable = 0
             self._began = datetime.now(UTC)
@@ -215,9 +221,7 @@ class Tail:
         with self._lock:
             self._counts.count([record.timestamp_ms // 1000 for record in records], now=time.time())
             self._settle(read)
-            room = _WAITING_RECORDS - len(self._waiting)
-            self._waiting.extend(read.waiting[:room])
-            self._leave_out(len(read.waiting[room:]))
+            self._let_wait(read.waiting)
             self._newest += len(records)
             self._keep(records)
 
@@ -249,6 +253,14 @@ class Tail:
         self._undecodable += read.undecodable
         self._leave_out(read.undecodable)
 
+    def _let_wait(self, records: Sequence[Record]) -> None:
+        for place, record in enumerate(records):
+            if len(self._waiting) >= _WAITING_RECORDS or self._waiting_bytes >= _WAITING_BYTES:
+                self._leave_out(len(records) - place)
+                return
+            self._waiting.append(record)
+            self._waiting_bytes += _size(record)
+
     def _leave_out(self, count: int) -> None:
         if self._amount_field:
             self._counts.leave_out(count)
@@ -262,22 +274,24 @@ class Tail:
     def _should_wait(self) -> bool:
         """Whether too many wait for a schema that is being asked for; what stands in the topic can wait there."""
         asked_for = time.monotonic() - self._ask_at + _ASK_AGAIN_SECONDS
-        return self._asking is not None and len(self._waiting) > _WAITING_RECORDS // 2 and asked_for < _ASKS_SECONDS
+        many = len(self._waiting) > _WAITING_RECORDS // 2 or self._waiting_bytes > _WAITING_BYTES // 2
+        return self._asking is not None and many and asked_for < _ASKS_SECONDS
 
     def _learn(self) -> None:
         """Asks for the schemas that records wait for, in a thread of its own: the others go on meanwhile."""
         if self._asking is not None and not self._asking.is_alive():
             self._asking = None
             with self._lock:
-                asked, self._waiting = self._waiting, deque()
+                asked, self._waiting, self._waiting_bytes = self._waiting, deque(), 0
             read = self._read(asked)
             with self._lock:
                 self._settle(read)
-                self._waiting.extend(read.waiting)
+                self._let_wait(read.waiting)
         if self._waiting and self._asking is None and time.monotonic() >= self._ask_at:
             self._ask_at = time.monotonic() + _ASK_AGAIN_SECONDS
             wires = {record.value[:HEADER_BYTES]: record.value for record in self._waiting if record.value}
-            self._asking = threading.Thread(target=self._ask, args=(list(wires.values()),), daemon=True)
+            some = list(islice(wires.values(), _ASKED_AT_ONCE))
+            self._asking = threading.Thread(target=self._ask, args=(some,), daemon=True)
             self._asking.start()
 
     def _ask(self, wires: Sequence[bytes]) -> None:
@@ -311,5 +325,8 @@ class _Read:
 
 
 def _size(record: Record) -> int:
-    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
-    return len(record.value or b"") + len(record.key or b"") + headers
+    """Bytes, about: of a header also what holds it, for there may be a million of empty ones."""
+    size = len(record.value or b"") + len(record.key or b"")
+    if record.headers:
+        size += sum(_HEADER_BYTES + len(name) + len(value or b"") for name, value in record.headers)
+    return size

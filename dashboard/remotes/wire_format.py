@@ -4,6 +4,7 @@ Source: https://docs.confluent.io/platform/current/schema-registry/fundamentals/
 """
 
 import json
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
@@ -39,12 +40,14 @@ class Decoder:
         self._plain: dict[bytes, Schema] = {}
         """The same without logical types."""
         self._unusable: TTLCache[bytes, str] = TTLCache(1_000, _UNUSABLE_SECONDS)
+        self._lock = threading.Lock()
 
     def __call__(self, wire: bytes | None) -> Any:
         """The value; raises Undecodable, and what asking for a schema raises."""
+        body = BytesIO(wire or b"")
         # most are of a schema that is known, and in a topic there are millions
-        schema = self._schemas.get(wire[:HEADER_BYTES]) if wire else None
-        return _read(wire, self._fetched(wire_header(wire)) if schema is None else schema)
+        schema = self._schemas.get(body.read(HEADER_BYTES))
+        return _read(body, self._fetched(wire_header(wire)) if schema is None else schema)
 
     def known(self, wire: bytes | None) -> Any:
         """The value, without asking for a schema; raises NotAskedFor where that would be needed, and Undecodable."""
@@ -55,22 +58,31 @@ class Decoder:
         return self._known(wire, self._plain)
 
     def _known(self, wire: bytes | None, schemas: dict[bytes, Schema]) -> Any:
-        schema = schemas.get(wire[:HEADER_BYTES]) if wire else None
+        body = BytesIO(wire or b"")
+        schema = schemas.get(body.read(HEADER_BYTES))
         if schema is None:
             header = wire_header(wire)
-            if header in self._unusable:
-                raise Undecodable(self._unusable[header])
+            if reason := self._why_unusable(header):
+                raise Undecodable(reason)
             raise NotAskedFor(f"its schema {schema_id(header)} is not known yet")
-        return _read(wire, schema)
+        return _read(body, schema)
 
     def learn(self, wire: bytes | None) -> None:
         """Asks for the schema of this value, whatever comes of it; raises what asking raises."""
         with suppress(Undecodable):
             self._fetched(wire_header(wire))
 
+    def _why_unusable(self, header: bytes) -> str:
+        with self._lock:
+            try:
+                return self._unusable[header]
+            except KeyError:
+                # the cache's own `in` and `get` look twice, and between the two it may have expired
+                return ""
+
     def _fetched(self, header: bytes) -> Schema:
-        reason = self._unusable.get(header)
-        if reason is None:
+        reason = self._why_unusable(header)
+        if not reason:
             text = self._schema_text(schema_id(header))
             try:
                 if text is not None:
@@ -82,18 +94,18 @@ class Decoder:
             except Exception:
                 # the library raises what the text leads it to; one of another format may be no JSON at all
                 reason = f"schema {schema_id(header)} is not one of Avro that stands alone"
-            self._unusable[header] = reason
+            with self._lock:
+                self._unusable[header] = reason
         raise Undecodable(reason)
 
 
-def _read(wire: bytes | None, schema: Schema) -> Any:
-    body = BytesIO(wire or b"")
-    body.seek(HEADER_BYTES)
+def _read(body: BytesIO, schema: Schema) -> Any:
+    """The value that begins where `body` stands, after its header."""
     try:
         return schemaless_reader(body, schema, None)
     except Exception:
         # the library raises whatever the bytes lead it to, with parts of the record in it
-        raise Undecodable(f"schema {schema_id(wire_header(wire))} does not decode it") from None
+        raise Undecodable(f"schema {schema_id(body.getvalue()[:HEADER_BYTES])} does not decode it") from None
 
 
 def wire_header(wire: bytes | None) -> bytes:

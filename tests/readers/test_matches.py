@@ -1,6 +1,6 @@
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -10,7 +10,7 @@ import pytest
 
 from dashboard.readers import matches as matches_module
 from dashboard.readers.condition import Condition
-from dashboard.readers.matches import KEPT, Found, Matches
+from dashboard.readers.matches import KEPT, KEPT_BYTES, Found, Matches
 from dashboard.readers.readable import Reading
 from dashboard.remotes.kafka import Record
 from tests.conftest import eventually
@@ -46,8 +46,8 @@ def tail() -> Iterator[Kept]:
     kept.ended = True
 
 
-def matching(tail: Kept, text: str) -> Matches:
-    reading = Reading(lambda wire: {"order_id": int(wire or b"0")}, ())
+def matching(tail: Kept, text: str, by: Callable[[bytes], int] = int) -> Matches:
+    reading = Reading(lambda wire: {"order_id": by(wire or b"0")}, ())
     return Matches(tail, Condition(text), reading)  # type: ignore[arg-type]
 
 
@@ -72,6 +72,15 @@ def test_only_the_newest_that_match_are_kept_and_all_are_counted(tail: Kept) -> 
     found = all_asked(matching(tail, "true"), 2_000)
     assert (found.matched, len(found.rows)) == (2_000, KEPT)
     assert found.rows[0][1].value["order_id"] == 1_999
+
+
+def test_large_records_that_match_do_not_fill_the_memory(tail: Kept) -> None:
+    for _ in range(3):
+        tail.newest += 1
+        value = b"7".rjust(KEPT_BYTES // 2 - 1, b"0")
+        tail.records.append((tail.newest, Record(0, tail.newest, 0, value)))
+    found = all_asked(matching(tail, "true", by=len), 3)
+    assert (found.matched, [number for number, _ in found.rows]) == (3, [3, 2])
 
 
 def test_what_was_gone_before_it_could_be_asked_is_counted(tail: Kept) -> None:

@@ -89,3 +89,17 @@ def test_memory_is_bounded_and_the_newest_seconds_stay() -> None:
 
 def test_what_came_after_a_moment_is_the_difference() -> None:
     assert Sums(10, 1000, 2).since(Sums(4, 300, 2)) == Sums(6, 700, 0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), HALF_CENTS | st.floats(-1e14, 1e14)), min_size=1))
+def test_each_second_has_its_own_exact_sum(paid: list[tuple[int, float]]) -> None:
+    counts = OrderCounts()
+    seconds = [NOON + after for after, _ in paid]
+    counts.count(seconds, now=NOON)
+    counts.sum(seconds, [one for _, one in paid])
+    until = AT_NOON + timedelta(seconds=4)
+    by_second = counts.last(timedelta(seconds=4), timedelta(seconds=1), until, with_amounts=True)
+    for place, found in enumerate(by_second):
+        its = [exact_cents(one) for after, one in paid if after == place]
+        assert (found.count, found.amount) == (len(its), Decimal(sum(its)).scaleb(-2))
+    assert counts.sums.cents == sum(exact_cents(one) for _, one in paid)

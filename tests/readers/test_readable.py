@@ -3,6 +3,7 @@ from base64 import b64encode
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -157,3 +158,42 @@ def test_a_value_of_megabytes_is_no_line() -> None:
     row = reading({"note": "x" * 1_000_000})(record(b"\0" * 1_000_000))
     assert row.value_text == "1,000,000 bytes"
     assert row.as_json()["value"] == {"note": "x" * 1_000_000}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["\0".join(CARD), CARD.replace("-", "\n"), CARD.replace("-", "\u200b"), "\t".join(CARD.replace("-", ""))],
+)
+@pytest.mark.parametrize("where", ["value", "key", "header", "name of a header", "name of a field", "bytes"])
+def test_a_card_number_with_something_unseen_between_its_digits_is_hidden_too(text: str, where: str) -> None:
+    name, header = (text if where == place else "" for place in ("name of a header", "header"))
+    value = {"value": {"note": text}, "name of a field": {text: 1}, "bytes": {"note": text.encode()}}.get(where, {})
+    made = reading(value)(record(key=text.encode() if where == "key" else None, headers=((name, header.encode()),)))
+    told = json.dumps(made.as_json())
+    assert HIDDEN in told
+    assert b64encode(text.encode()).decode() not in told
+
+
+def test_lines_and_tabs_without_a_card_number_stay() -> None:
+    assert reading("first\n\t12 pieces\nsecond")(record()).value == "first\n\t12 pieces\nsecond"
+
+
+@pytest.mark.parametrize("timestamp_ms", [-1, 2**62, 253_402_300_799_999])
+def test_a_record_of_any_time_is_told(timestamp_ms: int) -> None:
+    made = reading({})(record()._replace(timestamp_ms=timestamp_ms))
+    for zone in ("Pacific/Kiritimati", "Pacific/Niue"):
+        assert made.at.astimezone(ZoneInfo(zone)).year in (1969, 1970, 9999)
+
+
+@pytest.mark.parametrize("opens", [b"[", b'{"a":'])
+def test_what_is_nested_very_deep_is_told_up_to_a_depth(opens: bytes) -> None:
+    closes = b"]" if opens == b"[" else b"}"
+    deep = record(opens * 450 + b"1" + closes * 450, key=b"[" * 450 + b"]" * 450)
+    made = Reading(lambda _wire: None, (), wants_schema=False)(deep)
+    assert "<nested too deep>" in made.value_text
+    assert "<nested too deep>" in made.key_text
+
+
+def test_half_a_surrogate_becomes_a_text_that_can_be_sent() -> None:
+    made = Reading(lambda _wire: None, (), wants_schema=False)(record(b'{"a\\ud800": "b\\udfff"}'))
+    assert made.value_text.encode() == b'{"a?": "b?"}'

@@ -14,7 +14,7 @@ from dashboard.readers.seek import MOST_ROWS, FromOffset, Last, Seek, SeekProgre
 from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.wire_format import Decoder
 from tests.conftest import eventually
-from tests.readers.topics import ORDER, Texts, new_topic, order, produce
+from tests.readers.topics import ORDER, WIDER, Texts, new_topic, order, produce, wire
 from tests.real_broker import RealBroker, real_broker
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -162,3 +162,16 @@ def test_it_commits_nothing(kafka: Kafka) -> None:
 def test_a_broker_that_does_not_answer_is_told() -> None:
     progress = found(Kafka("127.0.0.1:1"), "orders", Last(5))
     assert "did not answer" in str(progress.fault)
+
+
+@pytest.mark.parametrize(("start", "expected"), [(Last(10), [9, 8, 7]), (Since(NOON), [0, 1, 2, 3])])
+def test_large_records_do_not_fill_the_memory(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch, start: Start, expected: list[int]
+) -> None:
+    topic = new_topic(kafka)
+    wide = [wire({"order_id": number, "amount": 1.0, "note": "x" * 300_000}, 1, WIDER) for number in range(10)]
+    produce(kafka, topic, wide)
+    monkeypatch.setattr(seek_module, "MOST_BYTES", 1_000_000)
+    progress = Seek(kafka, topic, start, Reading(Decoder(Texts(_1=WIDER)), ())).wait()
+    assert ids(progress) == expected
+    assert not progress.is_complete

@@ -243,6 +243,58 @@ def test_without_the_registry_known_schemas_go_on_and_others_are_summed_later(
     assert (view.waiting, view.schema_fault, view.sums.without_amount) == (0, None, 0)
 
 
+def test_records_that_wait_for_their_schema_do_not_fill_the_memory(
+    kafka: Kafka, begin: Begin, texts: Texts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail_module, "_WAITING_BYTES", 1_000_000)
+    topic = new_topic(kafka)
+    tail = begin(topic)
+    texts.away = True
+    produce(kafka, topic, [wire({"order_id": 1, "amount": 2.0, "note": "x" * 300_000}, 2, WIDER)] * 10)
+    eventually(lambda: tail.look().sums.without_amount == 6, 30)
+    view = seen(tail, 10)
+    assert view.waiting == 4
+    texts.schemas[2] = WIDER
+    texts.away = False
+    eventually(lambda: tail.look().sums.amount == Decimal("8.00"), 30)
+    assert (tail.look().waiting, tail.look().sums.without_amount) == (0, 6)
+
+
+def test_many_made_up_schemas_keep_the_registry_no_busier_than_a_few(kafka: Kafka, begin: Begin, texts: Texts) -> None:
+    topic = new_topic(kafka)
+    tail = begin(topic)
+    produce(kafka, topic, (b"\0" + number.to_bytes(4, "big") + b"\2" for number in range(10, 2_010)))
+    eventually(lambda: tail.look().undecodable > 0, 30)
+    assert tail.look().undecodable <= 100
+    assert tail.look().waiting >= 1_900
+
+
+def test_headers_without_a_byte_do_not_fill_the_memory(
+    kafka: Kafka, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tail_module, "KEPT_BYTES", 1_000_000)
+    topic = new_topic(kafka)
+    tail = begin(topic)
+    produce(kafka, topic, [order(1)] * 20, headers=[("", b"")] * 1_000)
+    seen(tail, 20)
+    assert len(tail.newest(20)) < 10
+
+
+def test_it_does_not_begin_with_a_part_of_its_partitions(
+    kafka: Kafka, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = new_topic(kafka, partitions=2)
+    offsets_since = Kafka.offsets_since
+    told = iter([{0: 0}])
+    monkeypatch.setattr(
+        Kafka, "offsets_since", lambda kafka, topic, since: next(told, None) or offsets_since(kafka, topic, since)
+    )
+    tail = begin(topic, live=False)
+    eventually(lambda: "1 of the 2 partitions" in str(tail.look().fault), 30, every_seconds=0.02)
+    produce(kafka, topic, [order(1)], partition=1)
+    assert seen(tail, 1).fault is None
+
+
 def test_only_what_is_committed_is_seen_unless_somebody_wants_all(kafka: Kafka, begin: Begin) -> None:
     topic = new_topic(kafka)
     careful, eager = begin(topic), begin(topic, committed=False)

@@ -2,12 +2,15 @@ import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import BytesIO
+from itertools import count
 from typing import Any
 
 import pytest
+from cachetools import TTLCache
 from fastavro import schemaless_writer
 
 from dashboard.errors import UnreachableError
+from dashboard.remotes import wire_format
 from dashboard.remotes.wire_format import Decoder, NotAskedFor, Undecodable
 
 SALE = {"type": "record", "name": "Sale", "fields": [{"name": "order_id", "type": "int"}]}
@@ -120,3 +123,16 @@ def test_plain_values_are_what_is_written() -> None:
     decoded.learn(paid)
     assert decoded.known(paid) == {"ts": at, "total": Decimal("3.10")}
     assert decoded.plain(paid) == {"ts": 1_795_435_200_000, "total": b"\x01\x36"}
+
+
+def test_a_reason_that_expires_while_it_is_looked_up_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = count()
+    monkeypatch.setattr(wire_format, "TTLCache", lambda size, _seconds: TTLCache(size, 2.5, timer=lambda: next(ticks)))
+    decoded = Decoder(Texts())
+    decoded.learn(b"\0\0\0\0\x09\2")
+    told = []
+    for _ in range(4):
+        with pytest.raises(Undecodable) as caught:
+            decoded.known(b"\0\0\0\0\x09\2")
+        told.append(type(caught.value))
+    assert told[-1] is NotAskedFor

@@ -37,11 +37,11 @@ def figures(target: str, topic: str) -> None:
     _notices(live.view, topic, zone, now)
     _tiles(live, cleared_of(live.view, topic), topic, zone, now)
     st.plotly_chart(
-        live.figure(zone),
+        live.chart.figure(zone),
         key="live_chart",
         height=LIVE_HEIGHT,
         config={"displayModeBar": False},
-        alt=describe_live(live.buckets, zone=zone),
+        alt=describe_live(live.chart.buckets, zone=zone),
     )
 
 
@@ -124,7 +124,7 @@ def _delay(live: Live) -> str:
     """How long the newest one took from its own time to the topic."""
     fields = live.rows[0][1].value if live.rows else None
     paid = fields.get(PAID) if isinstance(fields, dict) else None
-    if not isinstance(paid, datetime):
+    if not (isinstance(paid, datetime) and paid.tzinfo):
         return f"{live.view.behind:,} to read" if live.view.behind else "all is read"
     return f"{length(max(live.rows[0][1].at - paid, timedelta()))} after it was paid"
 

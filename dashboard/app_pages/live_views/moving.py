@@ -10,7 +10,6 @@ from dashboard.app_pages.live_views.listing import Rows, draw
 from dashboard.errors import SalesTrendsError
 from dashboard.live_desk import Live
 from dashboard.readers.matches import Found
-from dashboard.wording import as_markdown
 
 ROWS_SECONDS = 0.5
 
@@ -63,8 +62,7 @@ def _draw(wanted: Wanted, live: Live, found: Found | None) -> None:
     since = cleared_of(live.view, wanted.topic)
     after = since.newest if since else 0
     shown = [row for number, row in (held or rows).rows if number > after]
-    st.caption(_told(held, len(shown), found, live))
-    draw(shown, wanted.topic, key="live_rows")
+    draw(shown, wanted.topic, key="live_rows", told=_told(held, len(shown), found, live))
 
 
 def _told(held: Rows | None, shown: int, found: Found | None, live: Live) -> str:
@@ -79,7 +77,7 @@ def _told(held: Rows | None, shown: int, found: Found | None, live: Live) -> str
     if found.missed:
         told.append(f"{found.missed:,} were gone before they could be asked about: the condition takes too long.")
     if found.unanswered:
-        told.append(f"No answer for {found.unanswered:,}: {as_markdown(found.why)}.")
+        told.append(f"No answer for {found.unanswered:,}: {found.why}.")
     return " ".join(told)
 
 

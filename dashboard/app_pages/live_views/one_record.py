@@ -61,9 +61,12 @@ def _whole_view(target: str, topic: str, opened: str) -> None:
 
 
 def _whole(target: str, topic: str, opened: str) -> Whole:
+    who, desk = visitor.caller(), cached.live_desk()
+    # what is held was asked for by the same visitor, whose role may have been another one
+    desk.require(who, target, topic)
     held = st.session_state.get(_WHOLE)
     if held is None or held[0] != (target, topic, opened):
-        found = cached.live_desk().record(visitor.caller(), target, topic, opened)
+        found = desk.record(who, target, topic, opened)
         held = st.session_state[_WHOLE] = ((target, topic, opened), found)
     whole: Whole = held[1]
     return whole
