@@ -1,6 +1,7 @@
 """The real local stack, started once for a run: its own folder, free ports, loopback, a fast and small shop."""
 
 import os
+import random
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -40,11 +41,17 @@ def eventually(ask: Callable[[], T | None], within_seconds: float, every_seconds
 
 
 def free_ports(count: int) -> list[int]:
+    """Below those that systems give connections, or one may have taken a port before its program starts."""
     with ExitStack() as sockets:
-        bound = [sockets.enter_context(socket.socket()) for _ in range(count)]
-        for one in bound:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in bound]
+        ports: list[int] = []
+        while len(ports) < count:
+            port, one = random.randrange(10_240, 32_768), sockets.enter_context(socket.socket())
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            ports.append(port)
+        return ports
 
 
 def stack_settings(home: Path, shop: dict[str, object] | None = None, **pipeline: object) -> Settings:
@@ -84,6 +91,14 @@ def running_stack(settings: Settings, *, shop: bool = True, page: bool = False) 
 def processes_of(home: Path) -> list[int]:
     """Pids of all processes of the stack in this home."""
     return [process.pid for process in ProcessTable(home).marked()]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _java_compiles_quickly() -> Iterator[None]:
+    """What lives for minutes never earns back what the optimizing compiler takes: half of a stack's start."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+        yield
 
 
 @pytest.fixture

@@ -31,8 +31,11 @@ def compiled_interceptors(cache: Path, classpaths: Classpaths) -> str:
         staging = Path(tempfile.mkdtemp(prefix=".compile-", dir=folder.parent))
         try:
             _compile(sources, staging, classpaths)
-            if not folder.exists():
+            try:
                 staging.rename(folder)
+            except OSError:
+                if not folder.exists():
+                    raise
         finally:
             shutil.rmtree(staging, ignore_errors=True)
     return str(folder)

@@ -95,9 +95,17 @@ class Flink:
         self.rest = rest
         self.gateway = gateway
         # no connection is kept between calls, so there is none to close; no proxy leads to one's own cluster
-        limits = httpx.Limits(max_keepalive_connections=0)
-        self._rest = httpx.Client(base_url=rest, timeout=_TIMEOUT_SECONDS, limits=limits, trust_env=False)
-        self._gateway = httpx.Client(base_url=f"{gateway}/v3", timeout=_TIMEOUT_SECONDS, limits=limits, trust_env=False)
+        self._rest, self._gateway = (
+            httpx.Client(
+                base_url=address,
+                timeout=_TIMEOUT_SECONDS,
+                limits=httpx.Limits(max_keepalive_connections=0),
+                trust_env=False,
+                # loading what a server's certificate is checked with takes longer than a call of plain http
+                verify=address.startswith("https"),
+            )
+            for address in (rest, f"{gateway}/v3")
+        )
 
     def slots(self) -> int | None:
         """Slots of all registered TaskManagers; None when the JobManager does not answer within a second."""

@@ -1,6 +1,7 @@
 """A deployment that is killed between any two requests or notes leaves what the next plan puts right."""
 
 import re
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -51,7 +52,9 @@ class Doom:
 
 class _Doomed(httpx.BaseTransport):
     def __init__(self, doom: Doom) -> None:
-        self._inner = httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=0))
+        # of plain http: loading the certificates that this would trust takes longer than all its requests
+        trusting_nobody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        self._inner = httpx.HTTPTransport(limits=httpx.Limits(max_keepalive_connections=0), verify=trusting_nobody)
         self._doom = doom
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

@@ -63,7 +63,7 @@ class Flink:
 
 
 def client(url: str, key: Key | None) -> httpx.Client:
-    return httpx.Client(base_url=url, auth=key, trust_env=False)
+    return httpx.Client(base_url=url, auth=key, trust_env=False, verify=url.startswith("https"))
 
 
 @pytest.fixture

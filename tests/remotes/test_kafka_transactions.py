@@ -22,6 +22,7 @@ from dashboard.remotes.kafka import Kafka, Topic
 from dashboard.remotes.kafka_transactions import ToWrite, TransactionalWriter
 from dashboard.remotes.registry import Registry
 from dashboard.settings import PipelineSettings
+from tests.conftest import eventually
 from tests.real_broker import RealBroker, real_broker
 
 _NUMBERS = count()
@@ -211,4 +212,5 @@ def test_watermarks_of_the_library_are_those_of_the_isolation_level(kafka: Kafka
 
     with TransactionalWriter(kafka.access, "levels") as writer:
         writer.write([one(topic)], look)
-    assert (end("read_committed"), end("read_uncommitted")) == (2, 2)
+    # the broker marks the end of a transaction after it has answered that it is committed
+    eventually(lambda: (end("read_committed"), end("read_uncommitted")) == (2, 2), 10, every_seconds=0.1)

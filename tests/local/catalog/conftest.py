@@ -41,7 +41,7 @@ def catalog(address: str) -> Iterator[RestCatalog]:
 
 @pytest.fixture
 def http(address: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"{address}/v1") as http:
+    with httpx.Client(base_url=f"{address}/v1", verify=address.startswith("https")) as http:
         yield http
 
 

@@ -24,7 +24,7 @@ def client(address: str) -> Iterator[SchemaRegistryClient]:
 
 @pytest.fixture
 def http(address: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=address) as http:
+    with httpx.Client(base_url=address, verify=address.startswith("https")) as http:
         yield http
 
 
