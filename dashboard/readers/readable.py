@@ -144,7 +144,10 @@ class Reading:
 
 
 def masked(value: Any, secret: Collection[str], name: str = "", depth: int = 0) -> Any:
-    """A copy that holds no secret; a mapping or a list of the same shape. `name` is the field's own."""
+    """A copy that holds no secret; a mapping or a list of the same shape. `name` is the field's own.
+
+    What is nested deeper than people read is left out: whatever is made of it then could run out of stack.
+    """
     if name in secret and value is not None and not (isinstance(value, str) and _may_be_seen(value)):
         return HIDDEN
     if isinstance(value, (dict, list, tuple)) and depth == _DEEPEST:

@@ -124,13 +124,14 @@ def test_looking_back_from_a_place_by_count_and_by_time(context: BrowserContext,
     page = opened(context, world, f"?live_show=From+an+offset&live_offset={end - 4}")
     page.get_by_role("button", name="Look back").click()
     expect(page.get_by_text("4 records found, 4 read.")).to_be_visible()
-    assert page.locator("tbody tr").all_inner_texts()[0].split()[2] == "506"
+    # what is told of them may be there before the rows
+    expect(page.locator("tbody tr").first).to_contain_text("506")
     page.get_by_text("Last", exact=True).click()
     page.get_by_label("How many").fill("3")
     page.get_by_label("How many").press("Enter")
     page.get_by_role("button", name="Look back").click()
     expect(page.get_by_text(re.compile("^3 records found"))).to_be_visible()
-    assert [text.split()[2] for text in page.locator("tbody tr").all_inner_texts()] == ["509", "508", "507"]
+    expect(page.locator("tbody tr")).to_contain_text(["509", "508", "507"])
     page.get_by_text("From a time", exact=True).click()
     condition(page, "value.order_id == 505")
     page.get_by_role("button", name="Look back").click()
