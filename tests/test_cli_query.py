@@ -5,7 +5,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -110,7 +109,6 @@ def test_the_default_is_the_last_day_until_the_newest_windows_end(lake: Lake, ru
             "orders": None,
             "uncounted": 3,
             "faults": 0,
-            "first_start": "2026-03-01T12:00:00Z",
         }
     ]
     assert {name: told[name] for name in told if name != "rows"} == {
@@ -288,9 +286,9 @@ def test_ctrl_c_cancels_the_question_and_is_answered_at_once(lake: Lake, environ
         "    name = 'slow'\n"
         "    def ask(self, *_given, limits, **_named):\n"
         "        print('asked', file=sys.stderr, flush=True)\n"
-        "        limits.cancelled.wait(60)\n"
+        "        limits.cancelled.wait(600)\n"
         "        print('cancelled', file=sys.stderr, flush=True)\n"
-        "        time.sleep(60)\n"
+        "        time.sleep(600)\n"
         "    def close(self): pass\n"
         "desk.LakeDesk.__init__.__defaults__ = (lambda _: None, lambda *_: Slow())\n"
         "from dashboard.cli import main\n"
@@ -305,10 +303,9 @@ def test_ctrl_c_cancels_the_question_and_is_answered_at_once(lake: Lake, environ
     )
     assert process.stderr is not None
     assert process.stderr.readline() == "asked\n"
-    begun = time.monotonic()
     process.send_signal(signal.SIGINT)
-    out, told = process.communicate(timeout=30)
-    assert time.monotonic() - begun < 10
+    # long before the engine would look up
+    out, told = process.communicate(timeout=45)
     assert (process.returncode, out) == (ExitCode.INTERRUPTED, "")
     assert told.split() == ["cancelled", "Interrupted."]
 
