@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -14,6 +15,8 @@ from requests.exceptions import RequestException
 
 from dashboard.errors import ReadError, SalesTrendsError, UnreachableError
 from dashboard.local.doctor import Finding
+from dashboard.readers.athena_access import AthenaAccess
+from dashboard.readers.athena_engine import AthenaEngine
 from dashboard.readers.aws_faults import SET_CLOCK, clock_skew, spoken_skew
 from dashboard.readers.catalog import CatalogAccess, open_catalog, translated
 from dashboard.readers.catalog_login import ClientCredentials, OAuthLogin
@@ -35,6 +38,11 @@ def examine_lake(access: CatalogAccess, *, tables: tuple[str, ...] = (REVENUE_TA
     A table that is not there yet is no fault on this machine, where a stack may just have begun.
     """
     return list(_Way(access, tables).steps())
+
+
+def examine_athena(access: AthenaAccess, window: timedelta) -> Finding:
+    """One question about the last whole hour, which costs what Athena's smallest query does."""
+    return _asked("Athena", lambda: _answered(access, window))
 
 
 @dataclass(frozen=True)
@@ -155,6 +163,14 @@ def _asked(name: str, ask: Callable[[], str]) -> Finding:
         return Finding(name, True, ask())
     except SalesTrendsError as error:
         return Finding(name, False, error.message, error.hint)
+
+
+def _answered(access: AthenaAccess, window: timedelta) -> str:
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    with closing(AthenaEngine(access, window)) as engine:
+        answer = engine.ask("revenue_totals", {"start": hour - timedelta(hours=1), "end": hour})
+    scanned = f"{answer.scanned_bytes or 0:,} bytes scanned"
+    return f"the workgroup {access.workgroup} answers in {answer.took_seconds:.1f} s, {scanned}"
 
 
 def _logged_in(login: ClientCredentials) -> str:

@@ -5,7 +5,9 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from dashboard.errors import SettingsError
 from dashboard.local.broker import CLUSTER_ID
+from dashboard.readers.athena_access import AthenaAccess
 from dashboard.readers.catalog import CatalogAccess, FileAccess
 from dashboard.readers.catalog_login import BearerToken, ClientCredentials
 from dashboard.readers.lake import Lake, find_namespace
@@ -37,6 +39,23 @@ def catalog_access_of(settings: Settings) -> CatalogAccess:
     if isinstance(target, OpenSourceTargetSettings):
         return _own_catalog(target)
     return _glue(target) if target.catalog == "glue" else _tableflow(target)
+
+
+def athena_access_of(settings: Settings) -> AthenaAccess:
+    """Where the target's tables are asked for with Athena; raises SettingsError where it is not set up."""
+    target = None if settings.target == LOCAL else load_target(settings.target, settings)
+    if not isinstance(target, ConfluentTargetSettings) or not target.athena_workgroup:
+        raise SettingsError(
+            f"Athena is not set up for the target {settings.target}.",
+            "It reads what Glue shows of a target on Confluent Cloud: set glue_provider_integration and "
+            "athena_workgroup, or ask another engine.",
+        )
+    return AthenaAccess(
+        target.athena_region or target.region,
+        target.athena_database or target.glue_database or target.kafka_cluster,
+        target.athena_workgroup,
+        target.athena_output or None,
+    )
 
 
 def catalog_interval_of(settings: Settings) -> timedelta:

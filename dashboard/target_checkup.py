@@ -6,8 +6,8 @@ from functools import partial
 from dashboard.clusters import kafka_and_registry
 from dashboard.deploy.pipeline import load_pipeline
 from dashboard.errors import ReadError, SalesTrendsError
-from dashboard.lake_checkup import examine_lake
-from dashboard.lake_connections import catalog_access_of
+from dashboard.lake_checkup import examine_athena, examine_lake
+from dashboard.lake_connections import athena_access_of, catalog_access_of
 from dashboard.local.doctor import Finding
 from dashboard.readers.lake import ORDERS_TABLE, REVENUE_TABLE
 from dashboard.remotes.cloud_tableflow import CloudTableflow
@@ -35,8 +35,10 @@ def _findings(settings: Settings) -> Iterator[Finding]:
         access = catalog_access_of(settings)
     except SalesTrendsError as error:
         yield Finding("Lake", False, error.message, error.hint)
-        return
-    yield from examine_lake(access, tables=_TABLES)
+    else:
+        yield from examine_lake(access, tables=_TABLES)
+    if isinstance(target, ConfluentTargetSettings) and target.athena_workgroup:
+        yield examine_athena(athena_access_of(settings), settings.pipeline.window_size)
 
 
 def _clusters(settings: Settings) -> Iterator[Finding]:

@@ -8,8 +8,15 @@ from pathlib import Path
 import pytest
 
 from dashboard.errors import SettingsError, UnreachableError
-from dashboard.lake_connections import catalog_access_of, catalog_interval_of, lake_of, mirror_folder_of
+from dashboard.lake_connections import (
+    athena_access_of,
+    catalog_access_of,
+    catalog_interval_of,
+    lake_of,
+    mirror_folder_of,
+)
 from dashboard.local.broker import CLUSTER_ID
+from dashboard.readers.athena_access import AthenaAccess
 from dashboard.readers.catalog import CatalogAccess, open_catalog
 from dashboard.readers.catalog_login import BearerToken, ClientCredentials
 from dashboard.settings import PREFIX, Settings, load_settings
@@ -150,6 +157,30 @@ def test_glue_is_read_where_it_is_chosen_and_needs_no_key_of_tableflow(
 def test_what_is_missing_is_named(confluent: Named, fields: dict[str, str], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         lake_of(confluent(**fields))
+
+
+@pytest.mark.parametrize(
+    ("fields", "wanted"),
+    [
+        ({}, AthenaAccess("eu-central-1", "lkc-1", "team")),
+        ({"GLUE_DATABASE": "lake"}, AthenaAccess("eu-central-1", "lake", "team")),
+        (
+            {"ATHENA_DATABASE": "d", "ATHENA_REGION": "eu-west-1", "ATHENA_OUTPUT": "s3://b/answers"},
+            AthenaAccess("eu-west-1", "d", "team", "s3://b/answers"),
+        ),
+    ],
+)
+def test_athena_asks_glues_database_unless_it_is_told_otherwise(
+    confluent: Named, fields: dict[str, str], wanted: AthenaAccess
+) -> None:
+    assert athena_access_of(confluent(**OWN_BUCKET, ATHENA_WORKGROUP="team", **fields)) == wanted
+
+
+def test_a_target_without_athena_says_what_sets_it_up(confluent: Named) -> None:
+    for settings in (load_settings(), confluent(**OWN_BUCKET)):
+        with pytest.raises(SettingsError, match="Athena is not set up") as caught:
+            athena_access_of(settings)
+        assert "athena_workgroup" in caught.value.hint
 
 
 # own clusters
