@@ -3,7 +3,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo test test-long check check-format check-lint check-types check-sql check-layers bench bench-live bench-stack lock
+.PHONY: help setup demo test test-long check check-format check-lint check-types check-sql check-layers bench bench-lake bench-live bench-stack lock
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -49,16 +49,22 @@ bench: setup ## measure what tests/bench.py measures
 bench-live: setup ## measure following a topic: commit to browser, viewers, catching up; three minutes
 	@exec .venv/bin/python -m tests.bench_live $(ARGS)
 
+bench-lake: setup ## measure the mirror beside other engines on a year of windows; ten minutes, and 700 MB of packages
+	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	@exec .venv/bin/python -m tests.bench_lake $(ARGS)
+
 bench-stack: setup ## measure the whole local stack: starts, delays, throughput, memory; nine minutes a run
 	@exec .venv/bin/python -m tests.bench_stack $(ARGS)
 
-lock: ## write requirements.lock anew from pyproject.toml; ARGS=--upgrade takes newer versions
+lock: ## write requirements.lock and the bench's anew from pyproject.toml; ARGS=--upgrade takes newer versions
 	@set -e; uv=$$(command -v uv) || { \
 		folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 		python=$$(bash setup.sh find-python); "$$python" -m venv "$$folder"; \
 		"$$folder/bin/pip" install --quiet --disable-pip-version-check uv; uv=$$folder/bin/uv; }; \
 	"$$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --group dev pyproject.toml -o requirements.lock $(ARGS)
-	@! grep -nE '^ *--(index|extra-index|find-links|trusted-host)|://' requirements.lock || \
-		{ echo "requirements.lock names the address above; it must name none." >&2; exit 1; }
-	@git --no-pager diff --stat -- requirements.lock
+		--no-emit-find-links --group dev pyproject.toml -o requirements.lock $(ARGS); \
+	"$$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --constraint requirements.lock --group bench -o requirements-bench.lock $(ARGS)
+	@! grep -nE '^ *--(index|extra-index|find-links|trusted-host)|://' requirements.lock requirements-bench.lock || \
+		{ echo "A lock names the address above; it must name none." >&2; exit 1; }
+	@git --no-pager diff --stat -- requirements.lock requirements-bench.lock

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -35,6 +36,8 @@ _SPAN = timedelta(hours=24)
 _ROWS_ARE_WINDOWS = ("revenue_windows", "revenue_faults")
 """Their rows are no sums, and are printed with what is wrong in them."""
 _LARGEST_ID = 2**63
+_TIMEOUT = timedelta(minutes=10)
+"""Longer than a year of five-second windows takes to be read whole, which a mirror does once."""
 _GIVE_UP_SECONDS = 1.0
 
 
@@ -126,8 +129,10 @@ class _Given:
 def _ask(settings: Settings, given: _Given, limits: "Limits") -> "tuple[Asked, Inquiry, ReadError | None]":
     """The answer, what was asked in the end, and what is wrong with it."""
     from dashboard.lake_desk import LakeDesk
+    from dashboard.lake_engines import engine_of
 
-    desk = LakeDesk(settings)
+    # whoever asks once wants what there is now, however long it takes to catch up with it
+    desk = LakeDesk(settings, engines=partial(engine_of, patience=limits.timeout))
     try:
         inquiry = _inquiry(desk, settings, given, limits)
         asked = desk.ask(_CALLER, inquiry, given.engine, given.at, limits)
@@ -338,7 +343,7 @@ def _interruptible(work: "Callable[[Limits], T]") -> T:
         try:
             from dashboard.readers.engine import Limits
 
-            future.set_result(work(Limits(cancelled=cancelled)))
+            future.set_result(work(Limits(_TIMEOUT, cancelled)))
         except BaseException as error:  # whoever waits raises it
             future.set_exception(error)
 

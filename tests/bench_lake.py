@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -274,11 +275,11 @@ def _questions(here: Made, engine: MirrorEngine, least: float) -> None:
     others = _others(here)
     direct = PyicebergEngine(here.lake(), WINDOW)
     for name, ask in _asked().items():
-        ours = _times(lambda: ask(engine), _OURS)
+        ours = _times(partial(ask, engine), _OURS)
         same = name.replace("Berlin", "UTC")
         best = {one: min(_times(asked[same], _OTHERS)) for one, asked in others.items() if same in asked}
         fastest = min(best, key=lambda one: best[one])
-        slow = min(_times(lambda: ask(direct), 2))
+        slow = min(_times(partial(ask, direct), 2))
         p95 = _p95(ours)
         grid.add_row(
             name,
@@ -302,9 +303,9 @@ def _refreshes(here: Made, folder: Path) -> None:
     reads: list[int] = []
     opened = PyArrowFile.open
 
-    def counted(file: PyArrowFile, seekable: bool = True) -> Any:
-        reads.append(len(file))
-        return opened(file, seekable)
+    def counted(self: PyArrowFile, seekable: bool = True) -> Any:
+        reads.append(len(self))
+        return opened(self, seekable)
 
     engine = MirrorEngine(here.lake(), folder, timedelta(0), patience=timedelta(minutes=1))
     _asked()["days of the year, UTC"](engine)
@@ -313,7 +314,7 @@ def _refreshes(here: Made, folder: Path) -> None:
         starts = [END + (12 * number + second) * WINDOW for second in range(12)]
         append(table, [(start, "1.00") for start in starts])
         reads.clear()
-        PyArrowFile.open = counted  # type: ignore[method-assign]
+        PyArrowFile.open = counted  # type: ignore[method-assign, assignment]
         began = time.perf_counter()
         engine.newest()
         took.append(1000 * (time.perf_counter() - began))
@@ -324,8 +325,8 @@ def _refreshes(here: Made, folder: Path) -> None:
     engine.close()
     files, size = max(count for count, _ in each), max(size for _, size in each)
     _say(
-        f"{here.files:,} files, a new snapshot until it is durable: median {median(took):.1f} ms, p95 {_p95(took):.1f} ms; "
-        f"at most {files} files of {size / 1000:.0f} kB opened, the metadata's included"
+        f"{here.files:,} files, a new snapshot until it is durable: median {median(took):.1f} ms, p95 {_p95(took):.1f} "
+        f"ms; at most {files} files of {size / 1000:.0f} kB opened, the metadata's included"
     )
 
 

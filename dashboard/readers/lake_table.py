@@ -76,11 +76,6 @@ class LakeTable:
         """Another one after the table was dropped and made again."""
         return str(self._table.metadata.table_uuid)
 
-    def type_of(self, column: str) -> str:
-        """In Iceberg's words, such as decimal(18, 2); empty where there is no such column."""
-        found = [field.field_type for field in self._table.schema().fields if field.name == column]
-        return str(found[0]) if found else ""
-
     @property
     def metadata(self) -> TableMetadata:
         """All that the catalog says of it; see `history.py`."""

@@ -78,9 +78,9 @@ class Refresh:
     def _follow(self, table: LakeTable, newest: Snapshot) -> bool:
         """Whether anything changed."""
         known = self._store.version().states.get(REVENUE_TABLE)
-        if known is not None and known.identity == _identity(table):
-            if known.snapshot.id == newest.id:
-                return False
+        if known is not None and known.snapshot.id == newest.id:
+            return False
+        if known is not None and known.identity == _identity(table, newest):
             added = table.added(_COLUMNS, known.snapshot.id, newest.id)
             if added is not None:
                 reached = MirroredState(REVENUE_TABLE, known.identity, newest, known.longest)
@@ -90,7 +90,7 @@ class Refresh:
         return True
 
     def _read_whole(self, table: LakeTable, newest: Snapshot) -> None:
-        state = MirroredState(REVENUE_TABLE, _identity(table), newest, timedelta(0))
+        state = MirroredState(REVENUE_TABLE, _identity(table, newest), newest, timedelta(0))
         self.progress = Progress(0, newest.rows)
         try:
             for rows in self._store.load(table.batches(_COLUMNS, newest.id), state):
@@ -101,6 +101,7 @@ class Refresh:
             self.progress = None
 
 
-def _identity(table: LakeTable) -> str:
-    """With the type of the amounts: once it is a wider one, what is mirrored has no room for them."""
-    return f"{table.identity} {table.type_of('total_revenue')}"
+def _identity(table: LakeTable, snapshot: Snapshot) -> str:
+    """With the type of the amounts as committed: once it is a wider one, what is mirrored has no room for them."""
+    types = {column.name: column.type for column in table.columns_at(snapshot.id)}
+    return f"{table.identity} {types.get('total_revenue')}"

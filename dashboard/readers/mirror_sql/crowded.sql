@@ -2,7 +2,7 @@
 -- A window that has no revenue though later ones have ended before $ends has late ones alone.
 SELECT
     came.window_start,
-    ANY_VALUE(CAST(summed.total_revenue * 100 AS BIGINT)) AS revenue_cents,
+    CAST(CAST(ANY_VALUE(summed.total_revenue) AS DECIMAL(38, 2)) * 100 AS HUGEINT) AS revenue_cents,
     CAST(SUM(came.cents) AS BIGINT) AS cents,
     CAST(SUM(came.late_orders) AS BIGINT) AS late_orders,
     CAST(SUM(came.late_cents) AS BIGINT) AS late_cents
@@ -12,7 +12,7 @@ WHERE came.window_start >= $first
 GROUP BY came.window_start
 HAVING
     COUNT(DISTINCT summed.rowid) <= 1
-    AND SUM(came.cents) - SUM(came.late_cents) > COALESCE(ANY_VALUE(summed.total_revenue) * 100, 0)
+    AND SUM(came.cents) - SUM(came.late_cents) > COALESCE(CAST(ANY_VALUE(summed.total_revenue) AS DECIMAL(38, 2)) * 100, 0)
     AND (COUNT(summed.window_start) > 0 OR came.window_start < $ends)
 ORDER BY came.window_start DESC
 LIMIT $most;

@@ -5,7 +5,7 @@ FROM (
     SELECT
         summed.rowid AS row_number,
         CASE
-            WHEN SUM(came.cents) - SUM(came.late_cents) = ANY_VALUE(summed.total_revenue) * 100
+            WHEN SUM(came.cents) - SUM(came.late_cents) = CAST(ANY_VALUE(summed.total_revenue) AS DECIMAL(38, 2)) * 100
                 THEN CAST(SUM(came.orders) - SUM(came.late_orders) AS BIGINT)
         END AS orders
     FROM windows AS summed

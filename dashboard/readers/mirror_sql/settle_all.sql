@@ -4,7 +4,7 @@ SELECT
     summed.window_start,
     summed.window_end,
     summed.total_revenue,
-    CASE WHEN came.cents = summed.total_revenue * 100 THEN came.orders END AS orders,
+    CASE WHEN came.cents = CAST(summed.total_revenue AS DECIMAL(38, 2)) * 100 THEN came.orders END AS orders,
     summed.is_doubled
 FROM windows AS summed
 LEFT JOIN (
