@@ -1,4 +1,4 @@
-"""`make bench-lake`: a year of five-second windows in 100, 1,000 and 3,000 files, asked through the mirror and the others.
+"""`make bench-lake`: a year of five-second windows in 100, 1,000 and 3,000 files, through the mirror and others.
 
 Every comparison is of one run on tables that it makes: our 95th percentile against the best of five of the others.
 `--files 1000` measures one of them. Quote ratios: a busy machine slows all, but not evenly.
@@ -255,9 +255,7 @@ def _warm(here: Made, folder: Path) -> None:
         float(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout)
         for _ in range(5)
     ]
-    _say(
-        f"{here.files:,} files, new process with a mirror: first chart data after {median(found):,.0f} ms (opened and asked)"
-    )
+    _say(f"{here.files:,} files, new process with a mirror: first chart data {median(found):,.0f} ms after it is asked")
 
 
 def _questions(here: Made, engine: MirrorEngine, least: float) -> None:
