@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -36,6 +36,7 @@ from dashboard.readers.lake import Lake
 from dashboard.readers.mirror import MirrorEngine
 from dashboard.readers.pyiceberg_engine import PyicebergEngine
 from dashboard.readers.zones import pieces
+from dashboard.settings import PROJECT
 from tests.iceberg_tables import NAMESPACE, append, revenue_table, sqlite_catalog
 
 WINDOWS, WINDOW = 6_307_200, timedelta(seconds=5)
@@ -58,8 +59,13 @@ class Made:
     catalog: SqlCatalog
 
     @property
+    def data(self) -> Path:
+        """Below the table, where alone chDB finds them."""
+        return self.folder / "warehouse" / NAMESPACE / "revenue_summary" / "data"
+
+    @property
     def paths(self) -> list[str]:
-        return sorted(str(path) for path in (self.folder / "plain").glob("*.parquet"))
+        return sorted(str(path) for path in self.data.glob("*.parquet"))
 
     @property
     def metadata(self) -> str:
@@ -76,7 +82,8 @@ def made(files: int, folder: Path) -> Iterator[Made]:
         table = revenue_table(catalog)
         with table.transaction() as changed:
             changed.set_properties({"commit.manifest-merge.enabled": "false"})
-        (folder / "plain").mkdir()
+        here = Made(files, folder, catalog)
+        here.data.mkdir(parents=True)
         cents = np.random.default_rng(1).integers(100, 50_000, WINDOWS)
         edges = np.linspace(0, WINDOWS, files + 1).astype(int)
         step = WINDOW // timedelta(microseconds=1)
@@ -94,8 +101,7 @@ def made(files: int, folder: Path) -> Iterator[Made]:
                     ),
                 }
             )
-            pq.write_table(rows, folder / "plain" / f"{number:05}.parquet", compression="zstd")
-        here = Made(files, folder, catalog)
+            pq.write_table(rows, here.data / f"{number:05}.parquet", compression="zstd")
         for part in np.array_split(np.array(here.paths), COMMITS[files]):
             table.add_files([str(path) for path in part], check_duplicate_files=False)
         yield here
@@ -137,11 +143,12 @@ def _others(here: Made) -> dict[str, dict[str, Callable[[], object]]]:
         [file] = Path(_package(f"duckdb_extension_{extension}")).rglob(f"{extension}.duckdb_extension")
         duck.load_extension(str(file))
     fusion = datafusion.SessionContext()
-    fusion.register_parquet("windows", str(here.folder / "plain"))
+    fusion.register_parquet("windows", str(here.data))
     scan, ice = (
         f"iceberg_scan('{here.metadata}')",
-        f"icebergLocal('{here.folder}/warehouse/{NAMESPACE}/revenue_summary')",
+        f"icebergLocal('warehouse/{NAMESPACE}/revenue_summary')",
     )
+    chdb_query: Any = chdb.query
     sums = "sum(total_revenue)"
     month_sql, before_sql, until_sql = (f"TIMESTAMP '{at}'" for at in (naive["month"], before, naive["until"]))
     day = "days of the year, UTC"
@@ -167,7 +174,7 @@ def _others(here: Made) -> dict[str, dict[str, Callable[[], object]]]:
             ).fetchall(),
         },
         "chDB": {
-            day: lambda: chdb.query(f"SELECT toDate(window_start) d, {sums} FROM {ice} GROUP BY d", "Arrow"),  # noqa: S608
+            day: lambda: chdb_query(f"SELECT toDate(window_start) d, {sums} FROM {ice} GROUP BY d", "Arrow"),  # noqa: S608
         },
         "DataFusion, plain files": {
             day: lambda: fusion.sql(
@@ -210,7 +217,7 @@ def _p95(found: list[float]) -> float:
 
 def _numpy(here: Made) -> float:
     """The least that summing a year to days can take: sorted numbers in memory, best of ten."""
-    rows = pq.read_table(here.folder / "plain", columns=["window_start", "total_revenue"])
+    rows = pq.read_table(here.data, columns=["window_start", "total_revenue"])
     seconds = rows["window_start"].cast(pa.int64()).to_numpy() // 1_000_000
     cents = np.frombuffer(rows["total_revenue"].combine_chunks().buffers()[1], np.int64)[::2].copy()
     edges = np.arange(int(START.timestamp()), int(END.timestamp()), 86_400)
@@ -252,7 +259,11 @@ def _warm(here: Made, folder: Path) -> None:
         "import *", "import MirrorEngine, Lake, NAMESPACE, START, END, _UTC, _piece, sqlite_catalog"
     )
     found = [
-        float(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout)
+        float(
+            subprocess.run(
+                [sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=PROJECT
+            ).stdout
+        )
         for _ in range(5)
     ]
     _say(f"{here.files:,} files, new process with a mirror: first chart data {median(found):,.0f} ms after it is asked")
@@ -312,7 +323,7 @@ def _refreshes(here: Made, folder: Path) -> None:
         starts = [END + (12 * number + second) * WINDOW for second in range(12)]
         append(table, [(start, "1.00") for start in starts])
         reads.clear()
-        PyArrowFile.open = counted  # type: ignore[method-assign, assignment]
+        PyArrowFile.open = counted  # type: ignore[method-assign]
         began = time.perf_counter()
         engine.newest()
         took.append(1000 * (time.perf_counter() - began))
@@ -352,7 +363,8 @@ def _say(text: str) -> None:
 
 def main(sizes: list[int]) -> None:
     for files in sizes:
-        with tempfile.TemporaryDirectory() as place, made(files, Path(place)) as here:
+        # chDB reads files below the folder it is in
+        with tempfile.TemporaryDirectory() as place, made(files, Path(place)) as here, chdir(place):
             folder = here.folder / "mirror"
             _cold(here, folder)
             _warm(here, folder)
