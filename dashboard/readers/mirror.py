@@ -5,7 +5,7 @@ Whoever asks first after the interval has the catalog looked at; everybody else 
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from concurrent.futures import Future, wait
 from datetime import timedelta
 from functools import cached_property
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+from cachetools import LRUCache
 
 from dashboard.crash import save_trace
 from dashboard.errors import ReadError, SalesTrendsError
@@ -27,6 +28,8 @@ from dashboard.readers.mirror_store import NEVER, MirroredState, MirrorStore, Ve
 from dashboard.readers.pyiceberg_engine import PyicebergEngine
 
 _NO_WINDOW = timedelta(seconds=1)
+_KEPT_BYTES = 16 * 2**20
+"""Of answers."""
 PATIENCE = timedelta(milliseconds=250)
 """A page would rather show the last state than wait longer."""
 
@@ -49,6 +52,8 @@ class MirrorEngine:
         self._flight: Future[None] | None = None
         self._due = 0.0
         self._cursors = threading.local()
+        self._answers: LRUCache[Hashable, pa.Table] = LRUCache(_KEPT_BYTES, getsizeof=lambda rows: rows.nbytes)
+        self._answers_lock = threading.Lock()
         self.fault: SalesTrendsError | None = None
         """Why the newest state could not be had, the last time it was looked for; answers come from the one before."""
 
@@ -83,7 +88,7 @@ class MirrorEngine:
             direct = PyicebergEngine(self._lake, _window(version))
             return direct.ask(question, parameters, snapshot_id=snapshot_id, limits=limits)
         while True:
-            rows = self._rows(question, parameters, version, limits)
+            rows = self._kept(question, parameters, version, limits)
             # what was committed meanwhile may be in the answer
             if (reached := self._store.version()).number == version.number:
                 return Answer(rows, _snapshot(version), self.name, time.perf_counter() - begun)
@@ -151,6 +156,18 @@ class MirrorEngine:
         if cursor is None:
             cursor = self._cursors.cursor = self._store.cursor()
         return cursor
+
+    def _kept(self, question: str, parameters: Mapping[str, Parameter], version: Version, limits: Limits) -> pa.Table:
+        """The same answer for all who ask the same of one version."""
+        key = (version.number, question, frozenset(parameters.items()))
+        with self._answers_lock:
+            rows = self._answers.get(key)
+        if rows is None:
+            rows = self._rows(question, parameters, version, limits)
+            with self._answers_lock:
+                if rows.nbytes <= _KEPT_BYTES // 16:
+                    self._answers[key] = rows
+        return rows
 
     def _rows(self, question: str, parameters: Mapping[str, Parameter], version: Version, limits: Limits) -> pa.Table:
         asked = statement(question, parameters, window=_window(version), ends=version.ends)

@@ -42,8 +42,8 @@ def _relation(
         return "single_windows", parameters, {}
     seconds = parameters.get("bucket_seconds")
     is_fine = isinstance(seconds, int) and bool(timedelta(seconds=seconds) % QUARTER_HOUR)
-    # where no window is any more, a quarter hour may end later than the range
-    last = max(end, _quarter_hour_from(ends)) if end >= ends else end
+    # where no window is any more, the range may as well end with a quarter hour
+    last = _quarter_hour_from(ends) if end >= ends else end
     first_quarter, last_quarter = _quarter_hour_from(start), last - (last - _EPOCH) % QUARTER_HOUR
     if is_fine or end - start <= _FEW_WINDOWS * window or first_quarter >= last_quarter:
         return "single_windows", parameters, {}

@@ -10,11 +10,14 @@ from dashboard.readers.lake import REVENUE_SCHEMA, REVENUE_TABLE, Lake
 from dashboard.readers.lake_table import LakeTable, Snapshot
 from dashboard.readers.mirror_orders import OrderRefresh
 from dashboard.readers.mirror_store import MirroredState, MirrorStore
+from dashboard.readers.read_ahead import read_ahead
 
 _COLUMNS = REVENUE_SCHEMA.names
 _NEW = timedelta(hours=1)
 """Windows this far before the newest may still wait for the commit of their orders."""
 _ORDERS_AGAIN_SECONDS = 10.0
+_AHEAD = 64
+"""Batches, each of a file or less, that are read while others are written."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ class Refresh:
         state = MirroredState(REVENUE_TABLE, _identity(table, newest), newest, timedelta(0))
         self.progress = Progress(0, newest.rows)
         try:
-            for rows in self._store.load(table.batches(_COLUMNS, newest.id), state):
+            for rows in self._store.load(read_ahead(table.batches(_COLUMNS, newest.id), _AHEAD), state):
                 self.progress = Progress(rows, newest.rows)
                 if self._cancelled.is_set():
                     raise ReadError("The mirror was closed while it read the table.", "Open it again.")

@@ -42,7 +42,8 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "enable_external_access": False,
-    "threads": 2,
+    # a question that two share ends no sooner, and keeps another one waiting
+    "threads": 1,
     "memory_limit": "512MB",
 }
 
