@@ -8,7 +8,6 @@ import time
 from collections.abc import Hashable, Mapping
 from concurrent.futures import Future, wait
 from datetime import timedelta
-from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -49,6 +48,8 @@ class MirrorEngine:
         self._interval = interval.total_seconds()
         self._patience = patience.total_seconds()
         self._lock = threading.Lock()
+        self._opening = threading.Lock()
+        self._opened: tuple[MirrorStore, Refresh] | None = None
         self._flight: Future[None] | None = None
         self._due = 0.0
         self._cursors = threading.local()
@@ -99,19 +100,28 @@ class MirrorEngine:
         with self._lock:
             self._due = float("inf")
             flight = self._flight
-        if "_store" in self.__dict__:
-            self._refresh.cancel()
+        if self._opened is not None:
+            store, refresh = self._opened
+            refresh.cancel()
             if flight is not None:
                 wait([flight])
-            self._store.close()
+            store.close()
 
-    @cached_property
+    @property
     def _store(self) -> MirrorStore:
-        return MirrorStore(self._folder)
+        return self._open()[0]
 
-    @cached_property
+    @property
     def _refresh(self) -> Refresh:
-        return Refresh(self._lake, self._store)
+        return self._open()[1]
+
+    def _open(self) -> tuple[MirrorStore, Refresh]:
+        """Once for all threads, at the first question: a command that asks another engine makes no file."""
+        with self._opening:
+            if self._opened is None:
+                store = MirrorStore(self._folder)
+                self._opened = store, Refresh(self._lake, store)
+            return self._opened
 
     def _look(self, limits: Limits) -> None:
         """Has the catalog looked at when it is time, by one thread for all; waits for it where nothing is there."""

@@ -1,5 +1,6 @@
 import random
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -247,6 +248,17 @@ def test_two_at_once_have_a_file_each(lake: Lake, table: Table, tmp_path: Path) 
     first.close()
     second.close()
     assert sorted(path.name for path in (tmp_path / "mirror").glob("*.duckdb")) == ["0.duckdb", "1.duckdb"]
+
+
+def test_all_who_ask_first_at_once_share_one_file(lake: Lake, table: Table, tmp_path: Path) -> None:
+    append(table, [(at(0), "1.00")])
+    mirror = MirrorEngine(lake, tmp_path / "mirror", NOW, PATIENT)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(lambda _: total(mirror), range(8))) == {Decimal("1.00")}
+
+    mirror.close()
+    assert [path.name for path in (tmp_path / "mirror").glob("*.duckdb")] == ["0.duckdb"]
 
 
 @pytest.mark.parametrize("content", [b"", b"torn", b"\0" * 20_000])
