@@ -45,18 +45,17 @@ def board() -> None:
         label_visibility="collapsed",
     )
     with st.skeleton(height=HEIGHT + 180):
-        glance = cached.glance(f"http://127.0.0.1:{settings.local.registry_port}/iceberg")
+        glance = cached.glance(settings)
         answer, fault = None, glance.fault
-        if glance.rows and glance.snapshot:
-            try:
-                answer = cached.revenue(glance.rows, glance.snapshot, chosen or "1 h", zone.key)
-            except SalesTrendsError as error:
-                fault = error
+        try:
+            answer = cached.revenue(settings, glance, chosen or "1 h", zone.key)
+        except SalesTrendsError as error:
+            fault = error
     if fault:
         notices.error(_sentence(fault, shown=answer is not None), icon=":material/cloud_off:")
     if answer is None or glance.snapshot is None:
         if not fault:
-            _nothing_yet(table_exists=glance.rows is not None)
+            _nothing_yet(table_exists=glance.table_exists)
         return
     trend = answer.trend
     with header:

@@ -17,6 +17,7 @@ from cachetools import LRUCache
 from dashboard.crash import save_trace
 from dashboard.errors import ReadError, SalesTrendsError
 from dashboard.readers.deadline import Stop, within
+from dashboard.readers.duckdb_errors import duckdb_translated
 from dashboard.readers.engine import WITHOUT_HASTE, Answer, Limits, Parameter
 from dashboard.readers.in_memory import execute
 from dashboard.readers.lake import REVENUE_TABLE, Lake
@@ -182,10 +183,11 @@ class MirrorEngine:
     def _rows(self, question: str, parameters: Mapping[str, Parameter], version: Version, limits: Limits) -> pa.Table:
         asked = statement(question, parameters, window=_window(version), ends=version.ends)
         if asked.is_quick and limits.cancelled is None:
-            return execute(self._cursor(), asked.text, asked.parameters, Stop())
+            with duckdb_translated("the mirror"):
+                return execute(self._cursor(), asked.text, asked.parameters, Stop())
 
         def apart(stop: Stop) -> pa.Table:
-            with self._store.cursor() as cursor:
+            with self._store.cursor() as cursor, duckdb_translated("the mirror"):
                 return execute(cursor, asked.text, asked.parameters, stop)
 
         return within(limits, apart)
