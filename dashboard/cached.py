@@ -15,13 +15,12 @@ import streamlit as st
 
 from dashboard.charts import revenue_bars
 from dashboard.errors import SalesTrendsError
-from dashboard.lake_connections import lake_of
 from dashboard.lake_engines import engine_of
 from dashboard.readers.engine import Engine
-from dashboard.readers.lake import REVENUE_TABLE
 from dashboard.readers.lake_table import Snapshot
 from dashboard.readers.revenue import RANGES, Trend, trend
 from dashboard.settings import Settings
+from dashboard.targets import LOCAL
 
 if TYPE_CHECKING:
     from dashboard.administration import Administration
@@ -43,8 +42,6 @@ class Glance:
     """The newest one, or the last one known if `fault` is set; None when nothing was committed."""
     fault: SalesTrendsError | None
     """Why the newest one could not be asked for."""
-    table_exists: bool
-    """Though nothing may have been committed to it."""
 
 
 def glance(settings: Settings) -> Glance:
@@ -59,14 +56,13 @@ def _glance(place: str, _settings: Settings) -> Glance:
         if known.engine is None:
             known.engine = engine_of(_settings, _settings.lake.engine)
         snapshot = known.engine.newest()
-        exists = snapshot is not None or lake_of(_settings).table(REVENUE_TABLE) is not None
     except SalesTrendsError as fault:
-        return Glance(known.engine if known.snapshot else None, known.snapshot, fault, known.snapshot is not None)
-    if snapshot is None:
-        # it may be the table of a cluster that is gone: it is looked for anew the next time
+        return Glance(known.engine if known.snapshot else None, known.snapshot, fault)
+    if snapshot is None and _settings.target == LOCAL:
+        # the tables may come in another namespace, for which the local catalog is looked through anew
         known.close()
     known.snapshot = snapshot
-    return Glance(known.engine, snapshot, None, exists)
+    return Glance(known.engine, snapshot, None)
 
 
 @dataclass(frozen=True)

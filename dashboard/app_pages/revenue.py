@@ -55,7 +55,7 @@ def board() -> None:
         notices.error(_sentence(fault, shown=answer is not None), icon=":material/cloud_off:")
     if answer is None or glance.snapshot is None:
         if not fault:
-            _nothing_yet(table_exists=glance.table_exists)
+            _nothing_yet()
         return
     trend = answer.trend
     with header:
@@ -197,19 +197,13 @@ def _faults(trend: Trend, zone: ZoneInfo) -> None:
     )
 
 
-def _nothing_yet(*, table_exists: bool) -> None:
-    if table_exists:
-        st.info(
-            "No window is complete yet. The first bar appears here about half a minute after the first order is paid. "
-            f"Still nothing after a minute? {_STATUS}",
-            icon=":material/hourglass_empty:",
-        )
-    else:
-        st.info(
-            "Nothing is here yet. Revenue appears as one bar for every few seconds of sales, as soon as the pipeline "
-            "has made its table; that takes about a minute after `sales-trends up`.",
-            icon=":material/hourglass_empty:",
-        )
+def _nothing_yet() -> None:
+    st.info(
+        "No window is complete yet. Revenue appears here as one bar for every few seconds of sales, about a minute after "
+        "`sales-trends up` and half a minute after the first order is paid. "
+        f"Still nothing? {_STATUS}",
+        icon=":material/hourglass_empty:",
+    )
 
 
 def _sentence(fault: SalesTrendsError, *, shown: bool) -> str:
