@@ -199,8 +199,8 @@ def _faults(trend: Trend, zone: ZoneInfo) -> None:
 
 def _nothing_yet() -> None:
     st.info(
-        "No window is complete yet. Revenue appears here as one bar for every few seconds of sales, about a minute after "
-        "`sales-trends up` and half a minute after the first order is paid. "
+        "No window is complete yet. Revenue appears here as one bar for every few seconds of sales, about a minute "
+        "after `sales-trends up` and half a minute after the first order is paid. "
         f"Still nothing? {_STATUS}",
         icon=":material/hourglass_empty:",
     )
