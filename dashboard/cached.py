@@ -15,10 +15,12 @@ import streamlit as st
 
 from dashboard.charts import revenue_bars
 from dashboard.errors import SalesTrendsError
-from dashboard.readers.lake import Lake, find_namespace
+from dashboard.lake_engines import engine_of
+from dashboard.readers.engine import Engine
 from dashboard.readers.lake_table import Snapshot
 from dashboard.readers.revenue import RANGES, Trend, trend
-from dashboard.readers.revenue_rows import RevenueRows
+from dashboard.settings import Settings
+from dashboard.targets import LOCAL
 
 if TYPE_CHECKING:
     from dashboard.administration import Administration
@@ -34,28 +36,33 @@ GLANCE_SECONDS = 1.0
 class Glance:
     """What the catalog says now."""
 
-    rows: RevenueRows | None
-    """Of the table; None as long as there is none, or none is known."""
+    engine: Engine | None
+    """Answers from what was committed; None as long as nothing was, or none is known."""
     snapshot: Snapshot | None
     """The newest one, or the last one known if `fault` is set; None when nothing was committed."""
     fault: SalesTrendsError | None
     """Why the newest one could not be asked for."""
 
 
+def glance(settings: Settings) -> Glance:
+    """The newest state of the target's revenue; that a catalog cannot be asked is an answer too, and asked again."""
+    return _glance(_place(settings), settings)
+
+
 @st.cache_resource(ttl=GLANCE_SECONDS, max_entries=4, show_spinner=False)
-def glance(uri: str) -> Glance:
-    """The newest state of the revenue table; a catalog that cannot be asked is an answer too, and asked again later."""
-    known = _known(uri)
-    rows = known.rows
+def _glance(place: str, _settings: Settings) -> Glance:
+    known = _known(place)
     try:
-        if rows is None and (namespace := find_namespace(uri)):
-            rows = RevenueRows(Lake(uri, namespace))
-        snapshot = rows.lake.snapshot() if rows else None
+        if known.engine is None:
+            known.engine = engine_of(_settings, _settings.lake.engine)
+        snapshot = known.engine.newest()
     except SalesTrendsError as fault:
-        return Glance(known.rows, known.snapshot, fault)
-    # a table without a snapshot may be the one of a cluster that is gone: it is looked for anew the next time
-    known.rows, known.snapshot = (rows, snapshot) if snapshot else (None, None)
-    return Glance(rows, snapshot, None)
+        return Glance(known.engine if known.snapshot else None, known.snapshot, fault)
+    if snapshot is None and _settings.target == LOCAL:
+        # the tables may come in another namespace, for which the local catalog is looked through anew
+        known.close()
+    known.snapshot = snapshot
+    return Glance(known.engine, snapshot, None)
 
 
 @dataclass(frozen=True)
@@ -67,17 +74,16 @@ class Answer:
     """None while the table has faults: a wrong bar is worse than none."""
 
 
-def revenue(rows: RevenueRows, snapshot: Snapshot, range_name: str, zone: str) -> Answer | None:
-    """What one range holds at one snapshot; None when the table has no rows. Raises what `Lake.revenue` raises."""
-    return _revenue(rows, snapshot, rows.lake.uri, rows.lake.namespace, snapshot.id, range_name, zone)
+def revenue(settings: Settings, glance: Glance, range_name: str, zone: str) -> Answer | None:
+    """What one range holds at one snapshot; None when the table has no rows. Raises what `Engine.ask` raises."""
+    if glance.engine is None or glance.snapshot is None:
+        return None
+    return _revenue(glance.engine, _place(settings), glance.snapshot.id, range_name, zone)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _revenue(
-    _rows: RevenueRows, _snapshot: Snapshot, uri: str, namespace: str, snapshot_id: int, range_name: str, zone: str
-) -> Answer | None:
-    asked = RANGES[range_name]
-    found = trend(_rows.at(_snapshot, asked.span), asked, ZoneInfo(zone))
+def _revenue(_engine: Engine, place: str, snapshot_id: int, range_name: str, zone: str) -> Answer | None:
+    found = trend(_engine, RANGES[range_name], ZoneInfo(zone))
     if found is None:
         return None
     if len(found.faults):
@@ -88,13 +94,25 @@ def _revenue(
 
 @dataclass
 class _Known:
-    rows: RevenueRows | None = None
+    engine: Engine | None = None
     snapshot: Snapshot | None = None
 
+    def close(self) -> None:
+        if self.engine is not None:
+            self.engine.close()
+            self.engine = None
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _known(uri: str) -> _Known:
-    return _Known()
+
+@st.cache_resource(max_entries=4, show_spinner=False, on_release=lambda known: known.close())
+def _known(_place: str) -> _Known:
+    known = _Known()
+    atexit.register(known.close)
+    return known
+
+
+def _place(settings: Settings) -> str:
+    """Whose tables, and who reads them."""
+    return f"{settings.target} {settings.local.registry_port} {settings.lake.engine} {settings.lake.mirror}"
 
 
 def administration() -> "Administration":

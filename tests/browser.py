@@ -48,7 +48,11 @@ def dashboard_process(
     command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", f"--server.port={port}", *options]
     with (folder / "streamlit.log").open("w") as log:
         process = subprocess.Popen(
-            command, cwd=ROOT, env={**environment, **settings}, stdout=log, stderr=subprocess.STDOUT
+            command,
+            cwd=ROOT,
+            env={**environment, "SALES_LAKE__MIRROR": str(folder / "mirror"), **settings},
+            stdout=log,
+            stderr=subprocess.STDOUT,
         )
     url = f"http://127.0.0.1:{port}"
     try:

@@ -58,6 +58,7 @@ def stack_settings(home: Path, shop: dict[str, object] | None = None, **pipeline
     """Settings of a stack of its own: five days of history, 100 payments a second, a commit to Iceberg a second."""
     web_port, *ports = free_ports(1 + len(_PORTS))
     return load_settings(
+        lake={"mirror": home / "mirror"},
         local={"home": home, **dict(zip(_PORTS, ports, strict=True))},
         web={"port": web_port},
         shop=shop or {"history": "120h", "history_payments": 5_000, "rate": 100, "payment_delay": "10s"},

@@ -45,18 +45,17 @@ def board() -> None:
         label_visibility="collapsed",
     )
     with st.skeleton(height=HEIGHT + 180):
-        glance = cached.glance(f"http://127.0.0.1:{settings.local.registry_port}/iceberg")
+        glance = cached.glance(settings)
         answer, fault = None, glance.fault
-        if glance.rows and glance.snapshot:
-            try:
-                answer = cached.revenue(glance.rows, glance.snapshot, chosen or "1 h", zone.key)
-            except SalesTrendsError as error:
-                fault = error
+        try:
+            answer = cached.revenue(settings, glance, chosen or "1 h", zone.key)
+        except SalesTrendsError as error:
+            fault = error
     if fault:
         notices.error(_sentence(fault, shown=answer is not None), icon=":material/cloud_off:")
     if answer is None or glance.snapshot is None:
         if not fault:
-            _nothing_yet(table_exists=glance.rows is not None)
+            _nothing_yet()
         return
     trend = answer.trend
     with header:
@@ -198,19 +197,13 @@ def _faults(trend: Trend, zone: ZoneInfo) -> None:
     )
 
 
-def _nothing_yet(*, table_exists: bool) -> None:
-    if table_exists:
-        st.info(
-            "No window is complete yet. The first bar appears here about half a minute after the first order is paid. "
-            f"Still nothing after a minute? {_STATUS}",
-            icon=":material/hourglass_empty:",
-        )
-    else:
-        st.info(
-            "Nothing is here yet. Revenue appears as one bar for every few seconds of sales, as soon as the pipeline "
-            "has made its table; that takes about a minute after `sales-trends up`.",
-            icon=":material/hourglass_empty:",
-        )
+def _nothing_yet() -> None:
+    st.info(
+        "No window is complete yet. Revenue appears here as one bar for every few seconds of sales, about a minute "
+        "after `sales-trends up` and half a minute after the first order is paid. "
+        f"Still nothing? {_STATUS}",
+        icon=":material/hourglass_empty:",
+    )
 
 
 def _sentence(fault: SalesTrendsError, *, shown: bool) -> str:

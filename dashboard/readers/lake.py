@@ -89,14 +89,6 @@ class Lake:
         rows = table.read(REVENUE_SCHEMA.names, Range("window_start", start, end), snapshot_id)
         return rows.sort_by("window_start")
 
-    def revenue_added(self, since: int, until: int) -> pa.Table | None:
-        """The rows that the snapshots after `since`, up to and with `until`, added; columns and order as above.
-
-        None when the difference cannot be told as added rows; see `LakeTable.added`.
-        """
-        added = None if self._revenue is None else self._revenue.added(REVENUE_SCHEMA.names, since, until)
-        return None if added is None else added.sort_by("window_start")
-
 
 def find_namespace(uri: str, catalog: Catalog | None = None) -> str | None:
     """The one namespace of the catalog that holds `revenue_summary`; None as long as there is none.

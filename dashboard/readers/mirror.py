@@ -17,16 +17,22 @@ from cachetools import LRUCache
 from dashboard.crash import save_trace
 from dashboard.errors import ReadError, SalesTrendsError
 from dashboard.readers.deadline import Stop, within
+from dashboard.readers.duckdb_errors import duckdb_translated
 from dashboard.readers.engine import WITHOUT_HASTE, Answer, Limits, Parameter
 from dashboard.readers.in_memory import execute
 from dashboard.readers.lake import REVENUE_TABLE, Lake
 from dashboard.readers.lake_table import Snapshot
+from dashboard.readers.mirror_file import MirroredState, Version
 from dashboard.readers.mirror_ranges import statement
 from dashboard.readers.mirror_refresh import Progress, Refresh
-from dashboard.readers.mirror_store import NEVER, MirroredState, MirrorStore, Version
+from dashboard.readers.mirror_seen import NEVER
+from dashboard.readers.mirror_store import MirrorStore
 from dashboard.readers.pyiceberg_engine import PyicebergEngine
 
 _NO_WINDOW = timedelta(seconds=1)
+_CLOSING_SECONDS = 10.0
+_OVERHEAD_BYTES = 64 * 1024
+"""What DuckDB keeps behind an answer of a few rows."""
 _KEPT_BYTES = 16 * 2**20
 """Of answers."""
 PATIENCE = timedelta(milliseconds=250)
@@ -53,7 +59,11 @@ class MirrorEngine:
         self._flight: Future[None] | None = None
         self._due = 0.0
         self._cursors = threading.local()
-        self._answers: LRUCache[Hashable, pa.Table] = LRUCache(_KEPT_BYTES, getsizeof=lambda rows: rows.nbytes)
+        self._answers: LRUCache[Hashable, pa.Table] = LRUCache(
+            _KEPT_BYTES, getsizeof=lambda rows: rows.nbytes + _OVERHEAD_BYTES
+        )
+        self._answers_of = 0
+        """The version that they are of."""
         self._answers_lock = threading.Lock()
         self.fault: SalesTrendsError | None = None
         """Why the newest state could not be had, the last time it was looked for; answers come from the one before."""
@@ -84,15 +94,15 @@ class MirrorEngine:
         statement(question, parameters, window=_NO_WINDOW, ends=NEVER)
         self._look(limits)
         version = self._store.version()
-        snapshot = _snapshot(version)
-        if snapshot_id is not None and (snapshot is None or snapshot.id != snapshot_id):
-            direct = PyicebergEngine(self._lake, _window(version))
-            return direct.ask(question, parameters, snapshot_id=snapshot_id, limits=limits)
         while True:
+            snapshot = _snapshot(version)
+            if snapshot_id is not None and (snapshot is None or snapshot.id != snapshot_id):
+                direct = PyicebergEngine(self._lake, _window(version))
+                return direct.ask(question, parameters, snapshot_id=snapshot_id, limits=limits)
             rows = self._kept(question, parameters, version, limits)
             # what was committed meanwhile may be in the answer
             if (reached := self._store.version()).number == version.number:
-                return Answer(rows, _snapshot(version), self.name, time.perf_counter() - begun)
+                return Answer(rows, snapshot, self.name, time.perf_counter() - begun)
             version = reached
 
     def close(self) -> None:
@@ -100,11 +110,13 @@ class MirrorEngine:
         with self._lock:
             self._due = float("inf")
             flight = self._flight
-        if self._opened is not None:
-            store, refresh = self._opened
+        with self._opening:
+            opened = self._opened
+        if opened is not None:
+            store, refresh = opened
             refresh.cancel()
             if flight is not None:
-                wait([flight])
+                wait([flight], _CLOSING_SECONDS)
             store.close()
 
     @property
@@ -127,13 +139,15 @@ class MirrorEngine:
         """Has the catalog looked at when it is time, by one thread for all; waits for it where nothing is there."""
         flight, is_ours = self._flight_now()
         if flight is None:
+            if self.fault is not None and _snapshot(self._store.version()) is None:
+                raise self.fault
             return
         if _snapshot(self._store.version()) is not None:
             if is_ours:
                 wait([flight], self._patience)
             return
         within(limits, lambda stop: _await(flight, stop))
-        if self.fault is not None:
+        if self.fault is not None and _snapshot(self._store.version()) is None:
             raise self.fault
 
     def _flight_now(self) -> tuple[Future[None] | None, bool]:
@@ -169,23 +183,27 @@ class MirrorEngine:
 
     def _kept(self, question: str, parameters: Mapping[str, Parameter], version: Version, limits: Limits) -> pa.Table:
         """The same answer for all who ask the same of one version."""
-        key = (version.number, question, frozenset(parameters.items()))
+        key = (question, frozenset(parameters.items()))
         with self._answers_lock:
+            if self._answers_of != version.number:
+                self._answers.clear()
+                self._answers_of = version.number
             rows = self._answers.get(key)
         if rows is None:
             rows = self._rows(question, parameters, version, limits)
             with self._answers_lock:
-                if rows.nbytes <= _KEPT_BYTES // 16:
+                if rows.nbytes <= _KEPT_BYTES // 16 and self._answers_of == version.number:
                     self._answers[key] = rows
         return rows
 
     def _rows(self, question: str, parameters: Mapping[str, Parameter], version: Version, limits: Limits) -> pa.Table:
         asked = statement(question, parameters, window=_window(version), ends=version.ends)
         if asked.is_quick and limits.cancelled is None:
-            return execute(self._cursor(), asked.text, asked.parameters, Stop())
+            with duckdb_translated("the mirror"):
+                return execute(self._cursor(), asked.text, asked.parameters, Stop())
 
         def apart(stop: Stop) -> pa.Table:
-            with self._store.cursor() as cursor:
+            with self._store.cursor() as cursor, duckdb_translated("the mirror"):
                 return execute(cursor, asked.text, asked.parameters, stop)
 
         return within(limits, apart)
@@ -199,7 +217,7 @@ def _await(flight: Future[None], stop: Stop) -> None:
 def _window(version: Version) -> timedelta:
     """How long a window is; a second where there is none."""
     state = version.states.get(REVENUE_TABLE)
-    return (None if state is None else state.longest) or _NO_WINDOW
+    return (None if state is None else state.newest) or _NO_WINDOW
 
 
 def _snapshot(version: Version) -> Snapshot | None:

@@ -2,108 +2,117 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from threading import Event
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from cachetools import LRUCache
 
+from dashboard.errors import ReadError
 from dashboard.readers.lake import ORDERS_TABLE, Lake
-from dashboard.readers.lake_table import LakeTable, Range
+from dashboard.readers.lake_table import TIMESTAMP, LakeTable, Range
 from dashboard.readers.late_orders import Arrived, Verdict, lateness
-from dashboard.readers.mirror_store import Crowded, MirroredState, MirrorStore
+from dashboard.readers.mirror_file import MOST_ADDED, MirroredState, came
+from dashboard.readers.mirror_store import MirrorStore
 from dashboard.readers.order_counts import cents_of, is_amount
+from dashboard.readers.read_ahead import read_ahead
 
 _COLUMNS = ("ts", "amount")
 _PLACE = ("$$partition", "$$offset")
 _MICROSECOND = timedelta(microseconds=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NEW = timedelta(hours=1)
-"""Windows this far before the newest are looked at again: orders and revenue are committed apart."""
-_REMEMBERED = 10_000
-_MOST_CROWDED = 200
-"""So many windows are looked into at once; the rest the next time."""
-_COUNTS = ("orders", "cents", "late_orders", "late_cents")
+_AT_ONCE = 100
+_FIRST, _LAST = (pa.scalar(datetime(year, 1, 1, tzinfo=UTC), TIMESTAMP) for year in (1970, 9000))
+T = TypeVar("T")
+_COUNTS = ("orders", "cents")
 
 
 class OrderRefresh:
     """For one thread at a time."""
 
-    def __init__(self, lake: Lake, store: MirrorStore) -> None:
+    def __init__(self, lake: Lake, store: MirrorStore, cancelled: Event) -> None:
+        """Once `cancelled`, it ends between two pieces of its work with ReadError."""
         self._lake = lake
         self._store = store
-        self._judged: LRUCache[Crowded, None] = LRUCache(_REMEMBERED)
-        """Nothing more can be known of them."""
+        self._cancelled = cancelled
 
     def run(self, window: timedelta) -> None:
         """Brings the orders to the newest state of their table, one call to the catalog where nothing changed.
 
-        `window` is how long a window is. Raises ReadError or UnreachableError; the orders are then as they were.
+        `window` is how long a window is. Raises ReadError or UnreachableError; the orders are then as they were, or
+        some of the late ones are still to be looked into.
         """
         table = self._lake.table(ORDERS_TABLE)
         newest = None if table is None else table.newest
-        if table is None or newest is None:
-            return
         known = self._store.version().states.get(ORDERS_TABLE)
-        state = MirroredState(ORDERS_TABLE, table.identity, newest, window)
-        if known is not None and (known.identity, known.longest) == (table.identity, window):
-            if known.snapshot.id == newest.id:
-                self._look_for_late_ones(table, state, self._newest_ones())
+        if table is None or newest is None:
+            if known is not None:
+                self._store.forget_orders(ORDERS_TABLE)
+            return
+        state = MirroredState(ORDERS_TABLE, table.identity, newest, window, window)
+        self._follow(table, state, known)
+        self._judge(table, state)
+
+    def _follow(self, table: LakeTable, state: MirroredState, known: MirroredState | None) -> None:
+        if known is not None and (known.identity, known.newest) == (state.identity, state.newest):
+            if known.snapshot.id == state.snapshot.id:
                 return
-            added = table.added(_COLUMNS, known.snapshot.id, newest.id)
+            added = None
+            if came(known.snapshot, state.snapshot) <= MOST_ADDED:
+                added = table.added(_COLUMNS, known.snapshot.id, state.snapshot.id)
             if added is not None:
-                rows = orders_by_window(added, window)
-                self._store.add_orders(rows, state)
-                came = [start.replace(tzinfo=UTC) for start in rows["window_start"][:1].to_pylist()]
-                self._look_for_late_ones(table, state, min([self._newest_ones(), *came]))
+                self._store.add_orders(orders_by_window(added, state.newest), state)
                 return
-        self._store.load_orders(_each(table.batches(_COLUMNS, newest.id), window), state)
-        self._look_for_late_ones(table, state, _EPOCH)
+        batches = read_ahead(self._wanted(table.batches(_COLUMNS, state.snapshot.id)), _AT_ONCE)
+        self._store.load_orders(_each(batches, state.newest), state)
 
-    def _newest_ones(self) -> datetime:
-        ends = self._store.version().ends
-        return ends - _NEW if ends > _EPOCH + _NEW else _EPOCH
-
-    def _look_for_late_ones(self, table: LakeTable, state: MirroredState, first: datetime) -> None:
-        """Among the windows from then on."""
+    def _judge(self, table: LakeTable, state: MirroredState) -> None:
+        """Looks into the windows that wait, the newest first; what is found of some counts if a later one fails."""
         if not set(_PLACE) <= set(table.columns):
             return  # no offset tells which came first
-        late = []
-        for crowded in self._store.crowded(first, _MOST_CROWDED):
-            if crowded not in self._judged:
-                self._judged[crowded] = None
-                late.append(self._late(table, state, crowded))
-        if found := [one for one in late if one is not None]:
-            self._store.add_orders(pa.concat_tables(found), state)
+        while waiting := self._store.waiting(_AT_ONCE):
+            judged: list[tuple[datetime, int, int]] = []
+            try:
+                for start in self._wanted(waiting):
+                    judged.append(self._late(table, state, start))
+            finally:
+                if judged:
+                    self._store.note_late(_counted(*zip(*judged, strict=True)))
 
-    def _late(self, table: LakeTable, state: MirroredState, crowded: Crowded) -> pa.Table | None:
-        """What is known to be late of a window, and was not yet."""
-        start, window = crowded.window_start, state.longest
-        rows = table.read((*_COLUMNS, *_PLACE), Range("ts", start, start + window), state.snapshot.id)
-        cents = _cents(rows["amount"])
+    def _late(self, table: LakeTable, state: MirroredState, start: datetime) -> tuple[datetime, int, int]:
+        """The window, and how many of its orders are known to be late, and their cents."""
+        end = start + state.newest
+        about = self._store.about(start, end)
+        if about.windows > 1 or (about.windows and (not about.the_same or about.revenue_cents is None)):
+            return start, 0, 0  # doubled, without an amount, or of another length: nothing tells
+        rows = table.read((*_COLUMNS, *_PLACE), Range("ts", start, end), state.snapshot.id)
         places = (rows[name].to_pylist() for name in _PLACE)
-        arrived = [Arrived(*one) for one in zip(*places, cents, strict=True)]
-        judged = lateness(crowded.revenue_cents, arrived)
-        if judged.verdict is not Verdict.KNOWN or judged.late is None:
-            return None
-        more = (judged.late.orders - crowded.late_orders, judged.late.cents - crowded.late_cents)
-        return None if more == (0, 0) else _counted([start], [0], [0], [more[0]], [more[1]])
+        arrived = [Arrived(*one) for one in zip(*places, _cents(rows["amount"]), strict=True)]
+        judged = lateness(about.revenue_cents, arrived)
+        late = judged.late if judged.verdict is Verdict.KNOWN else None
+        return (start, 0, 0) if late is None else (start, late.orders, late.cents)
+
+    def _wanted(self, items: Iterable[T]) -> Iterator[T]:
+        for item in items:
+            if self._cancelled.is_set():
+                raise ReadError("The mirror was closed while it read the orders.", "Open it again.")
+            yield item
 
 
 def orders_by_window(rows: pa.Table, window: timedelta) -> pa.Table:
-    """Columns: window_start (timestamp[us], UTC unsaid), orders and cents of each window; late_orders and late_cents 0.
+    """Columns: window_start (timestamp[us], UTC unsaid), orders and cents of each window.
 
     `rows` have ts and amount; an amount that is none counts as an order of nothing.
     """
-    rows = rows.filter(pc.is_valid(rows["ts"]))
+    # what is no time that a window can have falls into none
+    rows = rows.filter(pc.and_kleene(pc.greater_equal(rows["ts"], _FIRST), pc.less(rows["ts"], _LAST)))
     length = window // _MICROSECOND
     times = rows["ts"].cast(pa.int64()).to_numpy()
     starts, places = np.unique(times - times % length, return_inverse=True)
     orders = np.bincount(places, minlength=len(starts)).astype(np.int64)
     cents = np.zeros(len(starts), np.int64)
     np.add.at(cents, places, np.array(_cents(rows["amount"]), np.int64))
-    none = np.zeros(len(starts), np.int64)
-    return _counted(starts, orders, cents, none, none)
+    return _counted(starts, orders, cents)
 
 
 def _each(batches: Iterable[pa.RecordBatch], window: timedelta) -> Iterator[pa.Table]:

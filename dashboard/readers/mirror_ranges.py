@@ -29,7 +29,8 @@ def statement(question: str, parameters: Mapping[str, Parameter], *, window: tim
     stands_in, given, edges = _relation(parameters, window, ends)
     composed = compose(question, _RELATIONS, (("revenue_buckets", stands_in),))
     used = {name: value for name, value in edges.items() if name in composed.parameters}
-    is_quick = stands_in != "single_windows" or _span(given) <= _FEW_WINDOWS * window
+    reads_quarters = "revenue_buckets" in composed.relations and stands_in != "single_windows"
+    is_quick = reads_quarters or _span(given) <= _FEW_WINDOWS * window
     return Statement(composed.text, composed.values(given, **used), is_quick)
 
 
@@ -40,6 +41,8 @@ def _relation(
     start, middle, end = (parameters.get(name) for name in ("start", "middle", "end"))
     if not isinstance(start, datetime) or not isinstance(end, datetime):
         return "single_windows", parameters, {}
+    if start.tzinfo is None or end.tzinfo is None or start >= end:
+        return "single_windows", parameters, {}  # which says what is wrong, or has nothing
     seconds = parameters.get("bucket_seconds")
     is_fine = isinstance(seconds, int) and bool(timedelta(seconds=seconds) % QUARTER_HOUR)
     # where no window is any more, the range may as well end with a quarter hour
@@ -49,7 +52,10 @@ def _relation(
         return "single_windows", parameters, {}
     edges = {"first_quarter": first_quarter, "last_quarter": last_quarter}
     if isinstance(middle, datetime):
-        return "cut_quarter_hours", parameters, {**edges, "cut": middle - (middle - _EPOCH) % QUARTER_HOUR}
+        cut = middle - (middle - _EPOCH) % QUARTER_HOUR
+        if not first_quarter <= cut < last_quarter:
+            return "single_windows", parameters, {}
+        return "cut_quarter_hours", parameters, {**edges, "cut": cut}
     if first_quarter == start and last_quarter == last:
         return "whole_quarter_hours", {**parameters, "end": last}, {}
     return "revenue_buckets", parameters, edges

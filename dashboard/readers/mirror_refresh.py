@@ -8,13 +8,12 @@ from threading import Event
 from dashboard.errors import ReadError
 from dashboard.readers.lake import REVENUE_SCHEMA, REVENUE_TABLE, Lake
 from dashboard.readers.lake_table import LakeTable, Snapshot
+from dashboard.readers.mirror_file import MOST_ADDED, MirroredState, came
 from dashboard.readers.mirror_orders import OrderRefresh
-from dashboard.readers.mirror_store import MirroredState, MirrorStore
+from dashboard.readers.mirror_store import MirrorStore
 from dashboard.readers.read_ahead import read_ahead
 
 _COLUMNS = REVENUE_SCHEMA.names
-_NEW = timedelta(hours=1)
-"""Windows this far before the newest may still wait for the commit of their orders."""
 _ORDERS_AGAIN_SECONDS = 10.0
 _AHEAD = 64
 """Batches, each of a file or less, that are read while others are written."""
@@ -35,9 +34,9 @@ class Refresh:
     def __init__(self, lake: Lake, store: MirrorStore) -> None:
         self._lake = lake
         self._store = store
-        self._orders = OrderRefresh(lake, store)
-        self._orders_at = 0.0
         self._cancelled = Event()
+        self._orders = OrderRefresh(lake, store, self._cancelled)
+        self._orders_at = 0.0
         self.progress: Progress | None = None
         """While a table is read whole."""
 
@@ -69,13 +68,11 @@ class Refresh:
         self._follow_orders(changed=changed)
 
     def _follow_orders(self, *, changed: bool) -> None:
-        """With each new state of the windows; without one only while it is not known what the newest have summed up."""
-        version = self._store.version()
-        window = version.states[REVENUE_TABLE].longest
+        """With each new state of the windows, and now and then without one: late orders come when they like."""
+        window = self._store.version().states[REVENUE_TABLE].newest
         now = time.monotonic()
         if window and (changed or now >= self._orders_at):
-            if changed or self._store.uncounted(version.ends - _NEW):
-                self._orders.run(window)
+            self._orders.run(window)
             self._orders_at = now + _ORDERS_AGAIN_SECONDS
 
     def _follow(self, table: LakeTable, newest: Snapshot) -> bool:
@@ -84,16 +81,18 @@ class Refresh:
         if known is not None and known.snapshot.id == newest.id:
             return False
         if known is not None and known.identity == _identity(table, newest):
-            added = table.added(_COLUMNS, known.snapshot.id, newest.id)
+            added = None
+            if came(known.snapshot, newest) <= MOST_ADDED:
+                added = table.added(_COLUMNS, known.snapshot.id, newest.id)
             if added is not None:
-                reached = MirroredState(REVENUE_TABLE, known.identity, newest, known.longest)
+                reached = MirroredState(REVENUE_TABLE, known.identity, newest, known.longest, known.newest)
                 self._store.add(added.sort_by("window_start"), reached)
                 return True
         self._read_whole(table, newest)
         return True
 
     def _read_whole(self, table: LakeTable, newest: Snapshot) -> None:
-        state = MirroredState(REVENUE_TABLE, _identity(table, newest), newest, timedelta(0))
+        state = MirroredState(REVENUE_TABLE, _identity(table, newest), newest, timedelta(0), timedelta(0))
         self.progress = Progress(0, newest.rows)
         try:
             for rows in self._store.load(read_ahead(table.batches(_COLUMNS, newest.id), _AHEAD), state):

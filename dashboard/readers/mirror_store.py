@@ -6,82 +6,43 @@ that a crash leaves the state before.
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
 
 import duckdb
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from dashboard.errors import ReadError
-from dashboard.readers.lake_table import Snapshot
+from dashboard.readers.lake import ORDERS_TABLE
+from dashboard.readers.mirror_file import MirroredState, Version, opened
+from dashboard.readers.mirror_seen import EPOCH, EVER, NEVER, Seen, microseconds, moment
 from dashboard.readers.mirror_slot import Slot
 from dashboard.readers.zones import QUARTER_HOUR
 from dashboard.sql_files import read_sql
 
 _SQL = "dashboard/readers/mirror_sql"
 _NAIVE = pa.timestamp("us")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-EVER = datetime(9999, 1, 1, tzinfo=UTC)
-NEVER = datetime(1, 1, 1, tzinfo=UTC)
-_CENTS_SCALE = 2
 _ROOMY = Decimal(10) ** 13
 """Below it 900 windows of a second add up to 16 digits before the point at most."""
 _ROWS_AT_ONCE = 500_000
 """Loaded with one statement: few enough to stay below 20 MB."""
 _NO_WINDOWS = pa.schema([("window_start", _NAIVE), ("window_end", _NAIVE), ("total_revenue", pa.decimal128(18, 2))])
-_VERIFY = "`sales-trends verify` lists what is wrong."
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-    "enable_external_access": False,
-    # a question that two share ends no sooner, and keeps another one waiting
-    "threads": 1,
-    "memory_limit": "512MB",
-}
 
 
-@dataclass(frozen=True)
-class MirroredState:
-    """Which state of an Iceberg table the mirror holds."""
+class About(NamedTuple):
+    """What the windows have of a stretch of time."""
 
-    table: str
-    identity: str
-    """Of the table, to tell it from another one of its name."""
-    snapshot: Snapshot
-    longest: timedelta
-    """The longest window; zero for a table of other things."""
-
-
-class Crowded(NamedTuple):
-    """A window with orders that it did not sum up."""
-
-    window_start: datetime
+    windows: int
+    """That share time with it."""
+    the_same: int
+    """Of them, those that begin and end with it."""
     revenue_cents: int | None
-    """None: it has no revenue, though later windows have ended."""
-    cents: int
-    """Of all its orders."""
-    late_orders: int
-    """Already known to be late, as their worth in cents."""
-    late_cents: int
-
-
-@dataclass(frozen=True)
-class Version:
-    """What the mirror holds between two changes."""
-
-    number: int
-    states: Mapping[str, MirroredState]
-    """By table; none before the first load."""
-    ends: datetime
-    """Of the newest window, UTC; NEVER without one."""
+    """Of any of them."""
 
 
 class MirrorStore:
@@ -89,15 +50,14 @@ class MirrorStore:
 
     def __init__(self, folder: Path) -> None:
         """Opens a file of the folder, a new one where it cannot be read. Raises ReadError if it cannot be written."""
+        self._changing = Lock()
+        self._committing = Lock()
         self._slot = Slot(folder)
         try:
-            self._database = self._opened()
+            self._database, self._version = opened(self._slot)
         except BaseException:
             self._slot.release()
             raise
-        self._changing = Lock()
-        self._committing = Lock()
-        self._version = Version(0, self._read_states(), self._read_end())
 
     @property
     def path(self) -> Path:
@@ -112,34 +72,27 @@ class MirrorStore:
         with self._committing:
             return self._version
 
-    def _read_states(self) -> dict[str, MirroredState]:
-        with self.cursor() as connection:
-            found = connection.execute("SELECT * FROM mirrored").fetchall()
-        return {
-            table: MirroredState(
-                table, identity, Snapshot(id_, at.replace(tzinfo=UTC), rows), timedelta(microseconds=longest)
-            )
-            for table, identity, id_, at, rows, longest in found
-        }
-
     def add(self, rows: pa.Table, state: MirroredState) -> None:
         """The windows that came with newer snapshots, and the state that they lead to."""
+        seen = Seen()
+        for batch in rows.to_batches():
+            seen.look(batch)
+        longest = max(state.longest, seen.longest)
+        is_newer = seen.ends > self._version.ends
         with self._transaction() as connection:
-            seen = Seen()
-            for batch in rows.to_batches():
-                seen.look(batch)
-            longest = max(state.longest, seen.longest)
             if len(rows):
                 _make_room(connection, seen)
+                first, last = _quarter_hours_of(seen.starts, seen.ends)
                 with _registered(connection, rows):
                     connection.execute(read_sql(_SQL, "add_windows"))
-                first, last = _quarter_hours_of(seen.starts, seen.ends)
-                if not seen.follow_each_other or seen.starts < self._version.ends:
-                    last += -(-longest // QUARTER_HOUR) * QUARTER_HOUR  # it may double what begins after it
-                    bounds = {"first": _naive(first), "last": _naive(last), "before": _naive(first - longest)}
-                    connection.execute(read_sql(_SQL, "mark_doubled"), bounds)
-                _settle(connection, first, last)
-            self._commit(connection, replace(state, longest=longest), max(seen.ends, self._version.ends))
+                    if not seen.follow_each_other or seen.starts < self._version.ends:
+                        last += -(-longest // QUARTER_HOUR) * QUARTER_HOUR  # it may double what begins after it
+                        bounds = {"first": _naive(first), "last": _naive(last), "before": _naive(first - longest)}
+                        connection.execute(read_sql(_SQL, "mark_doubled"), bounds)
+                    self._settle(connection, first, last)
+                _roll_up(connection, first, last)
+            reached = replace(state, longest=longest, newest=seen.newest if is_newer else state.newest)
+            self._commit(connection, {state.table: reached}, max(seen.ends, self._version.ends))
 
     def load(self, batches: Iterable[pa.RecordBatch], state: MirroredState) -> Iterator[int]:
         """All windows of a state in the place of those that are there; gives how many are loaded, again and again.
@@ -164,10 +117,8 @@ class MirrorStore:
                 everything = {"first": _naive(NEVER), "last": _naive(EVER), "before": _naive(NEVER)}
                 connection.execute(read_sql(_SQL, "mark_doubled"), everything)
             _make_room(connection, seen)
-            if state.table in self._version.states:
-                _settle_all(connection)  # otherwise there are no orders yet
-            _roll_up(connection, NEVER, EVER)
-            self._commit(connection, replace(state, longest=seen.longest), seen.ends)
+            self._settle_all(connection, self._placed_in)
+            self._commit(connection, {state.table: replace(state, longest=seen.longest, newest=seen.newest)}, seen.ends)
 
     def add_orders(self, rows: pa.Table, state: MirroredState) -> None:
         """Orders by window, see `orders_by_window`, that came with newer snapshots of their table."""
@@ -175,64 +126,87 @@ class MirrorStore:
             if len(rows):
                 with _registered(connection, rows):
                     connection.execute(read_sql(_SQL, "add_orders"))
-                times = _microseconds(rows["window_start"])
-                _settle(connection, *_quarter_hours_of(_moment(int(times.min())), _moment(int(times.max()) + 1)))
-            self._commit(connection, state, self._version.ends)
+                    self._settle(connection, *_stretch_of(rows))
+                    _roll_up_touched(connection, *_stretch_of(rows))
+            self._commit(connection, {state.table: state})
 
     def load_orders(self, pieces: Iterable[pa.Table], state: MirroredState) -> None:
         """All orders of a state in the place of those that are there."""
         with self._transaction() as connection:
-            connection.execute("TRUNCATE order_windows")
+            _forget_orders(connection)
             for rows in pieces:
                 with _registered(connection, rows):
                     connection.execute(read_sql(_SQL, "add_orders"))
-            _settle_all(connection)
-            _roll_up(connection, NEVER, EVER)
-            self._commit(connection, state, self._version.ends)
+            self._settle_all(connection, state.newest)
+            self._commit(connection, {state.table: state})
 
-    def crowded(self, first: datetime, most: int) -> list[Crowded]:
-        """Windows from then on whose orders are worth more than they summed up: some came late."""
-        bounds = {"first": _naive(first), "ends": _naive(self._version.ends), "most": most}
-        with self.cursor() as connection:
-            found = connection.execute(read_sql(_SQL, "crowded"), bounds).fetchall()
-        return [Crowded(start.replace(tzinfo=UTC), *rest) for start, *rest in found]
+    def forget_orders(self, table: str) -> None:
+        """Of a table that is gone nothing is known any more."""
+        with self._transaction() as connection:
+            _forget_orders(connection)
+            self._settle_all(connection, timedelta(0))
+            self._commit(connection, {table: None})
 
-    def uncounted(self, first: datetime) -> int:
-        """Windows from then on whose orders are not known."""
+    def waiting(self, most: int) -> list[datetime]:
+        """The newest of the closed windows whose orders are to be looked into."""
+        closed = _naive(self._version.ends)
         with self.cursor() as connection:
-            [count] = connection.execute(
-                "SELECT COUNT(*) - COUNT(orders) FROM windows WHERE window_start >= $first", {"first": _naive(first)}
-            ).fetchone() or [0]
-        return int(count)
+            found = connection.execute(read_sql(_SQL, "waiting"), {"closed": closed, "most": most}).fetchall()
+        return [start.replace(tzinfo=UTC) for (start,) in found]
+
+    def about(self, start: datetime, end: datetime) -> About:
+        """What there is of a stretch of time."""
+        longest = max(one.longest for one in self._version.states.values())
+        bounds = {"window_start": _naive(start), "window_end": _naive(end), "before": _naive(start - longest)}
+        with self.cursor() as connection:
+            return About(*(connection.execute(read_sql(_SQL, "about"), bounds).fetchone() or (0, 0, None)))
+
+    def note_late(self, rows: pa.Table) -> None:
+        """What was found of windows that waited: window_start, and the orders and cents that came late."""
+        with self._transaction() as connection, _registered(connection, rows):
+            for table in ("to_judge", "late_windows"):
+                connection.execute(f"DELETE FROM {table} WHERE window_start IN (SELECT window_start FROM batch)")  # noqa: S608
+            connection.execute(read_sql(_SQL, "note_late"))
+            first, last = _stretch_of(rows)
+            bounds = {"first": _naive(first), "last": _naive(last)}
+            connection.execute(read_sql(_SQL, "settle"), {**bounds, "window": self._placed_in // _MICROSECOND})
+            _roll_up_touched(connection, first, last)
+            self._commit(connection, {})
 
     def clear(self) -> None:
         """Of a table that is gone nothing is known any more."""
         with self._transaction() as connection:
-            for table in ("windows", "quarter_hours", "order_windows", "mirrored"):
+            _forget_orders(connection)
+            for table in ("windows", "quarter_hours"):
                 connection.execute(f"TRUNCATE {table}")
-            self._commit(connection, None, NEVER)
+            self._commit(connection, dict.fromkeys(self._version.states), NEVER)
 
     def close(self) -> None:
         with self._changing:
             self._database.close()
             self._slot.release()
 
-    def _opened(self) -> duckdb.DuckDBPyConnection:
-        """Another version's file, or a torn one, is begun anew: everything in it stands in the lake."""
-        for attempt in range(2):
-            try:
-                database = duckdb.connect(str(self._slot.path), config=_CONFIG)
-                database.execute("SET TimeZone = 'UTC'")
-                database.execute(read_sql(_SQL, "tables"))
-                return database
-            except duckdb.Error as error:
-                if attempt:
-                    raise ReadError(
-                        f"The mirror in {self._slot.path.parent} cannot be opened: {error}",
-                        "Remove that folder; it is read anew from the lake.",
-                    ) from error
-                self._slot.forget()
-        raise AssertionError
+    @property
+    def _placed_in(self) -> timedelta:
+        """How long the windows are that orders are placed in; zero while there are none."""
+        known = self._version.states.get(ORDERS_TABLE)
+        return timedelta(0) if known is None else known.newest
+
+    def _settle(self, connection: duckdb.DuckDBPyConnection, first: datetime, last: datetime) -> None:
+        """Of the windows in `batch`."""
+        if window := self._placed_in:
+            bounds = {"first": _naive(first), "last": _naive(last)}
+            connection.execute(read_sql(_SQL, "settle"), {**bounds, "window": window // _MICROSECOND})
+            connection.execute(read_sql(_SQL, "wait_for_judgement"), bounds)
+
+    def _settle_all(self, connection: duckdb.DuckDBPyConnection, window: timedelta) -> None:
+        """And sums all quarter hours; without orders, of which a window of no length tells, just that."""
+        if window or ORDERS_TABLE in self._version.states:
+            connection.execute(read_sql(_SQL, "settle_all"), {"window": window // _MICROSECOND})
+            connection.execute(read_sql(_SQL, "swap"))
+            everything = {"first": _naive(NEVER), "last": _naive(EVER)}
+            connection.execute(read_sql(_SQL, "wait_for_judgement"), everything)
+        _roll_up(connection, NEVER, EVER)
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -247,65 +221,21 @@ class MirrorStore:
                     "Make room on its disk, or set SALES_LAKE__MIRROR to another folder.",
                 ) from error
 
-    def _commit(self, connection: duckdb.DuckDBPyConnection, state: MirroredState | None, ends: datetime) -> None:
-        """The transaction's last act: from then on whoever asks sees the new state, and knows it."""
-        states = {} if state is None else {**self._version.states, state.table: state}
-        if state is not None:
+    def _commit(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        reached: Mapping[str, MirroredState | None],
+        ends: datetime | None = None,
+    ) -> None:
+        """The transaction's last act: from then on whoever asks sees the new states, and knows them."""
+        together = {**self._version.states, **reached}
+        states = {table: state for table, state in together.items() if state is not None}
+        connection.execute("DELETE FROM mirrored")
+        for state in states.values():
             _note(connection, state)
         with self._committing:
             connection.execute("COMMIT")
-            self._version = Version(self._version.number + 1, states, ends)
-
-    def _read_end(self) -> datetime:
-        with self.cursor() as connection:
-            [found] = connection.execute("SELECT MAX(window_end) FROM windows").fetchone() or [None]
-        return NEVER if found is None else found.replace(tzinfo=UTC)
-
-
-@dataclass
-class Seen:
-    """What is known of windows from going once through them: cheap, and enough to spare most of them being sorted."""
-
-    longest: timedelta = timedelta(0)
-    starts: datetime = EVER
-    """Of the first window; EVER of none."""
-    ends: datetime = NEVER
-    """Of the last one; NEVER of none."""
-    largest: Decimal = Decimal(0)
-    """The largest amount, whatever its sign."""
-    _are_in_order: bool = True
-    _stretches: list[tuple[int, int]] = field(default_factory=list)
-    """Start and end of each batch, in microseconds since the epoch."""
-
-    def look(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Gives it back. Raises ReadError for rows that are no windows, and amounts that are not in cents."""
-        if batch["window_start"].null_count or batch["window_end"].null_count:
-            raise ReadError("revenue_summary has rows without a window.", _VERIFY)
-        amounts = batch.schema.field("total_revenue").type
-        if not pa.types.is_decimal(amounts) or amounts.scale > _CENTS_SCALE:
-            raise ReadError(
-                f"The amounts of revenue_summary are {amounts}, not decimals with two places.",
-                "Choose another engine for this table, or make it by pipeline_sql/.",
-            )
-        if not len(batch):
-            return batch
-        starts, ends = _microseconds(batch["window_start"]), _microseconds(batch["window_end"])
-        if (ends <= starts).any():
-            raise ReadError("revenue_summary has a window that does not end after it begins.", _VERIFY)
-        self._are_in_order = self._are_in_order and bool(np.all(starts[1:] >= ends[:-1]))
-        self._stretches.append((int(starts.min()), int(ends.max())))
-        edges = pc.min_max(batch["total_revenue"]).as_py()
-        self.largest = max(self.largest, *(abs(edge) for edge in edges.values() if edge is not None), Decimal(0))
-        self.longest = max(self.longest, timedelta(microseconds=int((ends - starts).max())))
-        self.starts = min(self.starts, _moment(self._stretches[-1][0]))
-        self.ends = max(self.ends, _moment(self._stretches[-1][1]))
-        return batch
-
-    @property
-    def follow_each_other(self) -> bool:
-        """Whether no two windows share time, and each batch is in order; batches may come in any order."""
-        ordered = sorted(self._stretches)
-        return self._are_in_order and all(one[1] <= next_[0] for one, next_ in pairwise(ordered))
+            self._version = Version(self._version.number + 1, states, self._version.ends if ends is None else ends)
 
 
 def _together(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -343,18 +273,18 @@ def _make_room(connection: duckdb.DuckDBPyConnection, seen: Seen) -> None:
         connection.execute("ALTER TABLE quarter_hours ALTER COLUMN revenue TYPE DECIMAL(38, 2)")
 
 
-def _settle(connection: duckdb.DuckDBPyConnection, first: datetime, last: datetime) -> None:
-    connection.execute(read_sql(_SQL, "settle"), {"first": _naive(first), "last": _naive(last)})
-    _roll_up(connection, first, last)
+def _roll_up_touched(connection: duckdb.DuckDBPyConnection, first: datetime, last: datetime) -> None:
+    """Those of the windows in `batch`."""
+    connection.execute(read_sql(_SQL, "forget_touched"))
+    connection.execute(read_sql(_SQL, "roll_up_touched"), {"first": _naive(first), "last": _naive(last)})
 
 
-def _settle_all(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute(read_sql(_SQL, "settle_all"))
-    connection.execute(read_sql(_SQL, "swap"))
+def _forget_orders(connection: duckdb.DuckDBPyConnection) -> None:
+    for table in ("order_windows", "late_windows", "to_judge"):
+        connection.execute(f"TRUNCATE {table}")
 
 
 def _note(connection: duckdb.DuckDBPyConnection, state: MirroredState) -> None:
-    connection.execute("DELETE FROM mirrored WHERE table_name = $table", {"table": state.table})
     connection.execute(
         read_sql(_SQL, "note"),
         {
@@ -364,22 +294,20 @@ def _note(connection: duckdb.DuckDBPyConnection, state: MirroredState) -> None:
             "committed_at": _naive(state.snapshot.committed_at),
             "table_rows": state.snapshot.rows,
             "longest": state.longest // _MICROSECOND,
+            "newest": state.newest // _MICROSECOND,
         },
     )
 
 
+def _stretch_of(rows: pa.Table) -> tuple[datetime, datetime]:
+    """The whole quarter hours that hold the first and the last window_start."""
+    starts = microseconds(rows["window_start"])
+    return _quarter_hours_of(moment(int(starts.min())), moment(int(starts.max()) + 1))
+
+
 def _quarter_hours_of(start: datetime, end: datetime) -> tuple[datetime, datetime]:
     """The stretch of whole quarter hours that holds [start, end)."""
-    return start - (start - _EPOCH) % QUARTER_HOUR, end + -(end - _EPOCH) % QUARTER_HOUR
-
-
-def _moment(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)
-
-
-def _microseconds(column: pa.Array | pa.ChunkedArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    found: np.ndarray[tuple[int], np.dtype[np.int64]] = column.cast(pa.int64()).to_numpy()
-    return found
+    return start - (start - EPOCH) % QUARTER_HOUR, end + -(end - EPOCH) % QUARTER_HOUR
 
 
 def _naive(moment: datetime) -> datetime:

@@ -1,7 +1,4 @@
-"""Revenue over a range that ends with the newest window: rows of `revenue_summary` in, buckets and exact totals out.
-
-The questions are asked by the files in queries/, in DuckDB, of rows that are already in memory.
-"""
+"""Revenue over a range that ends with the newest window, asked of any engine: buckets and exact totals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,12 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dashboard.errors import ReadError
-from dashboard.readers.engine import Parameter
-from dashboard.readers.in_memory import ask_tables
+from dashboard.readers.engine import Answer, Engine, Parameter
 from dashboard.readers.lake import REVENUE_TABLE
 from dashboard.readers.lake_table import TIMESTAMP
-from dashboard.readers.questions import compose
-from dashboard.readers.table_engine import RELATIONS, WITHOUT_ORDERS
 from dashboard.readers.zones import local_midnight, pieces
 from dashboard.wording import CENT
 
@@ -28,6 +22,16 @@ MAX_BUCKETS = 750
 _VERIFY = "`sales-trends verify` lists what is wrong."
 _DAY = timedelta(days=1)
 _NONE = timedelta(0)
+_EVER = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
+_TRIES = 5
+_NO_FAULTS = pa.schema(
+    [
+        ("window_start", TIMESTAMP),
+        ("window_end", TIMESTAMP),
+        ("total_revenue", pa.decimal128(18, 2)),
+        ("fault", pa.string()),
+    ]
+)
 _MONDAY = date(1970, 1, 5)
 _UTC = ZoneInfo("UTC")
 _LADDER = (timedelta(minutes=1), timedelta(minutes=15), timedelta(hours=1), _DAY, timedelta(days=7), timedelta(days=91))
@@ -102,19 +106,30 @@ class Trend:
         return (self.total * (span // microsecond) / (passed // microsecond)).quantize(CENT, ROUND_HALF_UP)
 
 
-def trend(rows: pa.Table, asked: Range, zone: ZoneInfo) -> Trend | None:
-    """The trend at the end of `rows`, which are as `Lake.revenue` gives them; None when there is no row.
+def trend(engine: Engine, asked: Range, zone: ZoneInfo) -> Trend | None:
+    """The trend at the end of what the engine has; None when there is no window.
 
-    Buckets begin on whole minutes, hours and days of `zone`; those of one window begin where the windows do.
+    Buckets begin on whole minutes, hours and days of `zone`; those of one window begin where the windows do. All of it
+    is of one state. Raises what `Engine.ask` raises.
     """
-    if not len(rows):
+    for _ in range(_TRIES):
+        try:
+            return _trend(_OneState(engine), asked, zone)
+        except _NewState:
+            continue
+    raise ReadError(f"{REVENUE_TABLE} was committed to again and again while it was read.", "Try again.")
+
+
+def _trend(state: "_OneState", asked: Range, zone: ZoneInfo) -> Trend | None:
+    [extent] = state.ask("revenue_extent", {"start": _EVER[0], "end": _EVER[1]}).to_pylist()
+    first, newest_start = extent["first_start"], extent["newest_start"]
+    if newest_start is None:
         return None
-    if rows["window_start"].null_count or rows["window_end"].null_count:
-        raise ReadError(f"{REVENUE_TABLE} has rows without a window.", _VERIFY)
-    first, newest = rows["window_start"][0].as_py(), rows.slice(len(rows) - 1).to_pylist()[0]
-    end, window = newest["window_end"], newest["window_end"] - newest["window_start"]
-    if window <= timedelta(0):
-        raise ReadError(f"The window at {newest['window_start']} does not end after it begins.", _VERIFY)
+    just_that = {"start": newest_start, "end": newest_start + timedelta(microseconds=1)}
+    newest = state.ask("revenue_windows", just_that).to_pylist()[-1]
+    end, window = newest["window_end"], newest["window_end"] - newest_start
+    if window <= _NONE:
+        raise ReadError(f"The window at {newest_start} does not end after it begins.", _VERIFY)
     bucket = asked.bucket or (window if asked.span else _fitting(end - first))
     bucket = -(-bucket // window) * window  # whole windows only
     grid = zone if bucket % _DAY == _NONE or (end.astimezone(zone).utcoffset() or _NONE) % window == _NONE else _UTC
@@ -123,17 +138,38 @@ def trend(rows: pa.Table, asked: Range, zone: ZoneInfo) -> Trend | None:
         start -= max(asked.span, bucket) - bucket
     else:
         start = _bucket_start(first, bucket, grid)
+    buckets = _buckets(state, start, end, bucket, grid)
+    wrong = pc.sum(buckets["faults"]).as_py()
     return Trend(
         start=start,
         end=end,
         known_from=max(start, first),
         window=window,
         bucket=bucket,
-        buckets=_buckets(rows, start, end, bucket, grid),
-        newest_start=newest["window_start"],
+        buckets=buckets.drop_columns("faults"),
+        newest_start=newest_start,
         newest_revenue=newest["total_revenue"],
-        faults=_ask(rows, "revenue_faults", {"start": start, "end": end}),
+        faults=state.ask("revenue_faults", {"start": start, "end": end}) if wrong else _NO_FAULTS.empty_table(),
     )
+
+
+class _NewState(Exception):  # nobody sees it
+    """Something was committed between two questions."""
+
+
+class _OneState:
+    """Asks an engine again and again, of what it had at the first time."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._answers: list[Answer] = []
+
+    def ask(self, question: str, parameters: Mapping[str, Parameter]) -> pa.Table:
+        answer = self._engine.ask(question, parameters)
+        if self._answers and answer.snapshot != self._answers[0].snapshot:
+            raise _NewState
+        self._answers.append(answer)
+        return answer.rows
 
 
 def _fitting(extent: timedelta) -> timedelta:
@@ -151,19 +187,19 @@ def _bucket_start(moment: datetime, bucket: timedelta, zone: ZoneInfo) -> dateti
     return monday + (moment.astimezone(UTC) - monday) // bucket * bucket
 
 
-def _buckets(rows: pa.Table, start: datetime, end: datetime, bucket: timedelta, zone: ZoneInfo) -> pa.Table:
+def _buckets(state: _OneState, start: datetime, end: datetime, bucket: timedelta, zone: ZoneInfo) -> pa.Table:
     asked = pieces(start, end, zone)
     if bucket % _DAY:
         seconds = {"bucket_seconds": int(bucket.total_seconds())}
-        found = [_ask(rows, "revenue_by_bucket", {**one.parameters, **seconds}) for one in asked]
+        found = [state.ask("revenue_by_bucket", {**one.parameters, **seconds}) for one in asked]
         starts = pa.concat_tables(found)
         ends = pc.add(starts["bucket_start"], bucket)
     else:
-        found = [_ask(rows, "revenue_by_day", one.parameters) for one in asked]
+        found = [state.ask("revenue_by_day", one.parameters) for one in asked]
         starts = _in_days(pa.concat_tables(found), bucket // _DAY, zone)
         ends = pa.array([_later(at.as_py(), bucket // _DAY, zone) for at in starts["bucket_start"]], TIMESTAMP)
-    columns = [starts["bucket_start"], ends, starts["windows"], starts["revenue"]]
-    return pa.table(columns, names=["bucket_start", "bucket_end", "windows", "revenue"])
+    columns = [starts["bucket_start"], ends, starts["windows"], starts["revenue"], starts["faults"]]
+    return pa.table(columns, names=["bucket_start", "bucket_end", "windows", "revenue", "faults"])
 
 
 def _in_days(by_day: pa.Table, days: int, zone: ZoneInfo) -> pa.Table:
@@ -172,15 +208,10 @@ def _in_days(by_day: pa.Table, days: int, zone: ZoneInfo) -> pa.Table:
     dated = by_day.append_column("bucket_start", pa.array([local_midnight(day, zone) for day in first], TIMESTAMP))
     return (
         dated.group_by("bucket_start", use_threads=False)
-        .aggregate([("windows", "sum"), ("revenue", "sum")])
-        .rename_columns(["bucket_start", "windows", "revenue"])
+        .aggregate([("windows", "sum"), ("revenue", "sum"), ("faults", "sum")])
+        .rename_columns(["bucket_start", "windows", "revenue", "faults"])
     )
 
 
 def _later(start: datetime, days: int, zone: ZoneInfo) -> datetime:
     return local_midnight(start.astimezone(zone).date() + days * _DAY, zone)
-
-
-def _ask(rows: pa.Table, question: str, parameters: Mapping[str, Parameter]) -> pa.Table:
-    composed = compose(question, RELATIONS, WITHOUT_ORDERS)
-    return ask_tables({REVENUE_TABLE: rows}, composed.text, composed.values(parameters))

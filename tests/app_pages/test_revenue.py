@@ -12,9 +12,10 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.expressions import EqualTo
 from streamlit.testing.v1 import AppTest
 
-from dashboard import cached
+from dashboard import cached, lake_engines
 from dashboard.errors import UnreachableError
-from dashboard.readers import lake
+from dashboard.readers import lake, mirror
+from dashboard.readers.lake_table import LakeTable
 from dashboard.sql_files import ROOT
 from tests.iceberg_tables import NAMESPACE, append, revenue_table, sqlite_catalog
 
@@ -44,6 +45,10 @@ def catalogs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalo
     with sqlite_catalog(tmp_path) as catalog:
         catalogs = Catalogs(catalog)
         monkeypatch.setattr(lake, "open_catalog", catalogs.open)
+        monkeypatch.setenv("SALES_LAKE__MIRROR", str(tmp_path / "mirror"))
+        # each run of the page sees what was committed before it
+        monkeypatch.setattr(lake_engines, "catalog_interval_of", lambda _settings: timedelta(0))
+        monkeypatch.setattr(mirror, "PATIENCE", MINUTE)
         st.cache_resource.clear()
         yield catalogs
         st.cache_resource.clear()
@@ -58,7 +63,7 @@ def page(catalogs: Catalogs) -> AppTest:
 
 def run(page: AppTest) -> AppTest:
     """What the timer does: asks the catalog again and draws."""
-    cached.glance.clear()
+    cached._glance.clear()
     page.run()
     assert not page.exception
     return page
@@ -234,8 +239,8 @@ def test_an_unchanged_table_is_not_read_again(
     def fail(*_: object, **__: object) -> None:
         raise AssertionError("read again")
 
-    monkeypatch.setattr(lake.Lake, "revenue", fail)
-    monkeypatch.setattr(lake.Lake, "revenue_added", fail)
+    for way in ("read", "added", "batches"):
+        monkeypatch.setattr(LakeTable, way, fail)
 
     assert metrics(run(page))["Revenue"] == "1.00"
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
@@ -15,7 +16,7 @@ from dashboard.readers.lake import Lake
 from dashboard.readers.mirror import MirrorEngine
 from dashboard.readers.pyiceberg_engine import PyicebergEngine
 from dashboard.readers.zones import pieces
-from tests.iceberg_tables import NAMESPACE, WINDOW, append, revenue_table, sqlite_catalog
+from tests.iceberg_tables import NAMESPACE, WINDOW, append, revenue_rows, revenue_table, sqlite_catalog
 
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
 DAYS = timedelta(days=1)
@@ -161,6 +162,14 @@ def test_windows_that_stand_there_twice_are_faults_wherever_they_come_from(mirro
     assert faults() == [2]
     append(table, [(at(5), "2.00")])
     assert faults() == [3]
+
+
+def test_rows_without_a_window_are_refused(mirror: MirrorEngine, table: Table) -> None:
+    row = revenue_rows(table, [(at(0), "1.00")]).to_pylist()[0] | {"window_start": None}
+    table.append(pa.Table.from_pylist([row], schema=revenue_rows(table, []).schema))
+
+    with pytest.raises(ReadError, match="rows without a window"):
+        total(mirror)
 
 
 def test_rows_that_are_no_windows_are_refused(mirror: MirrorEngine, table: Table) -> None:

@@ -1,14 +1,20 @@
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
 
 from dashboard.errors import ReadError
-from dashboard.readers.lake import REVENUE_SCHEMA
+from dashboard.readers.engine import WITHOUT_HASTE, Answer, Limits, Parameter
+from dashboard.readers.in_memory import ask_tables
+from dashboard.readers.lake import REVENUE_SCHEMA, REVENUE_TABLE
+from dashboard.readers.lake_table import Snapshot
+from dashboard.readers.questions import compose
 from dashboard.readers.revenue import MAX_BUCKETS, RANGES, Range, Trend, trend
+from dashboard.readers.table_engine import RELATIONS, WITHOUT_ORDERS
 
 UTC_ZONE, BERLIN, KOLKATA = ZoneInfo("UTC"), ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -27,8 +33,36 @@ def table(starts: Mapping[datetime, str | None], window: timedelta = SECONDS_5) 
     )
 
 
+class TableOf:
+    """An engine that has just these rows."""
+
+    name = "rows"
+
+    def __init__(self, rows: pa.Table) -> None:
+        self.rows = rows
+        self.snapshot = Snapshot(1, NOON)
+
+    def newest(self) -> Snapshot:
+        return self.snapshot
+
+    def ask(
+        self,
+        question: str,
+        parameters: Mapping[str, Parameter],
+        *,
+        snapshot_id: int | None = None,
+        limits: Limits = WITHOUT_HASTE,
+    ) -> Answer:
+        composed = compose(question, RELATIONS, WITHOUT_ORDERS)
+        given = composed.values(parameters)
+        return Answer(ask_tables({REVENUE_TABLE: self.rows}, composed.text, given), self.snapshot, self.name, 0.0)
+
+    def close(self) -> None:
+        return
+
+
 def found(rows: pa.Table, asked: Range, zone: ZoneInfo = UTC_ZONE) -> Trend:
-    answer = trend(rows, asked, zone)
+    answer = trend(TableOf(rows), asked, zone)
     assert answer is not None
     return answer
 
@@ -41,7 +75,7 @@ def bars(answer: Trend) -> list[tuple[datetime, datetime, int, str]]:
 
 
 def test_a_table_without_rows_has_no_trend() -> None:
-    assert trend(REVENUE_SCHEMA.empty_table(), RANGES["1 h"], UTC_ZONE) is None
+    assert trend(TableOf(REVENUE_SCHEMA.empty_table()), RANGES["1 h"], UTC_ZONE) is None
 
 
 def test_the_shortest_range_has_a_bar_for_every_window_that_is_there() -> None:
@@ -156,13 +190,34 @@ def test_a_window_without_an_amount_is_a_fault() -> None:
     assert answer.total == 0
 
 
-def test_rows_without_a_window_are_refused() -> None:
-    rows = pa.table({"window_start": [None], "window_end": [NOON], "total_revenue": [None]}, schema=REVENUE_SCHEMA)
-
-    with pytest.raises(ReadError, match="without a window"):
-        trend(rows, ALL, UTC_ZONE)
-
-
 def test_a_window_that_ends_when_it_begins_is_refused() -> None:
     with pytest.raises(ReadError, match="does not end after it begins"):
-        trend(table({NOON: "1.00"}, window=timedelta(0)), ALL, UTC_ZONE)
+        trend(TableOf(table({NOON: "1.00"}, window=timedelta(0))), ALL, UTC_ZONE)
+
+
+def test_a_commit_between_two_questions_has_them_asked_again() -> None:
+    rows = table({NOON: "1.00", NOON + SECONDS_5: "2.00"})
+
+    class Moving(TableOf):
+        """Something is committed after the first answer."""
+
+        def ask(self, question: str, *given: Any, **limits: Any) -> Answer:
+            answer = super().ask(question, *given, **limits)
+            if self.snapshot.id == 1:
+                self.rows, self.snapshot = rows, Snapshot(2, NOON)
+            return answer
+
+    answer = trend(Moving(rows.slice(0, 1)), RANGES["15 min"], UTC_ZONE)
+
+    assert answer is not None
+    assert (answer.end, answer.total, len(answer.buckets)) == (NOON + 2 * SECONDS_5, Decimal("3.00"), 2)
+
+
+def test_a_table_that_never_stands_still_is_a_fault() -> None:
+    class Restless(TableOf):
+        def ask(self, question: str, *given: Any, **limits: Any) -> Answer:
+            self.snapshot = Snapshot(self.snapshot.id + 1, NOON)
+            return super().ask(question, *given, **limits)
+
+    with pytest.raises(ReadError, match="again and again"):
+        trend(Restless(table({NOON: "1.00"})), ALL, UTC_ZONE)

@@ -1,9 +1,7 @@
--- Orders that a commit added, or of which it is known by now that they were late.
+-- Orders that a commit added.
 INSERT INTO order_windows
 SELECT
     window_start,
     orders,
-    cents,
-    late_orders,
-    late_cents
+    cents
 FROM batch;

@@ -22,11 +22,16 @@ CREATE TABLE IF NOT EXISTS quarter_hours (
 CREATE TABLE IF NOT EXISTS order_windows (
     window_start TIMESTAMP NOT NULL,
     orders BIGINT NOT NULL,
-    cents BIGINT NOT NULL,
-    -- of them, those that came after the window had closed
-    late_orders BIGINT NOT NULL,
-    late_cents BIGINT NOT NULL
+    cents BIGINT NOT NULL
 );
+-- Of them, those that came after their window had closed, as far as it was looked into.
+CREATE TABLE IF NOT EXISTS late_windows (
+    window_start TIMESTAMP NOT NULL,
+    orders BIGINT NOT NULL,
+    cents BIGINT NOT NULL
+);
+-- Windows whose orders are to be looked into: they are not what the window summed up.
+CREATE TABLE IF NOT EXISTS to_judge (window_start TIMESTAMP NOT NULL);
 -- Which state of each Iceberg table this is.
 CREATE TABLE IF NOT EXISTS mirrored (
     table_name VARCHAR NOT NULL,
@@ -34,6 +39,7 @@ CREATE TABLE IF NOT EXISTS mirrored (
     snapshot_id BIGINT NOT NULL,
     committed_at TIMESTAMP NOT NULL,
     table_rows BIGINT,
-    -- the longest window, in microseconds
-    longest BIGINT NOT NULL
+    -- the longest window and the newest one, in microseconds; of orders both are the windows that they are placed in
+    longest BIGINT NOT NULL,
+    newest BIGINT NOT NULL
 );

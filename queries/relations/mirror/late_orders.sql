@@ -6,11 +6,9 @@
 -- reads:   none
 SELECT
     window_start,
-    CAST(SUM(late_orders) AS BIGINT) AS late_orders,
-    CAST(CAST(SUM(late_cents) AS DECIMAL(36, 0)) * CAST(0.01 AS DECIMAL(2, 2)) AS DECIMAL(38, 2)) AS late_revenue
-FROM order_windows
+    orders AS late_orders,
+    CAST(CAST(cents AS DECIMAL(36, 0)) * CAST(0.01 AS DECIMAL(2, 2)) AS DECIMAL(38, 2)) AS late_revenue
+FROM late_windows
 WHERE
     window_start >= $start
-    AND window_start < $end
-GROUP BY window_start
-HAVING SUM(late_orders) > 0;
+    AND window_start < $end;
