@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from boto3.session import Session
 
 from dashboard.errors import ReadError, SalesTrendsError, SettingsError, UnreachableError
 from dashboard.readers import athena_access
@@ -272,12 +273,11 @@ def test_a_query_whose_state_cannot_be_asked_for_is_stopped(lake: World, refuses
 
 def test_many_who_ask_first_make_one_set_of_clients(lake: World, monkeypatch: pytest.MonkeyPatch) -> None:
     together = threading.Barrier(4)
-    makes = athena_access.Session
 
-    def begun(**options: Any) -> Any:
+    def begun(**options: Any) -> Session:
         with suppress(threading.BrokenBarrierError):
             together.wait(0.3)
-        return makes(**options)
+        return Session(**options)
 
     monkeypatch.setattr(athena_access, "Session", begun)
     session = AthenaSession(lake.access())
