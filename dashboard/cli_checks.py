@@ -15,6 +15,7 @@ from dashboard.local.doctor import Finding, examine
 from dashboard.narration import Narrator
 from dashboard.settings import Settings
 from dashboard.targets import LOCAL
+from dashboard.wording import printable
 
 _BAD_RECORDS_SHOWN = 10
 
@@ -52,9 +53,9 @@ def doctor(narrator: Narrator, target: str, as_json: bool) -> None:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
         for finding in findings:
-            click.echo(f"{'✓' if finding.ok else '✗'} {finding.name:<22} {finding.detail}")
+            click.echo(printable(f"{'✓' if finding.ok else '✗'} {finding.name:<22} {finding.detail}"))
             if finding.remedy:
-                click.echo(f"  {finding.remedy}")
+                click.echo(printable(f"  {finding.remedy}"))
     if not all(finding.ok for finding in findings):
         raise click.exceptions.Exit(ExitCode.FAILED)
 

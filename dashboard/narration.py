@@ -14,6 +14,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 from rich.status import Status
 
+from dashboard.wording import printable
+
 _QUIET_SECONDS = 5
 """Off a terminal, a step says what it waits for at most this often."""
 
@@ -36,10 +38,10 @@ class Step:
 
     def waits_for(self, text: str) -> None:
         if self._status is not None:
-            self._status.update(f"{escape(self.title)}  [dim]{escape(text)}[/dim]")
+            self._status.update(f"{escape(printable(self.title))}  [dim]{escape(printable(text))}[/dim]")
         elif time.monotonic() - self._last_line >= _QUIET_SECONDS:
             self._last_line = time.monotonic()
-            self._console.print(f"… {self.title}: {text}", highlight=False, soft_wrap=True, markup=False)
+            self._console.print(printable(f"… {self.title}: {text}"), highlight=False, soft_wrap=True, markup=False)
 
 
 class Narrator:
@@ -49,9 +51,10 @@ class Narrator:
         self.console = console or Console(stderr=True)
 
     def say(self, text: str = "", style: str = "") -> None:
+        # a text may hold what strangers wrote: what looks like markup, or steers a terminal
+        shown = "\n".join(map(printable, text.split("\n")))
         try:
-            # a text may hold what looks like markup, a line of a log for one
-            self.console.print(text, style=style, highlight=False, soft_wrap=True, markup=False, emoji=False)
+            self.console.print(shown, style=style, highlight=False, soft_wrap=True, markup=False, emoji=False)
         except OSError:
             self.go_quiet()
 
@@ -62,7 +65,7 @@ class Narrator:
     @contextmanager
     def step(self, title: str) -> Iterator[Step]:
         started = time.monotonic()
-        status = self.console.status(escape(title)) if self.console.is_terminal else None
+        status = self.console.status(escape(printable(title))) if self.console.is_terminal else None
         step = Step(title, self.console, status)
         if status is not None:
             status.start()

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
 from boto3.session import Session
@@ -13,11 +14,9 @@ from pydantic import SecretStr
 
 CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 10.0
 """How long AWS may take to accept a connection, and to answer one request."""
+_THROTTLING = ("ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown")
 PASSING = (
-    "ThrottlingException",
-    "TooManyRequestsException",
-    "RequestLimitExceeded",
-    "SlowDown",
+    *_THROTTLING,
     "InternalServerException",
     "InternalServiceException",
     "InternalError",
@@ -26,6 +25,8 @@ PASSING = (
 """What AWS says when the same request may well be answered a little later."""
 RETRIES = RetryConfig(exceptions=PASSING, attempt=3, multiplier=1, max_delay=2)
 """Of one request, beside the one that botocore makes after a lost connection; six seconds at most."""
+QUERY_RETRIES = RetryConfig(exceptions=_THROTTLING, attempt=3, multiplier=1, max_delay=2)
+"""Of a query: whatever else is said, it may run already, and a second one would be paid for too."""
 
 # PyAthena logs every error with the answer of AWS, which for a wrong signature holds the session token; each of them is
 # raised as well, and told by athena_errors.py without it
@@ -71,19 +72,22 @@ class AthenaSession:
 
     access: AthenaAccess
     _clients: Clients | None = field(default=None, init=False)
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def clients(self) -> Clients:
         """Raises what botocore raises for a profile or a region that there is not."""
-        if self._clients is None:
-            self._clients = self._made()
-        return self._clients
+        with self._lock:
+            if self._clients is None:
+                self._clients = self._made()
+            return self._clients
 
     def close(self) -> None:
-        if self._clients is not None:
-            self._clients.athena.close()
-            self._clients.athena.client.close()
-            self._clients.glue.close()
-            self._clients.s3.close()
+        with self._lock:
+            if self._clients is not None:
+                self._clients.athena.close()
+                self._clients.athena.client.close()
+                self._clients.glue.close()
+                self._clients.s3.close()
 
     def _made(self) -> Clients:
         access = self.access

@@ -1,6 +1,7 @@
 """One query of Athena: started, waited for, stopped when it is no longer wanted, and read exactly."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event
 from typing import Any
@@ -12,7 +13,7 @@ from pyathena.model import AthenaQueryExecution
 from pyathena.util import stop_retries_on
 
 from dashboard.errors import ReadError
-from dashboard.readers.athena_access import AthenaSession
+from dashboard.readers.athena_access import QUERY_RETRIES, AthenaSession
 from dashboard.readers.athena_errors import failed_query, translated
 from dashboard.readers.engine import Parameter
 from dashboard.readers.lake_table import TIMESTAMP
@@ -74,13 +75,18 @@ def run(session: AthenaSession, text: str, parameters: Mapping[str, Parameter], 
     with stop_retries_on(stop), translated(session.access, thing):
         watch = _Watch(stop)
         cursor = session.clients().athena.cursor(
-            Cursor, poll_interval=0, on_poll=watch, arraysize=_PAGE_ROWS, kill_on_interrupt=False
+            Cursor,
+            poll_interval=0,
+            on_poll=watch,
+            arraysize=_PAGE_ROWS,
+            kill_on_interrupt=False,
+            retry_config=QUERY_RETRIES,
         )
         try:
-            cursor.execute(text, dict(parameters))
-            rows = _rows(cursor, stop, thing)
+            with _stopped_at_an_error(cursor, watch):
+                cursor.execute(text, dict(parameters))
+                rows = _rows(cursor, stop, thing)
         except _Unwanted as unwanted:
-            cursor.cancel()
             raise StoppedError(f"The query for {thing} was stopped in Athena.", "Ask again.") from unwanted
         except PyAthenaError as error:
             ended = watch.execution
@@ -91,6 +97,24 @@ def run(session: AthenaSession, text: str, parameters: Mapping[str, Parameter], 
                 raise failed_query(ended, session.access, thing) from error
             raise
         return Found(rows, cursor.data_scanned_in_bytes or 0)
+
+
+@contextmanager
+def _stopped_at_an_error(cursor: Cursor, watch: _Watch) -> Iterator[None]:
+    """A query goes on and is paid for when its state cannot be asked for any more: it is stopped."""
+    try:
+        yield
+    except _Unwanted:
+        cursor.cancel()
+        raise
+    except Exception as error:
+        ended = watch.execution is not None and watch.execution.state in AthenaQueryExecution.TERMINAL_STATES
+        if cursor.query_id is not None and not ended:
+            try:
+                cursor.cancel()
+            except PyAthenaError:
+                error.add_note(f"The query {cursor.query_id} could not be stopped.")
+        raise
 
 
 def _rows(cursor: Cursor, stop: Event, thing: str) -> pa.Table:

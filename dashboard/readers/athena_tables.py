@@ -4,7 +4,7 @@ from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -51,6 +51,7 @@ class AthenaTables:
         looks: MutableMapping[Any, TableState | None] = TTLCache(_MOST_TABLES, look_every.total_seconds())
         self._looks = SharedWork(looks)
         self._files: MutableMapping[str, TableMetadata] = LRUCache(_MOST_TABLES)
+        self._files_lock = Lock()
 
     def look(self, table: str, limits: Limits, *, anew: bool = False) -> TableState | None:
         """The table as it was at most `look_every` ago, `anew` as it is; None while Glue does not hold it.
@@ -82,9 +83,13 @@ class AthenaTables:
             return TableState(self._metadata(location, thing))
 
     def _metadata(self, location: str, thing: str) -> TableMetadata:
-        known = self._files.get(location)
+        with self._files_lock:
+            known = self._files.get(location)
         if known is None:
-            known = self._files[location] = self._read(location, thing)
+            # tables are looked up side by side; two who read the same file get the same
+            known = self._read(location, thing)
+            with self._files_lock:
+                self._files[location] = known
         return known
 
     def _read(self, location: str, thing: str) -> TableMetadata:

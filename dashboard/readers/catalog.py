@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
+from urllib.parse import quote, unquote, urlsplit
+from urllib.request import getproxies
 
 import pyarrow as pa
 from botocore.exceptions import BotoCoreError, ClientError
@@ -25,7 +27,7 @@ from requests import Session
 from requests.exceptions import RequestException
 from requests.utils import get_environ_proxies
 
-from dashboard.errors import ReadError, UnreachableError
+from dashboard.errors import ReadError, SettingsError, UnreachableError
 from dashboard.readers.aws_faults import arrow_fault, aws_fault
 from dashboard.readers.catalog_login import BearerToken, ClientCredentials, FixedLogin, Login, OAuthLogin
 from dashboard.readers.http_session import ANSWER_SECONDS, CONNECT_SECONDS, is_local, patient, unanswered
@@ -60,12 +62,13 @@ class FileAccess:
     def properties(self) -> dict[str, str]:
         """What PyIceberg and Arrow take; may hold a proxy's password."""
         address = self.endpoint or f"https://s3.{self.region or 'us-east-1'}.amazonaws.com"
+        scheme = address.partition(":")[0]
         # Arrow does not look for a proxy by itself
-        proxy = None if is_local(address) else get_environ_proxies(address).get(address.partition(":")[0])
+        proxy = None if is_local(address) else get_environ_proxies(address).get(scheme)
         given = {
             "s3.region": self.region,
             "s3.endpoint": self.endpoint,
-            "s3.proxy-uri": proxy or "",
+            "s3.proxy-uri": _proxy_uri(proxy, f"{scheme.upper()}_PROXY") if proxy else "",
             "s3.connect-timeout": str(CONNECT_SECONDS),
             "s3.request-timeout": str(_FILE_SECONDS),
         }
@@ -86,6 +89,24 @@ class CatalogAccess:
     warehouse: str = ""
     """What a REST catalog with several of them wants to be asked for."""
     files: FileAccess = field(default_factory=FileAccess)
+
+
+def _proxy_uri(proxy: str, variable: str) -> str:
+    """As Arrow can parse it, with a scheme and quoted: what it cannot parse it repeats, with the password."""
+    try:
+        taken = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        host, port = taken.hostname, taken.port
+    except ValueError:
+        host = port = None
+    # a sign of its own in a password ends the host there
+    if not host or taken.path not in ("", "/") or taken.query or taken.fragment:
+        raise SettingsError(
+            f"The proxy in {variable} is no address that can be read.",
+            "It looks like http://name:password@host:port; signs in name and password are percent-encoded, / as %2F.",
+        )
+    login = ":".join(quote(unquote(one), safe="") for one in (taken.username, taken.password) if one is not None)
+    place = f"[{host}]" if ":" in host else quote(host, safe="")
+    return f"{taken.scheme}://{login}{'@' if login else ''}{place}{'' if port is None else f':{port}'}"
 
 
 def open_catalog(access: CatalogAccess) -> Catalog:
@@ -157,13 +178,18 @@ def translated(uri: str, thing: str) -> Iterator[None]:
             f"A file of {thing} is gone: {error.filename or error}.", "It may just have been replaced; read again."
         ) from error
     except OSError as error:
-        raise arrow_fault(error, thing) or _unreadable(error, thing) from error
+        raise arrow_fault(error, thing) or _unreadable(error, thing) from _cause(error)
     except (pa.ArrowException, ValueError, KeyError, NoSuchPropertyException) as error:
-        raise _unreadable(error, thing) from error
+        raise _unreadable(error, thing) from _cause(error)
 
 
 def _unreadable(error: Exception, thing: str) -> ReadError:
     return ReadError(f"{thing} cannot be read: {error}", "Check the table's files and columns.")
+
+
+def _cause(error: Exception) -> Exception | None:
+    """None where there is a proxy, whose password its text may hold."""
+    return None if getproxies().keys() - {"no"} else error
 
 
 def _brief(error: Exception) -> str:

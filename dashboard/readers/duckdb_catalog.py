@@ -9,8 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import duckdb
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from dashboard.errors import ReadError
+from dashboard.readers.aws_faults import CREDENTIALS, aws_fault
 from dashboard.readers.catalog import CatalogAccess, FileAccess
 from dashboard.readers.catalog_login import BearerToken, ClientCredentials
 from dashboard.readers.http_session import ANSWER_SECONDS
@@ -39,13 +41,15 @@ def database() -> duckdb.DuckDBPyConnection:
 class AttachedCatalog:
     """One REST catalog in that database, by a name of its own, and the keys to it; for one thread at a time.
 
-    Every method raises what DuckDB raises, which may hold `secrets`.
+    Every method raises what DuckDB raises, which may hold `secrets`; one of ours where AWS gives no keys.
     """
 
     def __init__(self, access: CatalogAccess) -> None:
         self._access = access
         self._key = _key(access.login)
         self._rights: dict[str, str | bool] = {}
+        self._given: dict[str, str | bool] = {}
+        """Those of the rights that DuckDB has."""
         self.name = f"lake_{next(_NUMBERS)}"
 
     @property
@@ -67,9 +71,17 @@ class AttachedCatalog:
 
     def renew(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Our own keys to the files as they are now, for they end; nothing where the catalog lends them."""
-        if not self._access.files.lent and (rights := _rights(self._access.files)) != self._rights:
-            self._rights = rights
-            _create_secret(cursor, f"{self.name}_files", "s3", rights)
+        files = self._access.files
+        if files.lent:
+            return
+        try:
+            self._rights = _rights(files)
+        except (BotoCoreError, ClientError) as error:
+            doing = f"read the files of {self._access.namespace}"
+            raise aws_fault(error, doing, files.endpoint or "S3's own address", CREDENTIALS) from None
+        if self._rights != self._given:
+            _create_secret(cursor, f"{self.name}_files", "s3", self._rights)
+            self._given = self._rights
 
     def detach(self, cursor: duckdb.DuckDBPyConnection) -> None:
         cursor.execute(f"DETACH {self.name}")
@@ -94,8 +106,9 @@ def _key(login: ClientCredentials | BearerToken | None) -> dict[str, str]:
 
 def _rights(files: FileAccess) -> dict[str, str | bool]:
     """To the files of one's own bucket; nothing where AWS's usual places hold no key."""
-    found = _credentials()
-    if found is None:
+    try:
+        found = _credentials()
+    except NoCredentialsError:
         return {}
     frozen = found.get_frozen_credentials()
     rights: dict[str, str | bool] = {"KEY_ID": frozen.access_key, "SECRET": frozen.secret_key}
@@ -109,11 +122,16 @@ def _rights(files: FileAccess) -> dict[str, str | bool]:
 
 @cache
 def _credentials() -> Any:
-    """Renews itself before it ends. DuckDB's own way to it is in an extension that has no wheel."""
+    """Renews itself before it ends; NoCredentialsError where there is none, which is looked for anew each time.
+
+    DuckDB's own way to it is in an extension that has no wheel.
+    """
     # a third of a second that nobody else waits for
     import botocore.session
 
-    return botocore.session.Session().get_credentials()
+    if (found := botocore.session.Session().get_credentials()) is None:
+        raise NoCredentialsError
+    return found
 
 
 def _create_secret(cursor: duckdb.DuckDBPyConnection, name: str, kind: str, options: Mapping[str, str | bool]) -> None:

@@ -250,9 +250,9 @@ class _Reading:
 
     def _take_orders(self, came: Came) -> None:
         orders = [
-            (utc(value[PAID]), value.get(AMOUNT))
+            (paid, value.get(AMOUNT))
             for _, value in came.values
-            if isinstance(value, dict) and isinstance(value.get(PAID), datetime)
+            if isinstance(value, dict) and (paid := utc(value.get(PAID))) is not None
         ]
         with self._lock:
             if came.anew:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -113,16 +113,22 @@ def window_in(partition: int, offset: int, value: Any) -> StreamedWindow | None:
     if not isinstance(value, dict):
         return None
     start, end, revenue = (value.get(name) for name in REVENUE_SCHEMA.names)
-    if not isinstance(start, datetime) or not isinstance(end, datetime) or start >= end:
+    start, end = utc(start), utc(end)
+    if start is None or end is None or start >= end:
         return None
     if revenue is not None and not _fits(revenue):
         return None
-    return StreamedWindow(utc(start), utc(end), revenue, partition, offset)
+    return StreamedWindow(start, end, revenue, partition, offset)
 
 
-def utc(moment: datetime) -> datetime:
-    """Aware, whether or not it came with a zone."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+def utc(value: object) -> datetime | None:
+    """A moment, aware whether or not it came with a zone.
+
+    None for what is no moment, and in the first and the last year there are: no window fits beside their edges.
+    """
+    if not isinstance(value, datetime) or not MINYEAR < value.year < MAXYEAR:
+        return None
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def uncommitted(held: Collection[StreamedWindow], twice: frozenset[Span], committed: Committed) -> Uncommitted:

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,9 +11,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from cachetools import LRUCache
 
 from dashboard.errors import ReadError
-from dashboard.readers.engine import Engine, Limits
+from dashboard.readers import athena_tables
+from dashboard.readers.athena_access import AthenaSession
+from dashboard.readers.athena_tables import AthenaTables
+from dashboard.readers.engine import WITHOUT_HASTE, Engine, Limits
 from dashboard.readers.lake_table import TIMESTAMP
 from dashboard.readers.questions import question_names
 from tests.conftest import eventually
@@ -301,6 +306,31 @@ def test_glue_is_asked_once_in_a_while_whoever_asks(lake: World) -> None:
         assert len({one.id for one in pool.map(lambda _: engine.newest(), range(40)) if one}) == 1
 
     assert lake.aws.calls["GetTable"] == 1
+
+
+def test_two_tables_looked_up_side_by_side_are_kept_one_after_the_other(
+    lake: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.revenue((START, "1.00"))
+    lake.orders((START, 1.0))
+    together = threading.Barrier(2)
+    met = []
+
+    class Watched(LRUCache[Any, Any]):
+        def __setitem__(self, key: Any, value: Any, **_: Any) -> None:
+            with suppress(threading.BrokenBarrierError):
+                together.wait(2)
+                met.append(key)
+            super().__setitem__(key, value)
+
+    monkeypatch.setattr(athena_tables, "LRUCache", Watched)
+    session = AthenaSession(lake.access())
+    tables = AthenaTables(session, MINUTE)
+    with closing(session), closing(tables), ThreadPoolExecutor(2) as pool:
+        found = pool.map(lambda name: tables.look(name, WITHOUT_HASTE), ("revenue_summary", "completed_orders"))
+        assert all(found)
+
+    assert met == []
 
 
 def test_a_failure_is_not_kept(lake: World) -> None:

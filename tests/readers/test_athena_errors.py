@@ -1,14 +1,20 @@
 """What is told when AWS refuses, fails or is not there: one sentence, the next step, and no secret."""
 
 import socket
+import threading
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from boto3.session import Session
 
 from dashboard.errors import ReadError, SalesTrendsError, SettingsError, UnreachableError
+from dashboard.readers import athena_access
+from dashboard.readers.athena_access import AthenaSession
 from tests.fakes.aws import Aws
 from tests.readers.athena_world import RANGE, SECRET, START, TOKEN, World, served_aws, world
 
@@ -245,6 +251,38 @@ def test_an_error_of_the_service_itself_may_pass(lake: World) -> None:
 
     assert isinstance(error, UnreachableError)
     assert "cannot serve lkc-test.revenue_summary now (Unnamed)" in str(error)
+
+
+def test_a_query_whose_start_failed_for_another_reason_is_not_started_twice(lake: World) -> None:
+    lake.aws.refuse("StartQueryExecution", "InternalServerException", "went wrong", status=500)
+
+    assert isinstance(refused(lake), UnreachableError)
+    # the second is botocore's own, with the token of the first, by which Athena knows the query again
+    assert lake.aws.calls["StartQueryExecution"] == 2
+
+
+@pytest.mark.parametrize("refuses_the_stop", [False, True])
+def test_a_query_whose_state_cannot_be_asked_for_is_stopped(lake: World, refuses_the_stop: bool) -> None:
+    lake.aws.refuse("GetQueryExecution", "InvalidRequestException", "It is not known")
+    if refuses_the_stop:
+        lake.aws.refuse("StopQueryExecution", "AccessDeniedException", "You may not")
+
+    assert "It is not known" in str(refused(lake))
+    assert lake.aws.calls["StopQueryExecution"] == 1
+
+
+def test_many_who_ask_first_make_one_set_of_clients(lake: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = threading.Barrier(4)
+
+    def begun(**options: Any) -> Session:
+        with suppress(threading.BrokenBarrierError):
+            together.wait(0.3)
+        return Session(**options)
+
+    monkeypatch.setattr(athena_access, "Session", begun)
+    session = AthenaSession(lake.access())
+    with closing(session), ThreadPoolExecutor(4) as pool:
+        assert len({id(one) for one in pool.map(lambda _: session.clients(), range(4))}) == 1
 
 
 def test_no_setting_shows_a_secret(lake: World) -> None:

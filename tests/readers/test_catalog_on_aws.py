@@ -1,14 +1,17 @@
 """Tables whose files are in S3, by keys that the catalog lends or by one's own rights, and tables that Glue shows."""
 
+import traceback
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Literal
 
+import pyarrow as pa
 import pytest
+from pyarrow.fs import S3FileSystem
 from pyiceberg.table import Table
 
 from dashboard.errors import ReadError, SalesTrendsError, SettingsError, UnreachableError
-from dashboard.readers.catalog import FileAccess
+from dashboard.readers.catalog import FileAccess, translated
 from dashboard.readers.lake import Lake
 from tests.fakes.aws_lake import BUCKET, KEY, REGION, AwsLake
 from tests.fakes.confluent_cloud import FakeConfluentCloud
@@ -82,6 +85,48 @@ def test_an_own_bucket_is_reached_past_a_proxy_only_where_there_is_none_to_pass(
 
     assert FileAccess(lent=False, region=REGION).properties()["s3.proxy-uri"] == "http://proxy.example.com:3128"
     assert "s3.proxy-uri" not in FileAccess(lent=False, region=REGION, endpoint=aws.url).properties()
+
+
+@pytest.mark.parametrize(
+    ("proxy", "uri"),
+    [
+        ("http://user:sec%ret@proxy.corp:3128", "http://user:sec%25ret@proxy.corp:3128"),
+        ("http://user:p%40s%2Fs@proxy.corp:3128/", "http://user:p%40s%2Fs@proxy.corp:3128"),
+        ("http://user:a@b c@proxy.corp", "http://user:a%40b%20c@proxy.corp"),
+        ("user:secret@proxy.corp:3128", "http://user:secret@proxy.corp:3128"),
+        ("http://[::1]:3128", "http://[::1]:3128"),
+    ],
+)
+def test_a_proxy_is_given_to_arrow_as_arrow_can_parse_it(monkeypatch: pytest.MonkeyPatch, proxy: str, uri: str) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+    given = FileAccess(lent=False, region=REGION).properties()["s3.proxy-uri"]
+
+    assert given == uri
+    S3FileSystem(region=REGION, anonymous=True, proxy_options=given)
+
+
+@pytest.mark.parametrize(
+    "proxy", ["http://user:se/cret@proxy.corp:3128", "http://user:12/cret@proxy", "http://user:[cret@proxy", "http://"]
+)
+def test_a_proxy_that_cannot_be_parsed_is_told_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+
+    with pytest.raises(SettingsError, match="The proxy in HTTPS_PROXY is no address") as told:
+        FileAccess(lent=False, region=REGION).properties()
+
+    assert "cret" not in "".join(traceback.format_exception(told.value))
+
+
+def test_what_arrow_says_where_there_is_a_proxy_is_no_cause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://user:secret@proxy.corp:3128")
+
+    with pytest.raises(ReadError) as told, translated("http://127.0.0.1:9", "a table"):
+        raise pa.ArrowInvalid("No table")
+
+    assert told.value.__cause__ is None
+    assert told.value.__suppress_context__
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from botocore.credentials import Credentials
 from pydantic import SecretStr
 from pyiceberg.catalog import Catalog
 
-from dashboard.errors import ReadError, SalesTrendsError, UnreachableError
+from dashboard.errors import ReadError, SalesTrendsError, SettingsError, UnreachableError
 from dashboard.readers import duckdb_catalog
 from dashboard.readers.catalog import CatalogAccess, FileAccess, open_catalog
 from dashboard.readers.catalog_login import ClientCredentials
@@ -168,6 +168,65 @@ def test_keys_to_ones_own_bucket_are_those_of_this_moment(
     assert "hush" not in first + second
     assert first_secrets == ["FIRST", "hush"]
     assert catalog.secrets == ["SECOND", "hush again", "for an hour"]
+
+
+def test_keys_that_duckdb_could_not_be_given_are_given_the_next_time_and_never_shown(
+    own_keys: Callable[[str, str, str | None], None],
+) -> None:
+    catalog = AttachedCatalog(CatalogAccess("http://127.0.0.1:9", "lkc", files=FileAccess(lent=False)))
+    own_keys("FIRST", "hush", None)
+    with closing(database().cursor()) as closed:
+        pass
+    with pytest.raises(duckdb.Error):
+        catalog.renew(closed)
+    assert catalog.secrets == ["FIRST", "hush"]
+
+    catalog.renew(database())
+
+    assert "key_id=FIRST" in str(database().execute("SELECT secret_string FROM duckdb_secrets()").fetchall())
+    database().execute(f"DROP SECRET {catalog.name}_files")
+
+
+@pytest.fixture
+def no_keys(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, "/dev/null")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    duckdb_catalog._credentials.cache_clear()
+    yield
+    duckdb_catalog._credentials.cache_clear()
+
+
+@pytest.mark.usefixtures("no_keys")
+def test_keys_that_come_later_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = AttachedCatalog(CatalogAccess("http://127.0.0.1:9", "lkc", files=FileAccess(lent=False)))
+    catalog.renew(database())
+    assert catalog.secrets == []
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "LATER")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush")
+    catalog.renew(database())
+
+    assert catalog.secrets == ["LATER", "hush"]
+    database().execute(f"DROP SECRET {catalog.name}_files")
+
+
+@pytest.mark.usefixtures("no_keys")
+def test_a_profile_that_does_not_exist_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobodys")
+    with served_catalog(tmp_path) as uri:
+        append(revenue_table(open_catalog(CatalogAccess(uri, NAMESPACE))), [(NOON, "1.00")])
+        lake = Lake.reached_by(CatalogAccess(uri, NAMESPACE, files=FileAccess(lent=False)))
+
+        with (
+            closing(DuckdbEngine(lake, WINDOW)) as engine,
+            pytest.raises(SettingsError, match=r"profile \(nobodys\) could not be found") as refused,
+        ):
+            engine.ask("revenue_totals", DAY)
+
+    assert "AWS_PROFILE" in refused.value.hint
 
 
 @pytest.fixture

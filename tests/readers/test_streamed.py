@@ -354,6 +354,25 @@ def test_records_that_are_no_windows_or_orders_are_counted(kafka: Kafka, begin: 
         streamed.close()
 
 
+def test_a_window_with_one_time_in_a_zone_and_one_without_is_read_and_times_at_the_end_of_all_years_are_counted(
+    kafka: Kafka, begin: Begin
+) -> None:
+    mixed = of_windows(LOCAL)
+    mixed["fields"][1]["type"] = ["null", {"type": "long", "logicalType": CLOUD}]
+    value = {"window_start": at(0), "window_end": at(1).replace(tzinfo=None), "total_revenue": Decimal(1)}
+    last = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    ends_last = {"window_start": at(1), "window_end": last, "total_revenue": Decimal(1)}
+    streamed = Streamed(kafka, Texts(**{f"_{id_}": one for id_, one in (SCHEMAS | {9: mixed}).items()}), WINDOW)
+    try:
+        send(kafka, "revenue_summary", wire(value, 9, mixed), wire(ends_last, 1, SCHEMAS[1]))
+        send(kafka, "completed_orders", order(last), order(at(1)))
+        found = live(streamed, wanted=lambda one: one.open and one.undecodable == 2)
+        assert starts(found) == [at(0)]
+        assert [one.start for one in found.open] == [at(1)]
+    finally:
+        streamed.close()
+
+
 def test_a_total_of_null_is_passed_on(kafka: Kafka, begin: Begin) -> None:
     value = {"window_start": at(0), "window_end": at(1), "total_revenue": None}
     send(kafka, "revenue_summary", wire(value, 1, SCHEMAS[1]))
