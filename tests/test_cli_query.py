@@ -263,7 +263,7 @@ def test_single_windows_are_printed_with_what_is_wrong_and_it_ends_with_one(
         (("revenue_totals", "--at", "1"), "The snapshot 1 of"),
         (("revenue_totals", "--at", "9" * 30), "is no id of a snapshot"),
         (("revenue_totals", "--engine", "mysql"), "There is no engine 'mysql'"),
-        (("revenue_totals", "--engine", "athena"), "The target local names no workgroup of Athena"),
+        (("revenue_totals", "--engine", "athena"), "Athena is not set up for the target local."),
         (("revenue_totals", "--output", "/no/such/folder/x.csv"), "cannot be written"),
     ],
 )
@@ -281,7 +281,7 @@ def test_a_catalog_that_does_not_answer_ends_with_its_own_code(run: Command, mon
 
 def test_ctrl_c_cancels_the_question_and_is_answered_at_once(lake: Lake, environment: dict[str, str]) -> None:
     slow = (
-        "import sys, time, dashboard.lake_engines as engines, dashboard.lake_desk as desk\n"
+        "import sys, time, dashboard.lake_engines as engines\n"
         "class Slow:\n"
         "    name = 'slow'\n"
         "    def ask(self, *_given, limits, **_named):\n"
@@ -290,22 +290,25 @@ def test_ctrl_c_cancels_the_question_and_is_answered_at_once(lake: Lake, environ
         "        print('cancelled', file=sys.stderr, flush=True)\n"
         "        time.sleep(600)\n"
         "    def close(self): pass\n"
-        "desk.LakeDesk.__init__.__defaults__ = (lambda _: None, lambda *_: Slow())\n"
+        "engines.engine_of = lambda *_given, **_named: Slow()\n"
         "from dashboard.cli import main\n"
         "main()\n"
     )
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", slow, "query", "revenue_totals"],
         env=environment | lake.variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stderr is not None
-    assert process.stderr.readline() == "asked\n"
-    process.send_signal(signal.SIGINT)
-    # long before the engine would look up
-    out, told = process.communicate(timeout=45)
+    ) as process:
+        try:
+            assert process.stderr is not None
+            assert process.stderr.readline() == "asked\n"
+            process.send_signal(signal.SIGINT)
+            # long before the engine would look up
+            out, told = process.communicate(timeout=45)
+        finally:
+            process.kill()
     assert (process.returncode, out) == (ExitCode.INTERRUPTED, "")
     assert told.split() == ["cancelled", "Interrupted."]
 
