@@ -130,7 +130,7 @@ class LakeDesk:
             newest = pa.Table.from_batches(batches).slice(0, rows) if batches else pa.table({})
         else:
             newest = found.last(names, by, rows, snapshot)
-        return _masked(newest, {name for one in columns for name in one.names if name.casefold() in self._secret})
+        return _masked(newest, self._secret)
 
     def ask(
         self,
@@ -227,7 +227,7 @@ def _role(table: str) -> Role:
     return Role.VIEWER if table in TABLES else Role.OPS
 
 
-def _masked(rows: pa.Table, secret: set[str]) -> pa.Table:
+def _masked(rows: pa.Table, secret: frozenset[str]) -> pa.Table:
     """With what may not be shown hidden; a column that loses something, or is nested, becomes text."""
     columns = []
     for field in rows.schema:

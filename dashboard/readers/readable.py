@@ -91,12 +91,13 @@ class Reading:
     def __init__(
         self, decoded: Callable[[bytes | None], Any], secret: Collection[str], *, wants_schema: bool = True
     ) -> None:
-        """`decoded` raises Undecodable; `secret` names fields, wherever they stand, of which ciphertext alone is shown.
+        """`decoded` raises Undecodable; `secret` names fields of which ciphertext alone is shown, wherever they
+        stand, in small letters or capitals.
 
         Without `wants_schema` a value that is text, JSON or other, is none of the faults.
         """
         self._decoded = decoded
-        self._secret = frozenset(secret)
+        self._secret = frozenset(name.casefold() for name in secret)
         self._wants_schema = wants_schema
 
     def __call__(self, record: Record) -> Readable:
@@ -137,7 +138,7 @@ class Reading:
 
     def _header(self, name: str, value: bytes | None) -> str:
         text = (value or b"").decode(errors="replace")
-        return HIDDEN if name in self._secret and not _may_be_seen(text) else _text(text)
+        return HIDDEN if name.casefold() in self._secret and not _may_be_seen(text) else _text(text)
 
     def _masked(self, value: Any) -> Any:
         return masked(value, self._secret)
@@ -146,9 +147,10 @@ class Reading:
 def masked(value: Any, secret: Collection[str], name: str = "", depth: int = 0) -> Any:
     """A copy that holds no secret; a mapping or a list of the same shape. `name` is the field's own.
 
+    `secret` names fields in small letters; they are hidden in capitals too.
     What is nested deeper than people read is left out: whatever is made of it then could run out of stack.
     """
-    if name in secret and value is not None and not (isinstance(value, str) and _may_be_seen(value)):
+    if name.casefold() in secret and value is not None and not (isinstance(value, str) and _may_be_seen(value)):
         return HIDDEN
     if isinstance(value, (dict, list, tuple)) and depth == _DEEPEST:
         return _TOO_DEEP

@@ -83,6 +83,12 @@ def test_a_field_that_is_secret_is_hidden_whatever_stands_in_it(secret: Any) -> 
     assert "4111" not in json.dumps(made.as_json()).replace(made.as_json()["time"], "")
 
 
+@pytest.mark.parametrize(("secret", "name"), [("cc_number", "CC_Number"), ("CC_Number", "cc_number")])
+def test_a_field_is_as_secret_in_capitals(secret: str, name: str) -> None:
+    made = reading({name: "Ada", "deep": [{name: "Ada"}]}, (secret,))(record(headers=((name, b"Ada"),)))
+    assert "Ada" not in json.dumps(made.as_json())
+
+
 def test_its_ciphertext_is_shown_as_it_is() -> None:
     made = reading({"cc_number": CIPHERTEXT, "empty": "", "note": "<REDACTED>"})(record())
     assert made.value == {"cc_number": CIPHERTEXT, "empty": "", "note": "<REDACTED>"}
