@@ -104,7 +104,7 @@ class Whole:
 
     readable: Readable
     raw: str
-    """Key and value as bytes."""
+    """Key and value as bytes; only how many, where the record hides anything."""
 
 
 @dataclass(frozen=True)
@@ -302,7 +302,8 @@ class _Watched:
                 record = next((one for one in records if one.offset == offset), None)
         if record is None:
             raise ReadError(f"{self.tail.topic} has no record {id_}.", "It may have expired; look at newer ones.")
-        return Whole(self._sought(record), raw_text(record))
+        readable = self._sought(record)
+        return Whole(readable, raw_text(record, readable))
 
     def seek(self, start: Start, condition: Condition | None) -> Seek:
         return Seek(self._kafka, self.tail.topic, start, self._sought, condition, committed=self._committed)

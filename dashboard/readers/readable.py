@@ -69,6 +69,12 @@ class Readable:
         }
 
     @property
+    def hides(self) -> bool:
+        """Whether anything of it is not shown."""
+        told = repr((self.key, self.value, self.headers))
+        return HIDDEN in told or _TOO_DEEP in told
+
+    @property
     def time_text(self) -> str:
         return str(_json(self.at))
 
@@ -163,20 +169,26 @@ def masked(value: Any, secret: Collection[str], name: str = "", depth: int = 0) 
     return _without_card(value)
 
 
-def raw_text(record: Record) -> str:
+def raw_text(record: Record, readable: Readable) -> str:
     """Key and value as they stand in the topic: sixteen bytes a line in hexadecimal and as text, every digit hidden.
 
-    Hidden are all digits, for which of them belong to a card number cannot be told of bytes without a schema.
+    Hidden are all digits, for which of them belong to a card number cannot be told of bytes without a schema. Where
+    `readable`, the same record, hides anything, only how many bytes there are: which of them hold it cannot be told.
     """
     parts = []
     for name, whole in (("key", record.key), ("value", record.value)):
         if whole is None:
             parts.append(f"{name}: none")
             continue
+        if readable.hides:
+            parts.append(f"{name}: {len(whole):,} bytes")
+            continue
         bytes_ = whole[:_LARGEST_BYTES].translate(_WITHOUT_DIGITS)
         more = "" if len(whole) <= _LARGEST_BYTES else f", the first {_LARGEST_BYTES:,}"
         parts.append(f"{name}: {len(whole):,} bytes{more}")
         parts += [_hex_line(place, bytes_[place : place + _ROW]) for place in range(0, len(bytes_), _ROW)]
+    if readable.hides:
+        parts.append("They are not shown, because something in this record is hidden.")
     return "\n".join(parts)
 
 
