@@ -187,7 +187,7 @@ class LiveDesk:
             for begun in self._seeks.values():
                 begun.seek.cancel()
             for watched in self._watched.values():
-                watched.tail.close()
+                watched.close()
 
     def _sought(self, caller: Caller, name: str) -> Seek:
         caller.require(Role.VIEWER, "Looking back")
@@ -290,7 +290,10 @@ class _Watched:
         with self._lock:
             matches = self._matches.get(where)
             if matches is None or matches.ended:
-                matches = self._matches[where] = Matches(self.tail, Condition(where), self._readable)
+                condition = Condition(where)
+                if len(self._matches) == _CONDITIONS and where not in self._matches:
+                    self._matches.popitem()[1].end()
+                matches = self._matches[where] = Matches(self.tail, condition, self._readable)
         return matches.look()
 
     def whole(self, id_: str) -> Whole:
@@ -307,6 +310,12 @@ class _Watched:
 
     def seek(self, start: Start, condition: Condition | None) -> Seek:
         return Seek(self._kafka, self.tail.topic, start, self._sought, condition, committed=self._committed)
+
+    def close(self) -> None:
+        with self._lock:
+            for matches in self._matches.values():
+                matches.end()
+        self.tail.close()
 
 
 def _place(id_: str) -> tuple[int, int]:
