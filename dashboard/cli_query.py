@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from dashboard.access import Caller, Role
-from dashboard.cli_answer import FORMATS, Told, format_of, lines_of, write
+from dashboard.cli_answer import FORMATS, Told, check_output, format_of, lines_of, write
 from dashboard.cli_options import json_option, settings_for, target_option
 from dashboard.errors import ReadError
 from dashboard.narration import Narrator
@@ -100,6 +100,7 @@ def query(
     if name is None:
         raise click.UsageError("Name a question; --list prints them.")
     chosen = format_of(form, output)
+    check_output(output)
     given = _Given(name, engine, _bound("--from", begin, zone), _bound("--to", end, zone), zone, bucket, _at(at, zone))
     settings = settings_for(target)
     asked, inquiry, wrong = _interruptible(lambda limits: _ask(settings, given, limits))

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,7 +24,7 @@ from pyiceberg.table import Table
 from rich.console import Console
 
 from dashboard.cli import commands
-from dashboard.cli_answer import Told, format_of, lines_of, write
+from dashboard.cli_answer import Told, check_output, format_of, lines_of, write
 from dashboard.errors import ExitCode, ReadError, SalesTrendsError, SettingsError, UnreachableError
 from dashboard.narration import Narrator
 from dashboard.readers.catalog import CatalogAccess, open_catalog
@@ -408,10 +410,54 @@ def test_a_file_that_cannot_be_written_leaves_what_was_there(tmp_path: Path, mon
     file = tmp_path / "answer.json"
     file.write_text("before")
 
-    def full(_path: Path, _made: bytes) -> int:
+    def full(*_given: str | Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(SettingsError, match="No space left on device"):
         write(answered(a=pa.array([1])), "json", file)
     assert file.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_keeps_its_mode_and_a_link_to_it_stays_one(tmp_path: Path) -> None:
+    file, link, new = tmp_path / "answer.csv", tmp_path / "link.csv", tmp_path / "new.csv"
+    file.write_text("before")
+    file.chmod(0o640)
+    link.symlink_to(file)
+    for output in (link, new):
+        write(answered(a=pa.array([1])), "csv", output)
+    assert link.is_symlink()
+    assert (file.read_text(), new.read_text()) == ("a\n1\n", "a\n1\n")
+    other = tmp_path / "other"
+    other.touch()
+    assert [stat.S_IMODE(one.stat().st_mode) for one in (file, new)] == [0o640, stat.S_IMODE(other.stat().st_mode)]
+
+
+@pytest.mark.parametrize("name", ["pipe", "link"])
+def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path, name: str) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "link").symlink_to(pipe)
+    # without somebody who reads, opening it to write would wait
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        check_output(tmp_path / name)
+        write(answered(a=pa.array([1])), "csv", tmp_path / name)
+        assert os.read(reader, 100) == b"a\n1\n"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    assert (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.parametrize("folder", ["missing", "file"])
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_asked(
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    (tmp_path / "file").touch()
+    # whoever asked would be told that no catalog answers
+    monkeypatch.setenv("SALES_LOCAL__REGISTRY_PORT", "1")
+    error = run.fails(*query("revenue_totals", "--output", str(tmp_path / folder / "x.csv")))
+    assert isinstance(error, SettingsError)
+    assert f"{folder} is no folder" in error.message
