@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import stat
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from io import BytesIO, StringIO
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "csv", "json", "parquet")
 WIDTH = 80
+_MODE = 0o666
+"""Of a new file, before the umask."""
 _MANIFEST = b"sales-trends"
 """The key of a Parquet file's metadata that holds what its rows are."""
 
@@ -63,18 +67,60 @@ def format_of(form: str | None, output: Path | None) -> str:
     return chosen
 
 
+def check_output(output: Path | None) -> None:
+    """Raises SettingsError where no file can be written, for that need not be found out with the answer in hand."""
+    if output is None or _is_device(output):
+        return
+    folder = _place(output).parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        why = "may not be written into" if folder.is_dir() else "is no folder"
+        raise SettingsError(f"{output} cannot be written: {folder} {why}.", "Name another with --output.")
+
+
 def write(told: Told, form: str, output: Path | None) -> None:
-    """To a file, which is whole or not there, or to stdout."""
+    """To a file, which is whole or not there; to a device or a pipe as it is; or to stdout."""
     made = _MAKERS[form](told)
     if output is None:
         click.echo(made, nl=False)
         return
-    part = output.with_name(f".{output.name}.part")
     try:
-        part.write_bytes(made)
-        os.replace(part, output)
+        if _is_device(output):
+            output.write_bytes(made)
+        else:
+            _replace(_place(output), made)
     except OSError as error:
         raise SettingsError(f"{output} cannot be written: {error.strerror}.", "Name another with --output.") from error
+
+
+def _is_device(output: Path) -> bool:
+    """Or a pipe: whatever exists and would be one no more if a file took its place."""
+    return os.path.exists(output) and not os.path.isfile(output)
+
+
+def _place(output: Path) -> Path:
+    """The file itself where a link is named."""
+    return Path(os.path.realpath(output))
+
+
+def _replace(file: Path, made: bytes) -> None:
+    mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else _MODE & ~_umask()
+    with NamedTemporaryFile(dir=file.parent, prefix=".", delete=False) as part:
+        try:
+            part.write(made)
+            part.flush()
+            # that of temporary files lets nobody else read
+            os.fchmod(part.fileno(), mode)
+            os.replace(part.name, file)
+        except BaseException:
+            os.unlink(part.name)
+            raise
+
+
+def _umask() -> int:
+    # it can only be read by setting it
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def lines_of(names: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:

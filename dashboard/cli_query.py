@@ -14,10 +14,11 @@ from zoneinfo import ZoneInfo
 import click
 
 from dashboard.access import Caller, Role
-from dashboard.cli_answer import FORMATS, Told, format_of, lines_of, write
+from dashboard.cli_answer import FORMATS, Told, check_output, format_of, lines_of, write
 from dashboard.cli_options import json_option, settings_for, target_option
 from dashboard.errors import ReadError
 from dashboard.narration import Narrator
+from dashboard.readers.zones import EARLIEST, LATEST
 from dashboard.settings import Settings, parse_duration
 from dashboard.wording import iso
 
@@ -99,6 +100,7 @@ def query(
     if name is None:
         raise click.UsageError("Name a question; --list prints them.")
     chosen = format_of(form, output)
+    check_output(output)
     given = _Given(name, engine, _bound("--from", begin, zone), _bound("--to", end, zone), zone, bucket, _at(at, zone))
     settings = settings_for(target)
     asked, inquiry, wrong = _interruptible(lambda limits: _ask(settings, given, limits))
@@ -148,9 +150,10 @@ def _inquiry(desk: "LakeDesk", settings: Settings, given: _Given, limits: "Limit
     window = settings.pipeline.window_size
     # what is missing or too much is told before anything is asked
     Inquiry(given.question, now, now + window, given.zone, given.bucket).parts()
-    end = now - given.end if isinstance(given.end, timedelta) else given.end
+    end = _back("--to", now, given.end) if isinstance(given.end, timedelta) else given.end
     end = end or desk.newest_end(_CALLER, given.engine, given.at, limits) or now
-    begin = given.begin if isinstance(given.begin, datetime) else end - (given.begin or _SPAN)
+    begin = _SPAN if given.begin is None else given.begin
+    begin = _back("--from", end, begin) if isinstance(begin, timedelta) else begin
     if begin >= end:
         raise click.UsageError(f"--from {iso(begin)} is not before --to {iso(end)}.")
     return Inquiry(given.question, begin, end, given.zone, given.bucket, window)
@@ -317,13 +320,30 @@ def _bound(option: str, text: str | None, zone: ZoneInfo) -> datetime | timedelt
     if text is None:
         return None
     span = _span(text)
-    if span is not None:
+    if span is not None and span >= timedelta(0):
         return span
     try:
         at = datetime.fromisoformat(text)
-        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise click.UsageError(f"{option} {text!r} is neither a time such as 2026-11-22T12:00 nor a span.") from error
+        at = (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+    except ValueError as error:
+        raise click.UsageError(
+            f"{option} {text!r} is neither a time such as 2026-11-22T12:00 nor a span such as 2h."
+        ) from error
+    except OverflowError as error:
+        raise _out_of_bounds(option, text) from error
+    if not EARLIEST <= at <= LATEST:
+        raise _out_of_bounds(option, text)
+    return at
+
+
+def _back(option: str, end: datetime, span: timedelta) -> datetime:
+    if span > end - EARLIEST:
+        raise _out_of_bounds(option, f"{span.days:,} days before {iso(end)}")
+    return end - span
+
+
+def _out_of_bounds(option: str, told: str) -> click.UsageError:
+    return click.UsageError(f"{option} {told} is out of bounds; wanted a time from {EARLIEST.year} to {LATEST.year}.")
 
 
 def _at(text: str | None, zone: ZoneInfo) -> int | datetime | None:
@@ -332,7 +352,7 @@ def _at(text: str | None, zone: ZoneInfo) -> int | datetime | None:
             raise click.UsageError(f"--at {text} is no id of a snapshot.")
         return int(text)
     found = _bound("--at", text, zone)
-    return datetime.now(UTC) - found if isinstance(found, timedelta) else found
+    return _back("--at", datetime.now(UTC), found) if isinstance(found, timedelta) else found
 
 
 def _interruptible(work: "Callable[[Limits], T]") -> T:

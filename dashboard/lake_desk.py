@@ -29,6 +29,7 @@ from dashboard.readers.lake_table import Column, LakeTable, Snapshot
 from dashboard.readers.questions import TABLES
 from dashboard.readers.readable import masked
 from dashboard.readers.revisions import Revisions, added_by, difference, revisions
+from dashboard.readers.zones import EARLIEST, LATEST
 from dashboard.settings import Settings
 
 MOST_ROWS = 1_000
@@ -37,7 +38,6 @@ NEWEST = "newest_window"
 _PLAIN = frozenset({"$$partition", "$$offset", "$$timestamp", "$$timestamp-type", "$$leader-epoch", "$$topic"})
 """The columns of Tableflow's own that say where a record stood; the others hold it whole, whatever is secret in it."""
 _RECENT = timedelta(days=1)
-_EVER = (datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class LakeDesk:
             newest = pa.Table.from_batches(batches).slice(0, rows) if batches else pa.table({})
         else:
             newest = found.last(names, by, rows, snapshot)
-        return _masked(newest, {name for one in columns for name in one.names if name.casefold() in self._secret})
+        return _masked(newest, self._secret)
 
     def ask(
         self,
@@ -161,8 +161,8 @@ class LakeDesk:
         """When the newest window ends, in UTC; None where there is none."""
         caller.require(Role.VIEWER, "Asking about revenue")
         # recent ones first: few files hold them
-        for start in (datetime.now(UTC) - _RECENT, _EVER[0]):
-            rows = self.ask(caller, Inquiry(NEWEST, start, _EVER[1]), engine, at, limits).answer.rows
+        for start in (datetime.now(UTC) - _RECENT, EARLIEST):
+            rows = self.ask(caller, Inquiry(NEWEST, start, LATEST), engine, at, limits).answer.rows
             found: datetime | None = rows["window_end"][0].as_py()
             if found is not None:
                 return found
@@ -227,7 +227,7 @@ def _role(table: str) -> Role:
     return Role.VIEWER if table in TABLES else Role.OPS
 
 
-def _masked(rows: pa.Table, secret: set[str]) -> pa.Table:
+def _masked(rows: pa.Table, secret: frozenset[str]) -> pa.Table:
     """With what may not be shown hidden; a column that loses something, or is nested, becomes text."""
     columns = []
     for field in rows.schema:

@@ -104,7 +104,7 @@ class Whole:
 
     readable: Readable
     raw: str
-    """Key and value as bytes."""
+    """Key and value as bytes; only how many, where the record hides anything."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ class LiveDesk:
             for begun in self._seeks.values():
                 begun.seek.cancel()
             for watched in self._watched.values():
-                watched.tail.close()
+                watched.close()
 
     def _sought(self, caller: Caller, name: str) -> Seek:
         caller.require(Role.VIEWER, "Looking back")
@@ -290,7 +290,10 @@ class _Watched:
         with self._lock:
             matches = self._matches.get(where)
             if matches is None or matches.ended:
-                matches = self._matches[where] = Matches(self.tail, Condition(where), self._readable)
+                condition = Condition(where)
+                if len(self._matches) == _CONDITIONS and where not in self._matches:
+                    self._matches.popitem()[1].end()
+                matches = self._matches[where] = Matches(self.tail, condition, self._readable)
         return matches.look()
 
     def whole(self, id_: str) -> Whole:
@@ -302,10 +305,17 @@ class _Watched:
                 record = next((one for one in records if one.offset == offset), None)
         if record is None:
             raise ReadError(f"{self.tail.topic} has no record {id_}.", "It may have expired; look at newer ones.")
-        return Whole(self._sought(record), raw_text(record))
+        readable = self._sought(record)
+        return Whole(readable, raw_text(record, readable))
 
     def seek(self, start: Start, condition: Condition | None) -> Seek:
         return Seek(self._kafka, self.tail.topic, start, self._sought, condition, committed=self._committed)
+
+    def close(self) -> None:
+        with self._lock:
+            for matches in self._matches.values():
+                matches.end()
+        self.tail.close()
 
 
 def _place(id_: str) -> tuple[int, int]:

@@ -12,9 +12,8 @@ _PERSONAL = frozenset({"pii", "private", "sensitive"})
 
 
 def reading_of(pipeline: PipelineSettings, topic: str, decoded: Callable[[bytes | None], Any]) -> Reading:
-    """Of a topic, whatever it is; without the fields that any contract of the pipeline calls secret."""
-    secret = {name for names in load_pipeline(pipeline).secret_fields.values() for name in names}
-    return Reading(decoded, secret, wants_schema=wants_schema(pipeline, topic))
+    """Of a topic, whatever it is; without the fields that any contract of the pipeline calls secret or personal."""
+    return Reading(decoded, secret_names(pipeline), wants_schema=wants_schema(pipeline, topic))
 
 
 def secret_names(pipeline: PipelineSettings) -> frozenset[str]:

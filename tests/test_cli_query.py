@@ -2,7 +2,9 @@
 
 import csv
 import json
+import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,7 +24,7 @@ from pyiceberg.table import Table
 from rich.console import Console
 
 from dashboard.cli import commands
-from dashboard.cli_answer import Told, format_of, lines_of, write
+from dashboard.cli_answer import Told, check_output, format_of, lines_of, write
 from dashboard.errors import ExitCode, ReadError, SalesTrendsError, SettingsError, UnreachableError
 from dashboard.narration import Narrator
 from dashboard.readers.catalog import CatalogAccess, open_catalog
@@ -260,10 +262,21 @@ def test_single_windows_are_printed_with_what_is_wrong_and_it_ends_with_one(
         (("revenue_totals", "--zone", "../etc/passwd"), "no time zone"),
         (("revenue_totals", "--from", "yesterday"), "--from 'yesterday' is neither a time"),
         (("revenue_totals", "--from", "2026-03-02", "--to", "2026-03-01"), "is not before --to"),
+        (("revenue_totals", "--from", "999999999d"), "--from 999,999,999 days before 2026-03-01T13:00:05Z is out of"),
+        (("revenue_totals", "--to", "999999999d"), "is out of bounds; wanted a time from 1970 to 9000."),
+        (("revenue_totals", "--at", "999999999d"), "is out of bounds; wanted a time from 1970 to 9000."),
+        (("revenue_by_day", "--to", "9999-12-31T23:59", "--zone", "Asia/Tokyo"), "--to 9999-12-31T23:59 is out of"),
+        (("revenue_by_day", "--from", "0001-01-01", "--zone", "America/New_York"), "--from 0001-01-01 is out of"),
+        (("revenue_by_day", "--from", "0001-01-01", "--zone", "Asia/Tokyo"), "--from 0001-01-01 is out of"),
+        (("revenue_compared", "--from", "1970-01-01", "--to", "2026-03-01"), "would begin before 1970"),
+        (("revenue_totals", "--from", "0s"), "--from 2026-03-01T13:00:05Z is not before --to"),
+        (("revenue_totals", "--from", "-2h"), "--from '-2h' is neither a time"),
+        (("revenue_totals", "--to", "-2h"), "--to '-2h' is neither a time"),
+        (("revenue_totals", "--at", "-2h"), "--at '-2h' is neither a time"),
         (("revenue_totals", "--at", "1"), "The snapshot 1 of"),
         (("revenue_totals", "--at", "9" * 30), "is no id of a snapshot"),
         (("revenue_totals", "--engine", "mysql"), "There is no engine 'mysql'"),
-        (("revenue_totals", "--engine", "athena"), "The target local names no workgroup of Athena"),
+        (("revenue_totals", "--engine", "athena"), "Athena is not set up for the target local."),
         (("revenue_totals", "--output", "/no/such/folder/x.csv"), "cannot be written"),
     ],
 )
@@ -281,7 +294,7 @@ def test_a_catalog_that_does_not_answer_ends_with_its_own_code(run: Command, mon
 
 def test_ctrl_c_cancels_the_question_and_is_answered_at_once(lake: Lake, environment: dict[str, str]) -> None:
     slow = (
-        "import sys, time, dashboard.lake_engines as engines, dashboard.lake_desk as desk\n"
+        "import sys, time, dashboard.lake_engines as engines\n"
         "class Slow:\n"
         "    name = 'slow'\n"
         "    def ask(self, *_given, limits, **_named):\n"
@@ -290,22 +303,25 @@ def test_ctrl_c_cancels_the_question_and_is_answered_at_once(lake: Lake, environ
         "        print('cancelled', file=sys.stderr, flush=True)\n"
         "        time.sleep(600)\n"
         "    def close(self): pass\n"
-        "desk.LakeDesk.__init__.__defaults__ = (lambda _: None, lambda *_: Slow())\n"
+        "engines.engine_of = lambda *_given, **_named: Slow()\n"
         "from dashboard.cli import main\n"
         "main()\n"
     )
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", slow, "query", "revenue_totals"],
         env=environment | lake.variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stderr is not None
-    assert process.stderr.readline() == "asked\n"
-    process.send_signal(signal.SIGINT)
-    # long before the engine would look up
-    out, told = process.communicate(timeout=45)
+    ) as process:
+        try:
+            assert process.stderr is not None
+            assert process.stderr.readline() == "asked\n"
+            process.send_signal(signal.SIGINT)
+            # long before the engine would look up
+            out, told = process.communicate(timeout=45)
+        finally:
+            process.kill()
     assert (process.returncode, out) == (ExitCode.INTERRUPTED, "")
     assert told.split() == ["cancelled", "Interrupted."]
 
@@ -394,10 +410,54 @@ def test_a_file_that_cannot_be_written_leaves_what_was_there(tmp_path: Path, mon
     file = tmp_path / "answer.json"
     file.write_text("before")
 
-    def full(_path: Path, _made: bytes) -> int:
+    def full(*_given: str | Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "replace", full)
     with pytest.raises(SettingsError, match="No space left on device"):
         write(answered(a=pa.array([1])), "json", file)
     assert file.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_file_keeps_its_mode_and_a_link_to_it_stays_one(tmp_path: Path) -> None:
+    file, link, new = tmp_path / "answer.csv", tmp_path / "link.csv", tmp_path / "new.csv"
+    file.write_text("before")
+    file.chmod(0o640)
+    link.symlink_to(file)
+    for output in (link, new):
+        write(answered(a=pa.array([1])), "csv", output)
+    assert link.is_symlink()
+    assert (file.read_text(), new.read_text()) == ("a\n1\n", "a\n1\n")
+    other = tmp_path / "other"
+    other.touch()
+    assert [stat.S_IMODE(one.stat().st_mode) for one in (file, new)] == [0o640, stat.S_IMODE(other.stat().st_mode)]
+
+
+@pytest.mark.parametrize("name", ["pipe", "link"])
+def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path, name: str) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    (tmp_path / "link").symlink_to(pipe)
+    # without somebody who reads, opening it to write would wait
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        check_output(tmp_path / name)
+        write(answered(a=pa.array([1])), "csv", tmp_path / name)
+        assert os.read(reader, 100) == b"a\n1\n"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    assert (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.parametrize("folder", ["missing", "file"])
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_asked(
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    (tmp_path / "file").touch()
+    # whoever asked would be told that no catalog answers
+    monkeypatch.setenv("SALES_LOCAL__REGISTRY_PORT", "1")
+    error = run.fails(*query("revenue_totals", "--output", str(tmp_path / folder / "x.csv")))
+    assert isinstance(error, SettingsError)
+    assert f"{folder} is no folder" in error.message

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from dashboard import live_desk
 from dashboard.access import Caller, Role
 from dashboard.errors import AccessError, ReadError, SettingsError
 from dashboard.live_desk import BUCKET, ORDERS, SEEKS_AT_ONCE, LiveDesk
@@ -230,6 +231,25 @@ def test_a_tail_that_has_ended_begins_again_for_the_next_who_looks(desk: LiveDes
     desk.close()
     produce(broker.kafka, ORDERS, [order(2)])
     live(desk, VERA, count=2)
+
+
+def test_a_condition_that_is_forgotten_is_asked_no_more(
+    desk: LiveDesk, broker: RealBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked() -> int:
+        return sum(one.name == f"condition on {ORDERS}" for one in threading.enumerate())
+
+    monkeypatch.setattr(live_desk, "_CONDITIONS", 3)
+    eventually(lambda: not asked(), 30)
+    for spaces in range(5):
+        desk.find(VERA, "local", ORDERS, "true" + " " * spaces)
+    eventually(lambda: asked() == 3, 10)
+    with pytest.raises(SettingsError):
+        desk.find(VERA, "local", ORDERS, "value.amount >")
+    desk.find(VERA, "local", ORDERS, "true    ")
+    assert asked() == 3
+    desk.close()
+    eventually(lambda: not asked(), 10)
 
 
 def test_a_fault_of_our_own_is_told_for_a_while_and_then_it_begins_again(

@@ -20,6 +20,7 @@ from pyiceberg.table.snapshots import (
 )
 from pyiceberg.table.snapshots import Snapshot as IcebergSnapshot
 
+from dashboard.errors import ReadError
 from dashboard.readers.lake_table import LakeTable, Snapshot, told
 from dashboard.wording import iso
 
@@ -128,8 +129,11 @@ class History:
     def as_of(self, when: datetime) -> AsOf | None:
         """What stands for the table at a time; None while nothing was committed.
 
-        Snapshots that were rolled back count for nothing: what they said was taken back.
+        Snapshots that were rolled back count for nothing: what they said was taken back. Raises ReadError for a time
+        without a zone.
         """
+        if when.tzinfo is None:
+            raise ReadError(f"The time {when} has no zone.", "Give it with one, such as 2026-03-01T12:00Z.")
         when = when.astimezone(UTC)
         if self._newest is None:
             return None

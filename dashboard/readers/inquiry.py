@@ -12,7 +12,8 @@ import pyarrow.compute as pc
 from dashboard.errors import SettingsError
 from dashboard.readers.engine import WITHOUT_HASTE, Answer, Engine, Limits, Parameter
 from dashboard.readers.questions import compose
-from dashboard.readers.zones import Piece, check_zone, pieces
+from dashboard.readers.zones import EARLIEST, Piece, check_zone, pieces
+from dashboard.wording import iso
 
 _ADDED_BY_ENGINES = "window_seconds"
 _RELATIONS = "direct"
@@ -45,18 +46,29 @@ class Inquiry:
         """The parameters of each part, in order; at least one, which may be about no time at all.
 
         `until` leaves out what begins then or later. Raises ReadError for a question that there is not, SettingsError
-        for a parameter that is missing or too many, and for a zone that windows do not fit.
+        for a parameter that is missing or too many, for a zone that windows do not fit, and for a comparison with what
+        was before 1970.
         """
         end = self.end if until is None else max(self.start, min(self.end, until))
         more = self._more()
         if not self.has_zone:
-            start = self.start - (self.end - self.start) if "middle" in self._wanted else self.start
+            start = self._before if "middle" in self._wanted else self.start
             given = {"start": start, "end": end, **more}
             return [{name: given[name] for name in self._wanted & given.keys()}]
         if self.window and self.start < end:
             check_zone(self.zone, self.window, self.start, end)
         nothing = Piece(self.start, self.start, (0, 0, 0), (self.start, self.start))
         return [{**one.parameters, **more} for one in pieces(self.start, end, self.zone) or [nothing]]
+
+    @property
+    def _before(self) -> datetime:
+        """When as much time before `start` begins as there is after it."""
+        if self.end - self.start > self.start - EARLIEST:
+            raise SettingsError(
+                f"{self.question} compares with as much time before {iso(self.start)}, which would begin before 1970.",
+                "Ask about a shorter stretch of time.",
+            )
+        return self.start - (self.end - self.start)
 
     @property
     def _wanted(self) -> frozenset[str]:

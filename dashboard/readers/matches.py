@@ -51,6 +51,7 @@ class Matches:
         self._condition = condition
         self._readable = readable
         self._lock = threading.Lock()
+        self._end = threading.Event()
         self._began: datetime | None = None
         self._begin()
         self._looked = time.monotonic()
@@ -59,7 +60,7 @@ class Matches:
 
     @property
     def ended(self) -> bool:
-        """Nobody has looked for a minute, or the tail has ended: a new one is needed."""
+        """Nobody has looked for a minute, or it or the tail has ended: a new one is needed."""
         return not self._thread.is_alive()
 
     def look(self) -> Found:
@@ -77,15 +78,19 @@ class Matches:
                 is_behind=newest - self._asked_until > _AT_A_TIME,
             )
 
+    def end(self) -> None:
+        """Asks no more: whoever still holds it sees what was found until then."""
+        self._end.set()
+
     def _run(self) -> None:
-        while not self._tail.ended and time.monotonic() - self._looked < _UNWATCHED_SECONDS:
+        while not self._end.is_set() and not self._tail.ended and time.monotonic() - self._looked < _UNWATCHED_SECONDS:
             with _turn:
                 started = time.monotonic()
                 more = self._go_on(started + _TURN_SECONDS)
                 # as long as it took: whatever conditions people write, half of the time is left for everything else
                 time.sleep(min(time.monotonic() - started, _LONGEST_REST_SECONDS))
             if not more:
-                time.sleep(_QUIET_SECONDS)
+                self._end.wait(_QUIET_SECONDS)
 
     def _begin(self) -> None:
         self._rows: deque[tuple[int, Readable]] = deque()

@@ -69,6 +69,12 @@ class Readable:
         }
 
     @property
+    def hides(self) -> bool:
+        """Whether anything of it is not shown."""
+        told = repr((self.key, self.value, self.headers))
+        return HIDDEN in told or _TOO_DEEP in told
+
+    @property
     def time_text(self) -> str:
         return str(_json(self.at))
 
@@ -91,12 +97,13 @@ class Reading:
     def __init__(
         self, decoded: Callable[[bytes | None], Any], secret: Collection[str], *, wants_schema: bool = True
     ) -> None:
-        """`decoded` raises Undecodable; `secret` names fields, wherever they stand, of which ciphertext alone is shown.
+        """`decoded` raises Undecodable; `secret` names fields of which ciphertext alone is shown, wherever they
+        stand, in small letters or capitals.
 
         Without `wants_schema` a value that is text, JSON or other, is none of the faults.
         """
         self._decoded = decoded
-        self._secret = frozenset(secret)
+        self._secret = frozenset(name.casefold() for name in secret)
         self._wants_schema = wants_schema
 
     def __call__(self, record: Record) -> Readable:
@@ -137,7 +144,7 @@ class Reading:
 
     def _header(self, name: str, value: bytes | None) -> str:
         text = (value or b"").decode(errors="replace")
-        return HIDDEN if name in self._secret and not _may_be_seen(text) else _text(text)
+        return HIDDEN if name.casefold() in self._secret and not _may_be_seen(text) else _text(text)
 
     def _masked(self, value: Any) -> Any:
         return masked(value, self._secret)
@@ -146,9 +153,10 @@ class Reading:
 def masked(value: Any, secret: Collection[str], name: str = "", depth: int = 0) -> Any:
     """A copy that holds no secret; a mapping or a list of the same shape. `name` is the field's own.
 
+    `secret` names fields in small letters; they are hidden in capitals too.
     What is nested deeper than people read is left out: whatever is made of it then could run out of stack.
     """
-    if name in secret and value is not None and not (isinstance(value, str) and _may_be_seen(value)):
+    if name.casefold() in secret and value is not None and not (isinstance(value, str) and _may_be_seen(value)):
         return HIDDEN
     if isinstance(value, (dict, list, tuple)) and depth == _DEEPEST:
         return _TOO_DEEP
@@ -161,20 +169,26 @@ def masked(value: Any, secret: Collection[str], name: str = "", depth: int = 0) 
     return _without_card(value)
 
 
-def raw_text(record: Record) -> str:
+def raw_text(record: Record, readable: Readable) -> str:
     """Key and value as they stand in the topic: sixteen bytes a line in hexadecimal and as text, every digit hidden.
 
-    Hidden are all digits, for which of them belong to a card number cannot be told of bytes without a schema.
+    Hidden are all digits, for which of them belong to a card number cannot be told of bytes without a schema. Where
+    `readable`, the same record, hides anything, only how many bytes there are: which of them hold it cannot be told.
     """
     parts = []
     for name, whole in (("key", record.key), ("value", record.value)):
         if whole is None:
             parts.append(f"{name}: none")
             continue
+        if readable.hides:
+            parts.append(f"{name}: {len(whole):,} bytes")
+            continue
         bytes_ = whole[:_LARGEST_BYTES].translate(_WITHOUT_DIGITS)
         more = "" if len(whole) <= _LARGEST_BYTES else f", the first {_LARGEST_BYTES:,}"
         parts.append(f"{name}: {len(whole):,} bytes{more}")
         parts += [_hex_line(place, bytes_[place : place + _ROW]) for place in range(0, len(bytes_), _ROW)]
+    if readable.hides:
+        parts.append("They are not shown, because something in this record is hidden.")
     return "\n".join(parts)
 
 

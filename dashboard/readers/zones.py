@@ -9,6 +9,8 @@ from dashboard.errors import SettingsError
 
 QUARTER_HOUR = timedelta(minutes=15)
 """Every zone's offset since 1972 is a multiple of it, so sums of quarter hours serve the days of any zone."""
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+"""Between them every time can be reckoned with, in every zone."""
 _MINUTE = timedelta(minutes=1)
 _CHANGES_IN_A_QUESTION = 2
 """As many as a year has in almost any zone; a longer stretch is asked in pieces."""

@@ -11,6 +11,7 @@ from pyiceberg.table import Table
 from pyiceberg.table.metadata import TableMetadataV2
 from pyiceberg.table.snapshots import Snapshot
 
+from dashboard.errors import ReadError
 from dashboard.readers.history import History
 from dashboard.readers.lake_table import LakeTable
 from tests.iceberg_tables import append, call_it_compaction, revenue_table, sqlite_catalog
@@ -224,3 +225,9 @@ def test_a_time_in_another_zone_is_the_same_moment(table: Table) -> None:
     found = history(table).as_of(berlin)
     assert found is not None
     assert (found.snapshot.id, found.is_snapshot, found.when) == (first, True, NOON)
+
+
+def test_a_time_without_a_zone_is_refused(table: Table) -> None:
+    commit(table, 0)
+    with pytest.raises(ReadError, match="2026-03-01 12:00:00 has no zone"):
+        history(table).as_of(NOON.replace(tzinfo=None))

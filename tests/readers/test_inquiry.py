@@ -93,6 +93,13 @@ def test_the_comparison_is_with_as_much_time_before() -> None:
     assert part == {"start": START - HOUR, "middle": START, "end": START + HOUR}
 
 
+def test_a_comparison_with_what_was_before_all_bounds_is_refused() -> None:
+    bounds = datetime(1971, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+    assert Inquiry("revenue_totals", *bounds).parts() == [dict(zip(("start", "end"), bounds, strict=True))]
+    with pytest.raises(SettingsError, match="would begin before 1970"):
+        Inquiry("revenue_compared", *bounds).parts()
+
+
 def windows(*rows: tuple[int, int, str | None]) -> pa.Table:
     return pa.table(
         {

@@ -128,3 +128,13 @@ def test_it_ends_when_nobody_looks_and_with_its_tail(tail: Kept, monkeypatch: py
     other.look()
     tail.ended = True
     eventually(lambda: other.ended and threading.active_count() <= before, 10)
+
+
+def test_one_that_is_ended_asks_no_more(tail: Kept) -> None:
+    tail.come(1)
+    matches = matching(tail, "true")
+    all_asked(matches, 1)
+    matches.end()
+    eventually(lambda: matches.ended, 10)
+    tail.come(2)
+    assert matches.look().matched == 1

@@ -83,6 +83,12 @@ def test_a_field_that_is_secret_is_hidden_whatever_stands_in_it(secret: Any) -> 
     assert "4111" not in json.dumps(made.as_json()).replace(made.as_json()["time"], "")
 
 
+@pytest.mark.parametrize(("secret", "name"), [("cc_number", "CC_Number"), ("CC_Number", "cc_number")])
+def test_a_field_is_as_secret_in_capitals(secret: str, name: str) -> None:
+    made = reading({name: "Ada", "deep": [{name: "Ada"}]}, (secret,))(record(headers=((name, b"Ada"),)))
+    assert "Ada" not in json.dumps(made.as_json())
+
+
 def test_its_ciphertext_is_shown_as_it_is() -> None:
     made = reading({"cc_number": CIPHERTEXT, "empty": "", "note": "<REDACTED>"})(record())
     assert made.value == {"cc_number": CIPHERTEXT, "empty": "", "note": "<REDACTED>"}
@@ -139,17 +145,43 @@ def test_numbers_that_are_none_of_json_stay_readable() -> None:
     assert HIDDEN in told
 
 
+def raw(seen: Record, value: Any = None) -> str:
+    return raw_text(seen, reading(value)(seen))
+
+
 def test_bytes_as_they_stand_show_no_digit() -> None:
-    told = raw_text(record(b"\0\0\0\0\1" + CARD.encode(), key=b"42"))
+    told = raw(record(b"\0\0\0\0\1" + CARD.encode(), key=b"42"))
     assert told.splitlines()[:2] == ["key: 2 bytes", f"000000  {'2a 2a':<47}  **"]
     assert "value: 24 bytes" in told
     assert "....." + "****-****-*" in told
     assert not {"34", "31", "32", "33"} & {*" ".join(told.split("value")[1].splitlines()[1:]).split()}
-    assert "none" in raw_text(record(None))
+    assert "none" in raw(record(None))
+
+
+@pytest.mark.parametrize(
+    ("value", "key", "headers"),
+    [
+        ({"order_id": 1, "deep": [{"CC_Number": "Ada Lovelace"}]}, b"k", ()),
+        ({"note": CARD}, b"k", ()),
+        ({}, CARD.encode(), ()),
+        ({}, b"k", (("cc_number", b"Ada Lovelace"),)),
+    ],
+)
+def test_of_a_record_that_hides_anything_no_byte_is_shown(value: Any, key: bytes, headers: Headers) -> None:
+    told = raw(record(WIRE + b"Ada Lovelace", key, headers), value)
+    assert told.splitlines() == [
+        f"key: {len(key)} bytes",
+        "value: 20 bytes",
+        "They are not shown, because something in this record is hidden.",
+    ]
+
+
+def test_of_ciphertext_the_bytes_are_shown() -> None:
+    assert "ciphertext" in raw(record(b"ciphertext"), {"cc_number": CIPHERTEXT})
 
 
 def test_a_value_of_megabytes_is_shown_in_part() -> None:
-    told = raw_text(record(b"x" * 1_000_000))
+    told = raw(record(b"x" * 1_000_000))
     assert "value: 1,000,000 bytes, the first 65,536" in told
     assert len(told) < 400_000
 

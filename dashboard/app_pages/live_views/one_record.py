@@ -56,7 +56,8 @@ def _whole_view(target: str, topic: str, opened: str) -> None:
     panel = st.expander("Bytes", key="live_bytes", on_change="rerun", icon=":material/data_object:")
     if panel.open:
         with panel:
-            st.caption("As they stand in the topic. Every digit shows as *, for it could be one of a card number.")
+            if not row.hides:
+                st.caption("As they stand in the topic. Every digit shows as *, for it could be one of a card number.")
             st.code(whole.raw, language=None)
 
 
