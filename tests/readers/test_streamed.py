@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 import pyarrow as pa
@@ -153,6 +154,7 @@ def test_while_a_writer_commits_every_closed_window_is_there_once_at_every_look(
     count = 60
     with sqlite_catalog(tmp_path) as catalog:
         table = revenue_table(catalog)
+        looked_at = Semaphore(0)
 
         def write() -> None:
             committed = 0
@@ -162,6 +164,7 @@ def test_while_a_writer_commits_every_closed_window_is_there_once_at_every_look(
                 if place % 7 == 6:
                     append(table, [(at(one), "1.01") for one in range(committed, place)], first_offset=committed)
                     committed = place
+                    assert looked_at.acquire(timeout=60)  # or all would be written before anybody looks
 
         lake, streamed = Lake("sqlite", NAMESPACE, catalog), begin()
         with ThreadPoolExecutor(max_workers=1) as pool:
@@ -181,7 +184,9 @@ def test_while_a_writer_commits_every_closed_window_is_there_once_at_every_look(
                 assert all(one.start >= at(len(closed)) for one in found.open)
                 assert {(one.orders, one.revenue) for one in found.open} <= {(1, Decimal("0.50")), (2, Decimal("1.01"))}
                 assert (found.doubled, found.undecodable, found.fault) == ((), 0, None)
-                states.add(of.state)
+                if of.state not in states:
+                    states.add(of.state)
+                    looked_at.release()
             writer.result()
     assert len(states) > 5
 
