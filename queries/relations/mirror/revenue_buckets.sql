@@ -21,7 +21,6 @@ WHERE
     bucket_start >= $first_quarter
     AND bucket_start < $last_quarter
 UNION ALL
--- the ends apart: asked for with OR, every window of the range would be looked at
 SELECT
     window_start AS bucket_start,
     EPOCH_US(window_start) // 1000000 AS bucket_second,
@@ -30,20 +29,15 @@ SELECT
     orders,
     CASE WHEN orders IS NULL THEN 1 ELSE 0 END AS uncounted,
     CASE WHEN total_revenue IS NULL OR is_doubled THEN 1 ELSE 0 END AS faults
-FROM windows
-WHERE
-    window_start >= $start
-    AND window_start < $first_quarter
-UNION ALL
-SELECT
-    window_start AS bucket_start,
-    EPOCH_US(window_start) // 1000000 AS bucket_second,
-    1 AS windows,
-    total_revenue AS revenue,
-    orders,
-    CASE WHEN orders IS NULL THEN 1 ELSE 0 END AS uncounted,
-    CASE WHEN total_revenue IS NULL OR is_doubled THEN 1 ELSE 0 END AS faults
-FROM windows
-WHERE
-    window_start >= $last_quarter
-    AND window_start < $end;
+FROM (
+    -- the ends apart: asked for with OR, every window of the range would be looked at
+    SELECT * FROM windows
+    WHERE
+        window_start >= $start
+        AND window_start < $first_quarter
+    UNION ALL
+    SELECT * FROM windows
+    WHERE
+        window_start >= $last_quarter
+        AND window_start < $end
+) AS edges;
