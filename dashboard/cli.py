@@ -27,7 +27,8 @@ from dashboard.cli_options import (
     unencrypted_option,
     window_option,
 )
-from dashboard.cli_query import QUERY_COMMANDS
+from dashboard.cli_query import query
+from dashboard.cli_tables import TABLE_COMMANDS
 from dashboard.cli_tail import tail
 from dashboard.cli_token import token
 from dashboard.crash import save_trace
@@ -330,5 +331,5 @@ def _stop(stack: LocalStack) -> None:
         stack.kill()
 
 
-for _command in (*DEPLOY_COMMANDS, *QUERY_COMMANDS, contracts, dlq, doctor, tail, token, verify):
+for _command in (*DEPLOY_COMMANDS, *TABLE_COMMANDS, contracts, dlq, doctor, query, tail, token, verify):
     commands.add_command(_command)

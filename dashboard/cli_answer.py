@@ -5,7 +5,7 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,10 +24,12 @@ from dashboard.errors import SettingsError
 from dashboard.wording import iso, no_formula, printable
 
 if TYPE_CHECKING:
-    from dashboard.readers.engine import Answer
+    # half a second that no other command should wait for
+    import pyarrow as pa
 
 FORMATS = ("table", "csv", "json", "parquet")
 WIDTH = 80
+_UTC = ZoneInfo("UTC")
 _MODE = 0o666
 """Of a new file, before the umask."""
 _MANIFEST = b"sales-trends"
@@ -36,26 +38,13 @@ _MANIFEST = b"sales-trends"
 
 @dataclass(frozen=True)
 class Told:
-    """An answer, and all that somebody needs to get it again."""
+    """Rows, and what they are."""
 
-    question: str
-    answer: "Answer"
-    start: datetime
-    end: datetime
-    zone: ZoneInfo
-
-    @property
-    def manifest(self) -> dict[str, Any]:
-        snapshot = self.answer.snapshot
-        return {
-            "question": self.question,
-            "engine": self.answer.engine,
-            # text: many readers of JSON round a number of so many digits
-            "snapshot": None if snapshot is None else str(snapshot.id),
-            "from": iso(self.start),
-            "to": iso(self.end),
-            "zone": self.zone.key,
-        }
+    manifest: Mapping[str, str | None]
+    """All that somebody needs to get them again, by names that stay."""
+    rows: "pa.Table"
+    zone: ZoneInfo = _UTC
+    """Whose clock people read them on; programs are given UTC."""
 
 
 def format_of(form: str | None, output: Path | None) -> str:
@@ -138,7 +127,7 @@ def lines_of(names: Sequence[str], rows: Sequence[Sequence[str]], right: Sequenc
 
 
 def _table(told: Told) -> bytes:
-    rows = told.answer.rows
+    rows = told.rows
     numbers = [place for place, value in enumerate(_first(rows)) if isinstance(value, (int, Decimal))]
     cells = [[_cell(value, told.zone) for value in row.values()] for row in rows.to_pylist()]
     return "".join(f"{line}\n" for line in lines_of(rows.schema.names, cells, numbers)).encode()
@@ -147,14 +136,14 @@ def _table(told: Told) -> bytes:
 def _csv(told: Told) -> bytes:
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(told.answer.rows.schema.names)
-    for row in told.answer.rows.to_pylist():
+    writer.writerow(told.rows.schema.names)
+    for row in told.rows.to_pylist():
         writer.writerow([no_formula(value) if isinstance(value, str) else _plain(value) for value in row.values()])
     return text.getvalue().encode()
 
 
 def _json(told: Told) -> bytes:
-    rows = [{name: _plain(value) for name, value in row.items()} for row in told.answer.rows.to_pylist()]
+    rows = [{name: _plain(value) for name, value in row.items()} for row in told.rows.to_pylist()]
     return f"{json.dumps({**told.manifest, 'rows': rows}, indent=2, ensure_ascii=False)}\n".encode()
 
 
@@ -162,7 +151,7 @@ def _parquet(told: Told) -> bytes:
     # Arrow, for which a table in JSON need not wait
     import pyarrow.parquet as pq
 
-    rows = told.answer.rows
+    rows = told.rows
     manifest = json.dumps({**told.manifest, "rows": len(rows)}).encode()
     sink = BytesIO()
     pq.write_table(rows.replace_schema_metadata({_MANIFEST: manifest}), sink)

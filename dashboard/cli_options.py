@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from dashboard.deployments import settings_of
+from dashboard.readers.zones import EARLIEST
 from dashboard.settings import Settings, load_settings, parse_duration
 from dashboard.targets import LOCAL, target_names
 
@@ -101,16 +102,22 @@ def since(_context: click.Context, _parameter: click.Parameter, text: str | None
     """The callback of an option that takes a time, or a length of time before now."""
     if text is None:
         return None
+    now = datetime.now(UTC)
     try:
         span = parse_duration(text)
     except ValueError:
         span = None
     if isinstance(span, timedelta):
-        return datetime.now(UTC) - span
+        if not timedelta(0) <= span <= now - EARLIEST:
+            raise click.BadParameter(f"{text!r} back is out of bounds; wanted a time from {EARLIEST.year} to now.")
+        return now - span
     try:
         at = datetime.fromisoformat(text)
-    except ValueError as error:
+        at = (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise click.BadParameter(
             f"{text!r} is neither a time such as 2026-11-22T12:00 nor a span such as 2h."
         ) from error
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
+    if at < EARLIEST:
+        raise click.BadParameter(f"{text!r} is out of bounds; wanted a time from {EARLIEST.year} on.")
+    return at

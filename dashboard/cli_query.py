@@ -1,21 +1,17 @@
-"""The commands that ask the Iceberg tables: questions of queries/, and what tables and snapshots there are."""
+"""The command that asks the questions of queries/ of the Iceberg tables."""
 
-import json
-from collections.abc import Callable
-from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import click
 
-from dashboard.access import Caller, Role
 from dashboard.cli_answer import FORMATS, Told, check_output, format_of, lines_of, write
-from dashboard.cli_options import json_option, settings_for, target_option
+from dashboard.cli_asking import CALLER, interruptible
+from dashboard.cli_options import settings_for, target_option
 from dashboard.errors import ReadError
 from dashboard.narration import Narrator
 from dashboard.readers.zones import EARLIEST, LATEST
@@ -24,22 +20,14 @@ from dashboard.wording import iso
 
 if TYPE_CHECKING:
     # these bring Arrow, DuckDB and PyIceberg, for which no other command should wait
-    from dashboard.lake_desk import Asked, LakeDesk, TableFacts
+    from dashboard.lake_desk import Asked, LakeDesk
     from dashboard.readers.engine import Limits
-    from dashboard.readers.history import Commit, Page
     from dashboard.readers.inquiry import Inquiry
 
-T = TypeVar("T")
-
-_CALLER = Caller("the command", Role.OPS)
-"""Whoever has a shell on this machine sees what ops see: every table, and no column that is secret."""
 _SPAN = timedelta(hours=24)
 _ROWS_ARE_WINDOWS = ("revenue_windows", "revenue_faults")
 """Their rows are no sums, and are printed with what is wrong in them."""
 _LARGEST_ID = 2**63
-_TIMEOUT = timedelta(minutes=10)
-"""Longer than a year of five-second windows takes to be read whole, which a mirror does once."""
-_GIVE_UP_SECONDS = 1.0
 
 
 def _zone(_context: click.Context, _parameter: click.Parameter, name: str) -> ZoneInfo:
@@ -103,14 +91,22 @@ def query(
     check_output(output)
     given = _Given(name, engine, _bound("--from", begin, zone), _bound("--to", end, zone), zone, bucket, _at(at, zone))
     settings = settings_for(target)
-    asked, inquiry, wrong = _interruptible(lambda limits: _ask(settings, given, limits))
+    asked, inquiry, wrong = interruptible(lambda limits: _ask(settings, given, limits))
     answer = asked.answer
-    told = Told(name, answer, inquiry.start, inquiry.end, zone)
+    manifest = {
+        "question": name,
+        "engine": answer.engine,
+        # text: many readers of JSON round a number of so many digits
+        "snapshot": None if answer.snapshot is None else str(answer.snapshot.id),
+        "from": iso(inquiry.start),
+        "to": iso(inquiry.end),
+        "zone": zone.key,
+    }
     narrator.say(asked.as_of.told if asked.as_of else f"From {iso(inquiry.start)} to {iso(inquiry.end)}.")
     narrator.say(_source(asked))
     if wrong and name not in _ROWS_ARE_WINDOWS:
         raise wrong
-    write(told, chosen, output)
+    write(Told(manifest, answer.rows, zone), chosen, output)
     if wrong:
         raise wrong
 
@@ -137,7 +133,7 @@ def _ask(settings: Settings, given: _Given, limits: "Limits") -> "tuple[Asked, I
     desk = LakeDesk(settings, engines=partial(engine_of, patience=limits.timeout))
     try:
         inquiry = _inquiry(desk, settings, given, limits)
-        asked = desk.ask(_CALLER, inquiry, given.engine, given.at, limits)
+        asked = desk.ask(CALLER, inquiry, given.engine, given.at, limits)
         return asked, inquiry, _wrong(desk, given, inquiry, asked, limits) if asked.faults else None
     finally:
         desk.close()
@@ -151,7 +147,7 @@ def _inquiry(desk: "LakeDesk", settings: Settings, given: _Given, limits: "Limit
     # what is missing or too much is told before anything is asked
     Inquiry(given.question, now, now + window, given.zone, given.bucket).parts()
     end = _back("--to", now, given.end) if isinstance(given.end, timedelta) else given.end
-    end = end or desk.newest_end(_CALLER, given.engine, given.at, limits) or now
+    end = end or desk.newest_end(CALLER, given.engine, given.at, limits) or now
     begin = _SPAN if given.begin is None else given.begin
     begin = _back("--from", end, begin) if isinstance(begin, timedelta) else begin
     if begin >= end:
@@ -169,7 +165,7 @@ def _wrong(desk: "LakeDesk", given: _Given, inquiry: "Inquiry", asked: "Asked", 
     snapshot = asked.answer.snapshot
     # of the state that was answered from, also where the table has gone on meanwhile
     at = snapshot.id if snapshot and not isinstance(given.at, datetime) else given.at
-    found = desk.ask(_CALLER, within, given.engine, at, limits).answer.rows.to_pylist()
+    found = desk.ask(CALLER, within, given.engine, at, limits).answer.rows.to_pylist()
     first = f"; the first, {iso(found[0]['window_start'])}, is at fault: {found[0]['fault']}" if found else ""
     then = f" --at {at}" if isinstance(given.at, int) else ""
     return ReadError(
@@ -194,117 +190,6 @@ def _say_questions() -> None:
 
     for line in lines_of(["question", "asks"], [[name, asks(name)] for name in question_names()]):
         click.echo(line)
-
-
-@click.command()
-@click.argument("name", required=False, metavar="[NAME]")
-@target_option
-@json_option
-@click.option("--snapshots", is_flag=True, help="Its snapshots, the newest first.")
-@click.option("--page", type=click.IntRange(min=1), default=1, show_default=True, help="Which of their pages.")
-@click.pass_obj
-def tables(narrator: Narrator, name: str | None, target: str, as_json: bool, snapshots: bool, page: int) -> None:
-    """Show the Iceberg tables, one with its columns, or its snapshots. Columns with secrets are left out."""
-    if snapshots and name is None:
-        raise click.UsageError("Name the table whose snapshots you want to see.")
-    settings = settings_for(target)
-    if snapshots and name is not None:
-        found = _interruptible(lambda _limits: _desk(settings).history(_CALLER, name, page))
-        _print_snapshots(narrator, name, found, as_json=as_json)
-        return
-    facts = _interruptible(lambda _limits: _desk(settings).tables(_CALLER))
-    if name is not None:
-        facts = [one for one in facts if one.name == name]
-        if not facts:
-            raise ReadError(f"There is no table {name}.", "`sales-trends tables` lists those that there are.")
-    _print_tables(narrator, facts, is_one=name is not None, as_json=as_json)
-
-
-def _desk(settings: Settings) -> "LakeDesk":
-    from dashboard.lake_desk import LakeDesk
-
-    return LakeDesk(settings)
-
-
-def _print_tables(narrator: Narrator, facts: "list[TableFacts]", *, is_one: bool, as_json: bool) -> None:
-    if as_json:
-        told = [_table_as_dict(one) for one in facts]
-        click.echo(json.dumps(told[0] if is_one else told, indent=2))
-        return
-    if not facts:
-        narrator.say("There is no table yet; `sales-trends up` starts the pipeline that makes them.")
-        return
-    rows = [
-        [
-            one.name,
-            "not known" if one.rows is None else f"{one.rows:,}",
-            str(len(one.columns)),
-            str(one.newest.id) if one.newest else "none",
-            _second(one.newest.committed_at) if one.newest else "",
-        ]
-        for one in facts
-    ]
-    for line in lines_of(["table", "rows", "columns", "newest snapshot", "committed"], rows, right=(1, 2)):
-        click.echo(line)
-    if is_one:
-        click.echo("")
-        for line in lines_of(["column", "type"], [list(column) for column in facts[0].columns]):
-            click.echo(line)
-    if hidden := sum(one.withheld for one in facts):
-        narrator.say(f"Columns that are secret or hold whole records are left out: {hidden}.")
-
-
-def _print_snapshots(narrator: Narrator, name: str, found: "Page", *, as_json: bool) -> None:
-    if as_json:
-        told = {"table": name, "page": found.number, "pages": found.pages, "total": found.total}
-        click.echo(json.dumps({**told, "snapshots": [_commit_as_dict(one) for one in found.commits]}, indent=2))
-        return
-    rows = [
-        [
-            str(one.snapshot.id),
-            _second(one.snapshot.committed_at),
-            one.operation,
-            "?" if one.rows_added is None else f"+{one.rows_added:,}",
-            "?" if one.rows_removed is None else f"-{one.rows_removed:,}",
-            "" if one.is_current else one.branch or "rolled back",
-        ]
-        for one in found.commits
-    ]
-    for line in lines_of(["snapshot", "committed", "operation", "rows", "", ""], rows, right=(3, 4)):
-        click.echo(line)
-    narrator.say(f"Page {found.number} of {found.pages}, {found.total:,} snapshots.")
-
-
-def _table_as_dict(facts: "TableFacts") -> dict[str, Any]:
-    return {
-        "name": facts.name,
-        "rows": facts.rows,
-        # text: many readers of JSON round a number of so many digits
-        "snapshot": str(facts.newest.id) if facts.newest else None,
-        "committed_at": iso(facts.newest.committed_at) if facts.newest else None,
-        "columns": [{"name": name, "type": type_} for name, type_ in facts.columns],
-        "withheld": facts.withheld,
-    }
-
-
-def _commit_as_dict(commit: "Commit") -> dict[str, Any]:
-    return {
-        "id": str(commit.snapshot.id),
-        "parent_id": None if commit.parent_id is None else str(commit.parent_id),
-        "committed_at": iso(commit.snapshot.committed_at),
-        "operation": commit.operation,
-        "rows": commit.snapshot.rows,
-        "rows_added": commit.rows_added,
-        "rows_removed": commit.rows_removed,
-        "files_added": commit.files_added,
-        "files_removed": commit.files_removed,
-        "branch": commit.branch,
-        "is_current": commit.is_current,
-    }
-
-
-def _second(at: datetime) -> str:
-    return iso(at.replace(microsecond=0))
 
 
 def _span(text: str) -> timedelta | None:
@@ -353,28 +238,3 @@ def _at(text: str | None, zone: ZoneInfo) -> int | datetime | None:
         return int(text)
     found = _bound("--at", text, zone)
     return _back("--at", datetime.now(UTC), found) if isinstance(found, timedelta) else found
-
-
-def _interruptible(work: "Callable[[Limits], T]") -> T:
-    """What it came to; Ctrl-C cancels it and is answered at once, however deep in a library it is."""
-    cancelled, future = Event(), Future[T]()
-
-    def carry_out() -> None:
-        try:
-            from dashboard.readers.engine import Limits
-
-            future.set_result(work(Limits(_TIMEOUT, cancelled)))
-        except BaseException as error:  # whoever waits raises it
-            future.set_exception(error)
-
-    Thread(target=carry_out, name="query", daemon=True).start()
-    try:
-        wait([future])
-    except KeyboardInterrupt:
-        cancelled.set()
-        wait([future], _GIVE_UP_SECONDS)
-        raise
-    return future.result()
-
-
-QUERY_COMMANDS = (query, tables)

@@ -1,4 +1,4 @@
-"""`sales-trends query` and `sales-trends tables` as commands, on a real table in the stack's own catalog."""
+"""`sales-trends query`, `tables` and `changes` as commands, on a real table in the stack's own catalog."""
 
 import csv
 import json
@@ -8,12 +8,12 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 import pyarrow as pa
@@ -28,9 +28,8 @@ from dashboard.cli_answer import Told, check_output, format_of, lines_of, write
 from dashboard.errors import ExitCode, ReadError, SalesTrendsError, SettingsError, UnreachableError
 from dashboard.narration import Narrator
 from dashboard.readers.catalog import CatalogAccess, open_catalog
-from dashboard.readers.engine import Answer
 from dashboard.readers.questions import question_names
-from tests.iceberg_tables import append, revenue_table, served_catalog
+from tests.iceberg_tables import append, revenue_rows, revenue_table, served_catalog
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 AMOUNTS = ("999999999999999.99", "0.01", "2.20")
@@ -77,14 +76,19 @@ class Command:
         return result.exception
 
 
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
-    folder = tmp_path_factory.mktemp("query")
+@contextmanager
+def filled(folder: Path) -> Iterator[Lake]:
     with served_catalog(folder) as uri:
         lake = Lake(uri.rpartition(":")[2].partition("/")[0], folder)
         lake.table = revenue_table(open_catalog(CatalogAccess(uri, "")))
         for seconds, amount in zip((0, 5, 3600), AMOUNTS, strict=True):
             lake.snapshots.append(lake.commit((NOON + timedelta(seconds=seconds), amount)))
+        yield lake
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
+    with filled(tmp_path_factory.mktemp("query")) as lake:
         yield lake
 
 
@@ -365,12 +369,57 @@ def test_snapshots_are_listed_the_newest_first(lake: Lake, run: Command) -> None
     assert isinstance(run.fails("tables", "others", "--snapshots"), SettingsError)
 
 
+# changes
+
+
+def test_what_a_snapshot_changed_and_how_two_differ(lake: Lake, run: Command) -> None:
+    first, second, third = map(str, lake.snapshots)
+    told = run.json("changes", "--snapshot", second, "--format", "json")
+    [row] = told["rows"]
+    assert (row["window_start"], row["kind"], row["before"], row["after"]) == (
+        "2026-03-01T12:00:05Z",
+        "added",
+        None,
+        AMOUNTS[1],
+    )
+    told = run.json("changes", "--from", first, "--to", third, "--format", "json")
+    assert [row["after"] for row in told["rows"]] == list(AMOUNTS[1:])
+    assert (told["from_snapshot"], told["to_snapshot"]) == (first, third)
+    run.out("changes", "--snapshot", second)
+    assert "1 windows changed" in run.told.getvalue()
+
+
+def test_windows_that_were_revised_are_listed_with_what_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Command()
+    with filled(tmp_path) as lake:
+        for name, value in lake.variables.items():
+            monkeypatch.setenv(name, value)
+        told = run.json("changes", "--format", "json")
+        assert told["rows"] == []
+        assert told["known_since"]
+
+        again = revenue_rows(lake.table, [(NOON + timedelta(seconds=5), "7.00")])
+        lake.table.refresh().overwrite(again, "window_start = '2026-03-01T12:00:05'")
+
+        [row] = run.json("changes", "--format", "json")["rows"]
+        assert (row["kind"], row["before"], row["after"]) == ("revised", AMOUNTS[1], "7.00")
+        assert max(map(len, run.out("changes").splitlines())) <= 80
+        assert "1 windows were revised" in run.told.getvalue()
+
+
+def test_changes_are_asked_for_in_one_way_at_a_time(run: Command) -> None:
+    for words in (("--from", "5"), ("--snapshot", "5", "--from", "5", "--to", "6")):
+        assert "alone" in run.fails("changes", *words).format_message()  # type: ignore[union-attr]
+    assert "is not known any more" in str(run.fails("changes", "--snapshot", "5"))
+
+
 # writing
 
 
 def answered(**columns: pa.Array) -> Told:
-    rows = Answer(pa.table(columns), None, "pyiceberg", 0.0)
-    return Told("revenue_windows", rows, NOON, NOON + timedelta(days=28), ZoneInfo("UTC"))
+    return Told({"question": "revenue_windows"}, pa.table(columns))
 
 
 def test_a_cell_that_a_spreadsheet_would_reckon_with_is_text_in_csv(tmp_path: Path) -> None:
