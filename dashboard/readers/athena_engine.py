@@ -24,13 +24,11 @@ from dashboard.readers.engine import WITHOUT_HASTE, Answer, Limits, Parameter
 from dashboard.readers.in_memory import ask_tables
 from dashboard.readers.lake import ORDERS_TABLE, REVENUE_SCHEMA, REVENUE_TABLE
 from dashboard.readers.lake_table import Snapshot
-from dashboard.readers.questions import at_snapshots, compose
+from dashboard.readers.questions import DIRECT, WITHOUT_ORDERS, at_snapshots, compose
 from dashboard.readers.shared_work import SharedWork
 
 __all__ = ["AthenaAccess", "AthenaEngine"]
 
-_RELATIONS = "direct"
-_WITHOUT_ORDERS = (("on_time_orders", "no_orders"), ("dated_orders", "no_orders"))
 _KEPT_BYTES = 64 * 2**20
 _KEPT_ANSWERS = 512
 _LOOK_EVERY = timedelta(seconds=5)
@@ -104,11 +102,11 @@ class AthenaEngine:
         values = dict(asked.values)
         if asked.revenue is None:
             # without a table nothing is asked of Athena
-            composed = compose(asked.question, _RELATIONS, _WITHOUT_ORDERS)
+            composed = compose(asked.question, DIRECT, WITHOUT_ORDERS)
             named = {name: values[name] for name in composed.parameters}
             rows = ask_tables({REVENUE_TABLE: REVENUE_SCHEMA.empty_table()}, composed.text, named, Stop())
             return Answer(rows, None, self.name, time.monotonic() - began, 0)
-        composed = compose(asked.question, _RELATIONS, () if asked.orders else _WITHOUT_ORDERS)
+        composed = compose(asked.question, DIRECT, () if asked.orders else WITHOUT_ORDERS)
         snapshots = {REVENUE_TABLE: asked.revenue, ORDERS_TABLE: asked.orders}
         clauses = {name: f"FOR VERSION AS OF {one.id:d}" for name, one in snapshots.items() if one is not None}
         found = run(self._session, _in_athenas_way(at_snapshots(composed.text, clauses)), values, stop, thing)
@@ -125,7 +123,7 @@ class AthenaEngine:
     ) -> _Asked:
         """With the snapshots that the answer is read from, one of each table."""
         revenue = self._snapshot(REVENUE_TABLE, snapshot_id, limits, anew)
-        if revenue is None or ORDERS_TABLE not in compose(question, _RELATIONS).tables:
+        if revenue is None or ORDERS_TABLE not in compose(question, DIRECT).tables:
             return _Asked(question, values, revenue, None)
         return _Asked(question, values, revenue, self._snapshot(ORDERS_TABLE, None, limits, anew))
 
@@ -144,7 +142,7 @@ class AthenaEngine:
 
     def _values(self, question: str, parameters: Mapping[str, Parameter]) -> frozenset[tuple[str, Parameter]]:
         """What the question takes: whole numbers, and moments in UTC without a zone."""
-        given = compose(question, _RELATIONS).values(parameters, window_seconds=self._window_seconds)
+        given = compose(question, DIRECT).values(parameters, window_seconds=self._window_seconds)
         for name, value in given.items():
             # nothing else ever becomes a part of a query's text
             if type(value) not in (int, datetime):

@@ -11,12 +11,11 @@ import pyarrow.compute as pc
 
 from dashboard.errors import SettingsError
 from dashboard.readers.engine import WITHOUT_HASTE, Answer, Engine, Limits, Parameter
-from dashboard.readers.questions import compose
+from dashboard.readers.questions import DIRECT, compose
 from dashboard.readers.zones import EARLIEST, Piece, check_zone, pieces
 from dashboard.wording import iso
 
 _ADDED_BY_ENGINES = "window_seconds"
-_RELATIONS = "direct"
 _UTC = ZoneInfo("UTC")
 _BOUNDS = frozenset({"start", "end"})
 _OF_THE_ZONE = frozenset({"change_1", "change_2", "offset_1", "offset_2", "offset_3"})
@@ -72,7 +71,7 @@ class Inquiry:
 
     @property
     def _wanted(self) -> frozenset[str]:
-        return compose(self.question, _RELATIONS).parameters - {_ADDED_BY_ENGINES}
+        return compose(self.question, DIRECT).parameters - {_ADDED_BY_ENGINES}
 
     def _more(self) -> dict[str, Parameter]:
         """What it takes beside bounds and zone."""

@@ -21,6 +21,10 @@ _PARAMETER = re.compile(r'"[^"]*"|\'[^\']*\'|--[^\n]*|\$(?P<name>[a-z_][a-z_0-9]
 _AT = re.compile(r"\b(?P<table>[a-z_]+) /\* at \*/")
 TABLES = ("revenue_summary", "completed_orders")
 """The Iceberg tables that relations read, by the names they have in the text."""
+DIRECT = "direct"
+"""The relations of engines that read the tables themselves."""
+WITHOUT_ORDERS = (("dated_orders", "no_orders"), ("on_time_orders", "no_orders"))
+"""What stands for relations of DIRECT where there is no table of orders."""
 
 
 @dataclass(frozen=True)

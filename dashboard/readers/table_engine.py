@@ -14,10 +14,8 @@ from dashboard.readers.engine import WITHOUT_HASTE, Answer, Limits, Parameter
 from dashboard.readers.in_memory import ask_tables
 from dashboard.readers.lake import ORDERS_TABLE, REVENUE_SCHEMA, REVENUE_TABLE, Lake
 from dashboard.readers.lake_table import LakeTable, Snapshot
-from dashboard.readers.questions import compose
+from dashboard.readers.questions import DIRECT, WITHOUT_ORDERS, compose
 
-RELATIONS = "direct"
-WITHOUT_ORDERS = (("dated_orders", "no_orders"), ("on_time_orders", "no_orders"))
 """Where there is no table of completed orders, or nothing in it."""
 
 
@@ -105,7 +103,7 @@ class TableEngine(ABC):
         if revenue is None or snapshot is None:
             return {}
         found = {REVENUE_TABLE: Pinned(revenue, snapshot)}
-        if ORDERS_TABLE in compose(question, RELATIONS).tables:
+        if ORDERS_TABLE in compose(question, DIRECT).tables:
             orders = self._lake.table(ORDERS_TABLE)
             if orders is not None and orders.newest is not None:
                 found[ORDERS_TABLE] = Pinned(orders, orders.newest)
@@ -113,7 +111,7 @@ class TableEngine(ABC):
 
     def _asked(self, question: str, parameters: Mapping[str, Parameter], tables: Mapping[str, Pinned]) -> Asked:
         """Raises ReadError for what cannot be asked."""
-        composed = compose(question, RELATIONS, () if ORDERS_TABLE in tables else WITHOUT_ORDERS)
+        composed = compose(question, DIRECT, () if ORDERS_TABLE in tables else WITHOUT_ORDERS)
         values = composed.values(parameters, window_seconds=int(self._window.total_seconds()))
         return Asked(composed.text, values, tables, composed.relations)
 

@@ -5,8 +5,7 @@ import pyarrow as pa
 import pytest
 
 from dashboard.readers.in_memory import ask_tables
-from dashboard.readers.questions import compose
-from dashboard.readers.table_engine import WITHOUT_ORDERS
+from dashboard.readers.questions import WITHOUT_ORDERS, compose
 
 Ask = Callable[..., list[dict[str, Any]]]
 

@@ -44,7 +44,7 @@ def _arrange(point: str) -> None:
                     _stand_still()
                 yield batch
 
-        LakeTable.batches = until_the_second  # type: ignore[method-assign]
+        LakeTable.batches = until_the_second  # type: ignore[method-assign, assignment]
     if point in ("adding", "committed"):
         commit = MirrorStore._commit
 

@@ -4,8 +4,7 @@ import duckdb
 import pytest
 
 from dashboard.errors import ReadError
-from dashboard.readers.questions import TABLES, at_snapshots, compose, question_names
-from dashboard.readers.table_engine import WITHOUT_ORDERS
+from dashboard.readers.questions import TABLES, WITHOUT_ORDERS, at_snapshots, compose, question_names
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

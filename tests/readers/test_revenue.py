@@ -12,9 +12,8 @@ from dashboard.readers.engine import WITHOUT_HASTE, Answer, Limits, Parameter
 from dashboard.readers.in_memory import ask_tables
 from dashboard.readers.lake import REVENUE_SCHEMA, REVENUE_TABLE
 from dashboard.readers.lake_table import Snapshot
-from dashboard.readers.questions import compose
+from dashboard.readers.questions import DIRECT, WITHOUT_ORDERS, compose
 from dashboard.readers.revenue import MAX_BUCKETS, RANGES, Range, Trend, trend
-from dashboard.readers.table_engine import RELATIONS, WITHOUT_ORDERS
 
 UTC_ZONE, BERLIN, KOLKATA = ZoneInfo("UTC"), ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kolkata")
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -53,7 +52,7 @@ class TableOf:
         snapshot_id: int | None = None,
         limits: Limits = WITHOUT_HASTE,
     ) -> Answer:
-        composed = compose(question, RELATIONS, WITHOUT_ORDERS)
+        composed = compose(question, DIRECT, WITHOUT_ORDERS)
         given = composed.values(parameters)
         return Answer(ask_tables({REVENUE_TABLE: self.rows}, composed.text, given), self.snapshot, self.name, 0.0)
 
