@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -109,6 +109,8 @@ class Pipeline:
     tableflow_topics: list[str]
     checks: dict[str, str]
     """SELECTs that prove the pipeline, by name."""
+    without_rows: dict[str, str] = field(default_factory=dict)
+    """By name the checks that must find no row, with what that says."""
 
     @cached_property
     def secret_fields(self) -> dict[str, list[str]]:
@@ -219,7 +221,10 @@ def load_pipeline(settings: PipelineSettings, folder: Path = _FOLDER) -> Pipelin
     if declared:
         raise DeployError(f"contracts/ declares {', '.join(declared)}, which is no topic of pipeline.toml.")
     checks = {path.stem: _without_comments(path.read_text()) for path in sorted((folder / "checks").glob("*.sql"))}
-    return Pipeline(topics, statements, described["tableflow"]["topics"], checks)
+    without_rows = described.get("without_rows", {})
+    if unknown := sorted(without_rows.keys() - checks):
+        raise DeployError(f"pipeline.toml says that {', '.join(unknown)} finds no row; checks/ has no such file.")
+    return Pipeline(topics, statements, described["tableflow"]["topics"], checks, without_rows)
 
 
 def _statements(file: Path, settings: PipelineSettings) -> list[Statement]:

@@ -183,7 +183,8 @@ def test_every_check_answers_with_the_rows_that_are_wanted(stack: LocalStack) ->
         "duplicates-in-unique-payments": ["order_id", "times"],
         "revenue-summary-preview": ["window_start", "window_end", "total_revenue"],
     }
-    assert columns.keys() == stack.deployment.checks.keys()
+    assert {*columns, "payments-counted-twice"} == stack.deployment.checks.keys()
+    assert stack.deployment.check("payments-counted-twice").rows == []
     for name in columns:
         found = found_by(stack, name)
         assert found.columns == columns[name]

@@ -18,6 +18,10 @@ _ABOUT = {
         "None in unique_payments",
         "How often each order's payment stands after deduplication: `times` is 1 in every row.",
     ),
+    "payments-counted-twice": (
+        "No payment is counted twice",
+        "Orders whose payment stands in unique_payments more than once: there must be none.",
+    ),
     "revenue-summary-preview": ("Preview of revenue_summary", "The first windows of the revenue table."),
 }
 _ANSWERS = "deploy_check_answers"

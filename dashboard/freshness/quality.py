@@ -1,0 +1,137 @@
+"""Whether the numbers are right, asked now and then: what must hold of topics and tables, and how it turned out."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from dashboard.deploy.checks import CheckResult
+from dashboard.errors import SalesTrendsError
+from dashboard.readers.engine import Engine, Limits
+from dashboard.wording import amount, length, moment
+
+LOOKED_BACK = timedelta(days=1)
+"""How much of the tables is looked at; what is older was looked at when it was new."""
+_LIMITS = Limits(timedelta(minutes=2))
+
+
+class Outcome(StrEnum):
+    PASSED = "passed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    """It could not be asked."""
+
+
+@dataclass(frozen=True)
+class QualityResult:
+    """One check, the last time it ran."""
+
+    name: str
+    """Stable, as in /metrics; of a check that Flink runs, its file in pipeline_sql/checks."""
+    title: str
+    """What must hold."""
+    outcome: Outcome
+    told: str
+    """How it turned out, in a sentence or two."""
+    ran_at: datetime
+    """UTC; when it began."""
+    took: timedelta
+    found: int | None = None
+    """Rows, windows or orders that are not as they should be, or that are told apart."""
+    money: Decimal | None = None
+    """What they are worth, where that can be said."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a check came to."""
+
+    told: str
+    count: int
+    money: Decimal | None = None
+    is_fault: bool = True
+    """Late orders are told apart: nothing is wrong with the sums without them."""
+
+
+class QualityChecks:
+    """Of one target. Asking takes seconds and, of Flink, two slots: not for every look."""
+
+    def __init__(
+        self,
+        check: Callable[[str, int], CheckResult],
+        no_rows: Sequence[tuple[str, str]],
+        engine: Callable[[], Engine],
+        settling: timedelta,
+    ) -> None:
+        """`check` asks a file of pipeline_sql/checks for at most so many rows; `no_rows` has those that must find none,
+        with what that means. `settling` is how long both tables may take until they hold the same.
+        """
+        self._check = check
+        self._no_rows = no_rows
+        self._engine = engine
+        self._settling = settling
+
+    def run(self) -> Iterator[QualityResult]:
+        """Each of them as it is done, whatever becomes of the others."""
+        for name, title in self._no_rows:
+            yield _result(name, title, lambda name=name: self._rows_of(name))  # type: ignore[misc]
+        yield _result("windows-once", "Every window stands in the table once, with an amount", self._faults)
+        yield _result("orders-sum-up", "The orders of every window sum up to its revenue", self._unlike)
+        yield _result("late-orders", "Orders that came after their window had closed", self._late)
+
+    def _rows_of(self, name: str) -> Found:
+        found = self._check(name, 100)
+        count = len(found.rows)
+        more = "more than " if found.more else ""
+        return Found(f"{more}{count:,} rows were found" if count else "None was found", count)
+
+    def _faults(self) -> Found:
+        start, end = self._stretch()
+        rows = self._engine().ask("revenue_faults", {"start": start, "end": end}, limits=_LIMITS).rows
+        if not len(rows):
+            return Found(f"So it is from {_span(start, end)}", 0)
+        first = rows["window_start"][0].as_py()
+        return Found(
+            f"{len(rows):,} windows are doubled or have no amount, the first at {moment(first, UTC, end)} UTC",
+            len(rows),
+        )
+
+    def _unlike(self) -> Found:
+        start, end = self._stretch()
+        [row] = self._engine().ask("revenue_totals", {"start": start, "end": end}, limits=_LIMITS).rows.to_pylist()
+        windows, unlike = row["windows"], row["uncounted"] or 0
+        if not unlike:
+            return Found(f"So it is for all {windows:,} windows from {_span(start, end)}", 0)
+        return Found(f"Of {windows:,} windows from {_span(start, end)}, {unlike:,} hold another sum", unlike)
+
+    def _late(self) -> Found:
+        start, end = self._stretch()
+        rows: list[dict[str, Any]] = (
+            self._engine().ask("late_orders", {"start": start, "end": end}, limits=_LIMITS).rows.to_pylist()
+        )
+        orders = sum(row["late_orders"] for row in rows)
+        money = sum((row["late_revenue"] for row in rows), Decimal(0))
+        told = f"{orders:,} orders of {amount(money)} in {len(rows):,} windows" if orders else "None came late"
+        return Found(f"{told} from {_span(start, end)}; they are in no sum", orders, money, is_fault=False)
+
+    def _stretch(self) -> tuple[datetime, datetime]:
+        end = datetime.now(UTC).replace(microsecond=0) - self._settling
+        return end - LOOKED_BACK, end
+
+
+def _span(start: datetime, end: datetime) -> str:
+    return f"{moment(start, UTC, end)} to {moment(end, UTC, end)} UTC ({length(end - start)})"
+
+
+def _result(name: str, title: str, ask: Callable[[], Found]) -> QualityResult:
+    began = datetime.now(UTC)
+    try:
+        found = ask()
+    except SalesTrendsError as fault:
+        return QualityResult(name, title, Outcome.UNKNOWN, str(fault), began, datetime.now(UTC) - began)
+    outcome = Outcome.FAILED if found.count and found.is_fault else Outcome.PASSED
+    return QualityResult(
+        name, title, outcome, f"{found.told}.", began, datetime.now(UTC) - began, found.count, found.money
+    )
