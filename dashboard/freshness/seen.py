@@ -1,0 +1,68 @@
+"""What was seen last, in a file: whoever does not look itself, such as another process, reads it there."""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from pydantic import TypeAdapter, ValidationError
+
+from dashboard.errors import ReadError
+from dashboard.freshness.quality import QualityResult
+from dashboard.freshness.readings import Readings
+from dashboard.freshness.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One look, whole. Shared by all who show it: never change it."""
+
+    verdict: Verdict
+    readings: Readings
+    quality: tuple[QualityResult, ...]
+    """Each check, the last time it ran; empty before the first."""
+    watcher: str
+    """Who looked, such as `dashboard 4711`."""
+
+    @property
+    def age(self) -> timedelta:
+        return datetime.now(UTC) - self.readings.at
+
+
+_SEEN = TypeAdapter(Seen)
+
+
+class SeenFile:
+    """One for a target; one process writes, any reads. What is read is whole."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._read: tuple[tuple[int, int], Seen] | None = None
+
+    def write(self, seen: Seen) -> None:
+        """Raises OSError where it cannot be written."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=self.path.parent, prefix=".seen-", delete=False) as part:
+            try:
+                part.write(_SEEN.dump_json(seen))
+                part.close()
+                os.replace(part.name, self.path)
+            except BaseException:
+                os.unlink(part.name)
+                raise
+
+    def read(self) -> Seen | None:
+        """The last look; None where nobody looked yet. Raises ReadError for a file that makes no sense."""
+        try:
+            found = self.path.stat()
+            if self._read is not None and self._read[0] == (found.st_ino, found.st_mtime_ns):
+                return self._read[1]
+            seen = _SEEN.validate_json(self.path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it makes no sense"
+            raise ReadError(f"{self.path} cannot be read: {why}.", "Delete it: the next look writes it anew.") from None
+        self._read = (found.st_ino, found.st_mtime_ns), seen
+        return seen
