@@ -15,14 +15,14 @@ from dashboard.freshness.readings import (
     TableReading,
     TopicReading,
 )
-from dashboard.freshness.seen import Seen, SeenFile
+from dashboard.freshness.last_look import Look, LastLook
 from dashboard.freshness.verdict import Hop, Stage, State, Verdict
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 
-def seen(name: str = "dashboard 1") -> Seen:
+def look(name: str = "dashboard 1") -> Look:
     hop = Hop(
         Stage.COMMIT,
         "commit:revenue_summary",
@@ -41,23 +41,23 @@ def seen(name: str = "dashboard 1") -> Seen:
         silences=(Silence(Part.CATALOG, "The catalog did not answer.", "Start it."),),
     )
     quality = QualityResult("late-orders", "Late", Outcome.PASSED, "None.", NOON, SECOND, 1, Decimal("0.10"))
-    return Seen(Verdict(NOON, State.LATE, NOON, SECOND, (hop,), hop, ("A note.",)), readings, (quality,), name)
+    return Look(Verdict(NOON, State.LATE, NOON, SECOND, (hop,), hop, ("A note.",)), readings, (quality,), name)
 
 
 def test_what_is_written_is_read_as_it_was(tmp_path: Path) -> None:
-    file = SeenFile(tmp_path / "new" / "seen.json")
+    file = LastLook(tmp_path / "new" / "look.json")
     assert file.read() is None
-    file.write(seen())
-    assert file.read() == seen()
-    assert SeenFile(file.path).read() == seen()
+    file.write(look())
+    assert file.read() == look()
+    assert LastLook(file.path).read() == look()
 
 
 def test_another_process_s_look_is_there_at_once_and_one_that_is_known_is_not_read_again(tmp_path: Path) -> None:
-    reader, writer = SeenFile(tmp_path / "seen.json"), SeenFile(tmp_path / "seen.json")
-    writer.write(seen())
+    reader, writer = LastLook(tmp_path / "look.json"), LastLook(tmp_path / "look.json")
+    writer.write(look())
     first = reader.read()
     assert reader.read() is first
-    writer.write(seen("dashboard 2"))
+    writer.write(look("dashboard 2"))
     second = reader.read()
     assert second is not None
     assert second.watcher == "dashboard 2"
@@ -65,18 +65,18 @@ def test_another_process_s_look_is_there_at_once_and_one_that_is_known_is_not_re
 
 @pytest.mark.parametrize("content", ["", "{}", '{"verdict": 1}', "\0"])
 def test_a_file_that_makes_no_sense_is_said(content: str, tmp_path: Path) -> None:
-    path = tmp_path / "seen.json"
+    path = tmp_path / "look.json"
     path.write_text(content)
     with pytest.raises(ReadError, match="makes no sense"):
-        SeenFile(path).read()
+        LastLook(path).read()
 
 
 def test_only_whole_files_are_left_behind(tmp_path: Path) -> None:
-    file = SeenFile(tmp_path / "seen.json")
+    file = LastLook(tmp_path / "look.json")
     for _ in range(3):
-        file.write(seen())
-    assert [path.name for path in tmp_path.iterdir()] == ["seen.json"]
+        file.write(look())
+    assert [path.name for path in tmp_path.iterdir()] == ["look.json"]
 
 
 def test_the_headline_says_how_late_and_where(tmp_path: Path) -> None:
-    assert seen().verdict.headline() == ("Data as of 12:00:00, 27 s late, held at: Iceberg commit of revenue_summary")
+    assert look().verdict.headline() == ("Data as of 12:00:00, 27 s late, held at: Iceberg commit of revenue_summary")
