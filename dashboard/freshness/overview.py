@@ -15,7 +15,7 @@ from dashboard.freshness.verdict import Verdict
 
 
 @dataclass(frozen=True)
-class Look:
+class Overview:
     """One look, whole. Shared by all who show it: never change it."""
 
     verdict: Verdict
@@ -30,39 +30,39 @@ class Look:
         return datetime.now(UTC) - self.readings.at
 
 
-_LOOK = TypeAdapter(Look)
+_OVERVIEW = TypeAdapter(Overview)
 
 
-class LastLook:
+class OverviewFile:
     """One for a target; one process writes, any reads. What is read is whole."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._read: tuple[tuple[int, int], Look] | None = None
+        self._read: tuple[tuple[int, int], Overview] | None = None
 
-    def write(self, look: Look) -> None:
+    def write(self, overview: Overview) -> None:
         """Raises OSError where it cannot be written."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=self.path.parent, prefix=".look-", delete=False) as part:
+        with NamedTemporaryFile(dir=self.path.parent, prefix=".overview-", delete=False) as part:
             try:
-                part.write(_LOOK.dump_json(look))
+                part.write(_OVERVIEW.dump_json(overview))
                 part.close()
                 os.replace(part.name, self.path)
             except BaseException:
                 os.unlink(part.name)
                 raise
 
-    def read(self) -> Look | None:
+    def read(self) -> Overview | None:
         """What it was; None where nobody looked yet. Raises ReadError for a file that makes no sense."""
         try:
             found = self.path.stat()
             if self._read is not None and self._read[0] == (found.st_ino, found.st_mtime_ns):
                 return self._read[1]
-            look = _LOOK.validate_json(self.path.read_bytes())
+            overview = _OVERVIEW.validate_json(self.path.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, ValidationError) as error:
             why = error.strerror if isinstance(error, OSError) else "it makes no sense"
             raise ReadError(f"{self.path} cannot be read: {why}.", "Delete it: the next look writes it anew.") from None
-        self._read = (found.st_ino, found.st_mtime_ns), look
-        return look
+        self._read = (found.st_ino, found.st_mtime_ns), overview
+        return overview
