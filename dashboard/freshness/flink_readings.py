@@ -130,8 +130,9 @@ class FlinkReadings:
             told = future.result(_EXPLAINED_WITHIN_SECONDS)
         except TookTooLong:
             told = ()
-        if future.done():
-            self._explaining = None
+        finally:
+            if future.done():
+                self._explaining = None
         if told:
             self._explained = {_key(one.name, about.get(one.name)): one for one in told}
         plain = {name: StatementStatus(name, job_state(jobs.get(name))) for name in self._names}

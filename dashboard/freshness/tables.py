@@ -39,6 +39,9 @@ class TableReadings:
     def look(self) -> Seen:
         """The tables that exist. Raises what `Lake.table` raises; what was read before that is kept."""
         due = [name for name in self._tables if self._is_due(name)]
+        if due and not self._looked:
+            # alone, for all that come at once would log in each by itself
+            self._look_at(due.pop(0))
         asked = [self._pool.submit(self._look_at, name) for name in due]
         # all have ended before one of them raises: the next look must not meet them
         wait(asked)

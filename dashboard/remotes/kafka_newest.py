@@ -17,12 +17,22 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]  # not in __all__
+from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from dashboard.errors import ReadError, UnreachableError
 from dashboard.remotes.kafka import Kafka, Record, record_of
 from dashboard.remotes.kafka_access import Refusal
 
 _ASK_SECONDS = 3
+_MOVING_SECONDS = 0.5
+_AGAIN_SECONDS = 0.05
+_MOVING = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+)
 _BATCH = 500
 _POLL_SECONDS = 0.01
 """The library waits so long for a batch to become full."""
@@ -52,7 +62,6 @@ class TopicTail:
 class _Clients:
     admin: AdminClient
     consumer: Consumer
-    refusal: Refusal
 
 
 class NewestRecords:
@@ -61,6 +70,7 @@ class NewestRecords:
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
         self._clients: _Clients | None = None
+        self._refusal = Refusal()
 
     def look(
         self, topics: Sequence[str], most: int, seen: Mapping[str, TopicTail] | None = None
@@ -70,26 +80,29 @@ class NewestRecords:
         Raises UnreachableError when the cluster does not answer, SettingsError when it refuses the user, ReadError
         for a topic that may not be read.
         """
+        try:
+            return _moving()(lambda: self._look(topics, most, seen or {}))
+        except KafkaException as error:
+            raise self._kafka.access.fault(self._refusal, error.args[0].str()) from error
+
+    def _look(self, topics: Sequence[str], most: int, seen: Mapping[str, TopicTail]) -> dict[str, TopicTail]:
         clients = self._clients = self._clients or self._connect()
         try:
             ids = self._ids(clients.admin, topics)
             ends = self._ends(clients.admin, ids)
             starts = {}
             for (topic, partition), end in ends.items():
-                before = (seen or {}).get(topic)
+                before = seen.get(topic)
                 known = before.partitions.get(partition) if before and before.id == ids[topic][0] else None
                 # less than was seen: it has lost records
                 start = max(0, end - most, known.end if known and known.end <= end else 0)
                 if start < end:
                     starts[topic, partition] = start
             records = self._records(clients, starts, ends)
-        except KafkaException as error:
+        except BaseException:
             # one that outlives a restart of the broker may wait for answers that never come
             self.close()
             clients.admin.poll(0)
-            raise self._kafka.access.fault(clients.refusal, error.args[0].str()) from error
-        except BaseException:
-            self.close()
             raise
         return {
             topic: TopicTail(
@@ -105,8 +118,12 @@ class NewestRecords:
             self._clients = None
 
     def _connect(self) -> _Clients:
-        refusal = Refusal()
-        config: dict[str, Any] = {**self._kafka.access.config(), "error_cb": refusal, "reconnect.backoff.max.ms": 500}
+        self._refusal = Refusal()
+        config: dict[str, Any] = {
+            **self._kafka.access.config(),
+            "error_cb": self._refusal,
+            "reconnect.backoff.max.ms": 500,
+        }
         consumer = Consumer(
             {
                 **config,
@@ -120,7 +137,7 @@ class NewestRecords:
                 "fetch.wait.max.ms": 10,
             }
         )
-        return _Clients(AdminClient({**config, "socket.timeout.ms": _ASK_SECONDS * 1000}), consumer, refusal)
+        return _Clients(AdminClient({**config, "socket.timeout.ms": _ASK_SECONDS * 1000}), consumer)
 
     def _ids(self, admin: AdminClient, topics: Sequence[str]) -> dict[str, tuple[str, list[int]]]:
         """Of each topic that exists its id and the numbers of its partitions."""
@@ -165,8 +182,8 @@ class NewestRecords:
             # untyped: the library types every field of a message as optional, which none of a received one is
             messages: list[Any] = consumer.consume(_BATCH, timeout=_POLL_SECONDS)
             heard = time.monotonic() if messages else heard
-            if clients.refusal:
-                raise self._kafka.access.fault(clients.refusal, "")
+            if self._refusal:
+                raise self._kafka.access.fault(self._refusal, "")
             if time.monotonic() - heard > _ASK_SECONDS:
                 silent = ", ".join(sorted({topic for topic, _ in todo}))
                 raise UnreachableError(
@@ -186,3 +203,17 @@ class NewestRecords:
                     todo.discard(place)
         consumer.unassign()
         return found
+
+
+def _moving() -> Retrying:
+    """A topic that was just made, or a broker that has just started, does not know yet who leads its partitions."""
+    return Retrying(
+        retry=retry_if_exception(_is_moving),
+        stop=stop_after_delay(_MOVING_SECONDS),
+        wait=wait_fixed(_AGAIN_SECONDS),
+        reraise=True,
+    )
+
+
+def _is_moving(error: BaseException) -> bool:
+    return isinstance(error, KafkaException) and error.args[0].code() in _MOVING
