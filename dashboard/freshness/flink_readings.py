@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TookTooLong
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from threading import Lock
 
 from cachetools import TTLCache
 
@@ -15,13 +17,13 @@ from dashboard.freshness.backlog import Backlog
 from dashboard.freshness.flink_tasks import Figures, Task, figures_of, task_of
 from dashboard.freshness.readings import StatementReading
 from dashboard.freshness.seen import Seen
+from dashboard.freshness.side_by_side import begun, side_by_side
 from dashboard.remotes.flink import Job
 from dashboard.remotes.flink_metrics import Checkpoints, FlinkMetrics
 
 Jobs = Mapping[str, Job]
 Statuses = Callable[[Jobs], Sequence[StatementStatus]]
 
-_SIDE_BY_SIDE = 8
 _EXPLAINED_WITHIN_SECONDS = 0.4
 """Why a statement fails may take looking at its input, which may be what is away."""
 _SETTLED = timedelta(seconds=30)
@@ -66,27 +68,26 @@ class FlinkReadings:
         self._statuses = statuses
         self._backlog = backlog
         self._now = now
-        self._pool = ThreadPoolExecutor(_SIDE_BY_SIDE, thread_name_prefix="looks at Flink")
         self._explaining: tuple[Jobs, Future[Sequence[StatementStatus]]] | None = None
         self._explained: dict[tuple[str, str, str], StatementStatus] = {}
         """By statement, job and its state."""
         self._tasks: TTLCache[str, list[Task]] = TTLCache(_JOBS_KEPT, _TASKS_KEPT_SECONDS)
         """By job, those of which something is asked."""
+        self._tasks_lock = Lock()
 
     def look(self) -> Seen:
         """Every statement. Raises UnreachableError when the JobManager does not answer."""
         jobs = self._jobs()
         explaining = self._explain(jobs)
-        managers = self._pool.submit(self._metrics.task_managers)
+        managers = begun("looks at Flink", self._metrics.task_managers)
         live = {name: job for name, job in jobs.items() if not job.ended}
-        looked = dict(zip(live, self._pool.map(self._look_at, live.values()), strict=True))
+        looked = dict(zip(live, side_by_side("looks at Flink", self._look_at, list(live.values())), strict=True))
         statuses = self._told(jobs, explaining)
         no_managers = managers.result() == 0
         readings = {name: self._reading(statuses[name], looked.get(name), no_managers) for name in self._names}
         return Seen(statements=readings)
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
         self._metrics.close()
 
     def _look_at(self, job: Job) -> _Looked | None:
@@ -102,7 +103,8 @@ class FlinkReadings:
         return _Looked(job, checkpoints, restarts, figures_of(tasks, measured))
 
     def _tasks_of(self, job: Job) -> list[Task]:
-        known: list[Task] | None = self._tasks.get(job.id)
+        with self._tasks_lock:
+            known: list[Task] | None = self._tasks.get(job.id)
         if known is not None:
             return known
         ids = self._metrics.tasks(job.id)
@@ -113,13 +115,14 @@ class FlinkReadings:
             time.sleep(_COLLECTED_SECONDS)
         tasks = [task for id_, each in names.items() if (task := task_of(id_, each)).metrics]
         if job.running and job.started is not None and self._now() - job.started > _SETTLED:
-            self._tasks[job.id] = tasks
+            with self._tasks_lock:
+                self._tasks[job.id] = tasks
         return tasks
 
     def _explain(self, jobs: Jobs) -> tuple[Jobs, Future[Sequence[StatementStatus]]]:
         """The answer that is under way, or one about these jobs."""
         if self._explaining is None:
-            self._explaining = jobs, self._pool.submit(self._statuses, jobs)
+            self._explaining = jobs, begun("asks why statements fail", partial(self._statuses, jobs))
         return self._explaining
 
     def _told(

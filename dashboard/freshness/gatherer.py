@@ -11,6 +11,7 @@ from dashboard.crash import save_trace
 from dashboard.errors import SalesTrendsError
 from dashboard.freshness.readings import Part, Readings, Silence
 from dashboard.freshness.seen import Seen
+from dashboard.freshness.side_by_side import begun
 
 Look = Callable[[], Seen]
 V = TypeVar("V")
@@ -33,17 +34,16 @@ class _Watched:
         """The answer to come; None while an earlier one is still awaited, which nobody wants any more."""
         if self._answer is not None and not self._answer.done():
             return None
-        self._answer = answer = Future[Seen]()
         self._asked_at = time.monotonic()
-        name = f"looks at {self.part}"
-        threading.Thread(target=self._carry_out, args=(answer,), name=name, daemon=True).start()
-        return answer
+        self._answer = begun(f"looks at {self.part}", self._look)
+        return self._answer
 
     def seen(self, answer: "Future[Seen] | None") -> Seen:
         """What it told, or why it did not."""
         if answer is None or not answer.done():
             seconds = time.monotonic() - self._asked_at
-            return self._silent(f"{self.part} has not answered for {seconds:.1f} s.", "It is asked again when it has.")
+            name = f"{self.part[0].upper()}{self.part[1:]}"
+            return self._silent(f"{name} has not answered for {seconds:.1f} s.", "It is asked again when it has.")
         try:
             return answer.result()
         except SalesTrendsError as error:
@@ -54,12 +54,6 @@ class _Watched:
 
     def _silent(self, message: str, hint: str) -> Seen:
         return Seen(silences=(Silence(self.part, message, hint),))
-
-    def _carry_out(self, answer: "Future[Seen]") -> None:
-        try:
-            answer.set_result(self._look())
-        except BaseException as error:  # whoever waits says so
-            answer.set_exception(error)
 
 
 class Gatherer:
@@ -88,26 +82,18 @@ class Gatherer:
     def look(self) -> Readings:
         """What there is to see now; a part that is away is a silence. Whoever comes during a look gets that look's."""
         with self._lock:
+            if self._flight is None:
+                # in a thread of its own: whoever asked first may be interrupted, and others wait
+                self._flight = begun("freshness", self._landed)
             flight = self._flight
-            if flight is None:
-                flight = self._flight = Future()
-                # of its own: whoever asked first may be interrupted, and others wait
-                threading.Thread(target=self._fly, args=(flight,), name="freshness", daemon=True).start()
         return flight.result()
 
-    def _fly(self, flight: "Future[Readings]") -> None:
+    def _landed(self) -> Readings:
         try:
-            readings = self._gathered()
-        except BaseException as error:  # whoever waits raises it
-            self._land()
-            flight.set_exception(error)
-        else:
-            self._land()
-            flight.set_result(readings)
-
-    def _land(self) -> None:
-        with self._lock:
-            self._flight = None
+            return self._gathered()
+        finally:
+            with self._lock:
+                self._flight = None
 
     def _gathered(self) -> Readings:
         at, began = self._now(), time.monotonic()

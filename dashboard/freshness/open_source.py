@@ -44,4 +44,3 @@ class OpenSourceParts:
         """Not during a look."""
         self._topics.close()
         self._statements.close()
-        self._tables.close()

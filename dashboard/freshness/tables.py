@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from dashboard.freshness.readings import TableReading
 from dashboard.freshness.seen import Seen
+from dashboard.freshness.side_by_side import side_by_side
 from dashboard.readers.lake import REVENUE_TABLE, Lake
 from dashboard.readers.lake_table import LakeTable
 
@@ -34,23 +34,12 @@ class TableReadings:
         self._identities: dict[str, str] = {}
         self._bounds: dict[str, datetime | None] = {}
         """Of ends of windows, by the metadata file that tells them."""
-        self._pool = ThreadPoolExecutor(max(1, len(tables)), thread_name_prefix="looks at tables")
 
     def look(self) -> Seen:
         """The tables that exist. Raises what `Lake.table` raises; what was read before that is kept."""
         due = [name for name in self._tables if self._is_due(name)]
-        if due and not self._looked:
-            # alone, for all that come at once would log in each by itself
-            self._look_at(due.pop(0))
-        asked = [self._pool.submit(self._look_at, name) for name in due]
-        # all have ended before one of them raises: the next look must not meet them
-        wait(asked)
-        for one in asked:
-            one.result()
+        side_by_side("looks at tables", self._look_at, due)
         return Seen(tables={name: self._readings[name] for name in self._tables if name in self._readings})
-
-    def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _is_due(self, name: str) -> bool:
         looked = self._looked.get(name)

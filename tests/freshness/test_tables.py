@@ -48,9 +48,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     with sqlite_catalog(tmp_path) as catalog:
-        world = World(catalog)
-        yield world
-        world.tables.close()
+        yield World(catalog)
 
 
 def windows(table: Table, *seconds: int) -> None:
