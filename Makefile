@@ -3,10 +3,10 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo test test-long check check-format check-lint check-types check-sql check-layers bench bench-lake bench-live bench-stack lock
+.PHONY: help setup demo test test-long check check-format check-lint check-types check-sql check-layers bench bench-freshness bench-lake bench-live bench-stack lock
 
 help: ## this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "  ARGS=…   more words for the command behind demo, bench or lock:  make demo ARGS='--history 0s'"
 	@echo "  TESTS=…  which tests, in pytest's words:  make test TESTS='tests/test_settings.py'"
@@ -45,6 +45,9 @@ check-layers: setup
 bench: setup ## measure what tests/bench.py measures
 	@test -f tests/bench.py || { echo "There is no benchmark yet: tests/bench.py is not written." >&2; exit 1; }
 	@exec .venv/bin/python -m tests.bench $(ARGS)
+
+bench-freshness: setup ## measure a look at the whole pipeline on a stack of its own; four minutes
+	@exec .venv/bin/python -m tests.bench_freshness $(ARGS)
 
 bench-live: setup ## measure following a topic: commit to browser, viewers, catching up; three minutes
 	@exec .venv/bin/python -m tests.bench_live $(ARGS)

@@ -30,7 +30,7 @@ class StatementStatus:
 def statement_status(name: str, job: Job | None, flink: Flink, inputs: InputReader) -> StatementStatus:
     """Looks for a bad record only when Flink says that the statement failed."""
     if job is None or (job.running and not inputs.read_by(name)):
-        return StatementStatus(name, _state(job))
+        return StatementStatus(name, job_state(job))
     reason = flink.job_failure(job.id)
     bad = None
     # Kafka or the registry may be what is missing
@@ -38,12 +38,12 @@ def statement_status(name: str, job: Job | None, flink: Flink, inputs: InputRead
         bad = inputs.stopping(name) if reason else None
     if job.running:
         # between two failures Flink calls it RUNNING for a moment; what it failed of may also be long past
-        return StatementStatus(name, "RESTARTING", reason, bad) if bad else StatementStatus(name, _state(job))
-    return StatementStatus(name, _state(job), reason, bad)
+        return StatementStatus(name, "RESTARTING", reason, bad) if bad else StatementStatus(name, job_state(job))
+    return StatementStatus(name, job_state(job), reason, bad)
 
 
-def _state(job: Job | None) -> str:
-    """Flink calls a job RUNNING before its tasks are."""
+def job_state(job: Job | None) -> str:
+    """Flink's word, but for a job that it calls RUNNING before its tasks are; `absent` without one."""
     if job is None:
         return "absent"
     return "INITIALIZING" if job.state == "RUNNING" and not job.running else job.state

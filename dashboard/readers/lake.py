@@ -1,6 +1,7 @@
 """The Iceberg tables of one namespace as a reader sees them: each looked up by one call to the catalog."""
 
 from datetime import datetime
+from threading import Lock
 
 import pyarrow as pa
 from pyiceberg.catalog import Catalog
@@ -25,6 +26,7 @@ class Lake:
         """`catalog` takes the place of the REST catalog at `uri`; without it one is opened at the first read."""
         self.access = CatalogAccess(uri, namespace)
         self._catalog = catalog
+        self._opening = Lock()
         self._revenue: LakeTable | None = None
 
     @classmethod
@@ -48,22 +50,27 @@ class Lake:
         Raises UnreachableError when the catalog does not answer, ReadError when its answer makes no sense.
         """
         with translated(self.uri, f"{self.namespace}.{name}"):
-            if self._catalog is None:
-                self._catalog = open_catalog(self.access)
+            catalog = self._opened()
             try:
-                return LakeTable(self._catalog.load_table((self.namespace, name)), self.uri)
+                return LakeTable(catalog.load_table((self.namespace, name)), self.uri)
             except (NoSuchTableError, NoSuchNamespaceError):
                 return None
 
     def table_names(self) -> list[str]:
         """Of the namespace, by name; none where there is no namespace. Raises what `table` raises."""
         with translated(self.uri, f"the tables of {self.namespace}"):
-            if self._catalog is None:
-                self._catalog = open_catalog(self.access)
+            catalog = self._opened()
             try:
-                return sorted(name[-1] for name in self._catalog.list_tables((self.namespace,)))
+                return sorted(name[-1] for name in catalog.list_tables((self.namespace,)))
             except NoSuchNamespaceError:
                 return []
+
+    def _opened(self) -> Catalog:
+        """Once for all threads, for it logs in."""
+        with self._opening:
+            if self._catalog is None:
+                self._catalog = open_catalog(self.access)
+            return self._catalog
 
     def snapshot(self) -> Snapshot | None:
         """The newest state of `revenue_summary`; None while the table does not exist or nothing was committed."""

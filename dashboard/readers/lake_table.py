@@ -1,9 +1,9 @@
 """One Iceberg table at the moment it was looked up: its states, its rows, and what one state added to another."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ import pyarrow as pa
 from pyiceberg.conversions import from_bytes
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, GreaterThanOrEqual, LessThan
 from pyiceberg.io.pyarrow import ArrowScan
+from pyiceberg.manifest import DataFile, ManifestContent
 from pyiceberg.schema import Schema
 from pyiceberg.table import FileScanTask, Table
 from pyiceberg.table.metadata import TableMetadata
@@ -28,6 +29,7 @@ from dashboard.errors import ReadError
 from dashboard.readers.catalog import translated
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 # both take a name and a value, which PyIceberg's types do not say
 _AT_LEAST: Callable[[str, str], BooleanExpression] = cast(Any, GreaterThanOrEqual)
@@ -179,13 +181,33 @@ class LakeTable:
             field = scan.projection().find_field(by)
             found = self._rows(scan, [])
             for bound, task in sorted(
-                ((_upper(task, field), task) for task in scan.plan_files()), key=lambda one: one[0], reverse=True
+                ((_upper(task.file, field), task) for task in scan.plan_files()), key=lambda one: one[0], reverse=True
             ):
                 if len(found) == most and (least := _plain(found[by][most - 1])) is not None and bound < least:
                     break
                 rows = pa.concat_tables([found, self._rows(scan, [task])], promote_options="permissive")
                 found = rows.sort_by([(by, "descending")]).slice(0, most)
             return found.select(list(columns))
+
+    def upper_bounds(self, column: str, known: Mapping[str, datetime | None]) -> dict[str, datetime | None]:
+        """By file of the newest state's metadata: no time in that column of its rows is later; None where none is told.
+
+        Rows are not read, and of metadata not what is known already, for such a file never changes. Raises what `read`
+        raises.
+        """
+        current = self._table.current_snapshot()
+        if current is None:
+            return {}
+        with self._translated():
+            field, io = self._table.schema().find_field(column), self._table.io
+            manifests = [one for one in current.manifests(io) if one.content is ManifestContent.DATA]
+            bounds = {one.manifest_path: known[one.manifest_path] for one in manifests if one.manifest_path in known}
+            for one in manifests:
+                if one.manifest_path not in bounds:
+                    files = [entry.data_file for entry in one.fetch_manifest_entry(io)]
+                    latest = max((_upper(file, field) for file in files), default=inf)
+                    bounds[one.manifest_path] = None if latest == inf else _EPOCH + timedelta(microseconds=latest)
+            return bounds
 
     def columns_at(self, snapshot_id: int | None = None) -> list[Column]:
         """The columns of a state, in order; raises ReadError when it is gone."""
@@ -268,9 +290,9 @@ def _reads(task: FileScanTask) -> tuple[str, frozenset[str]]:
     return task.file.file_path, frozenset(deletes.file_path for deletes in task.delete_files)
 
 
-def _upper(task: FileScanTask, field: NestedField) -> float:
+def _upper(file: DataFile, field: NestedField) -> float:
     """No value of the file is larger; infinite where nothing is said."""
-    bound = (task.file.upper_bounds or {}).get(field.field_id)
+    bound = (file.upper_bounds or {}).get(field.field_id)
     return inf if bound is None else cast(int, from_bytes(cast(PrimitiveType, field.field_type), bound))
 
 

@@ -1,0 +1,125 @@
+"""One look at everything at a time, all parts side by side, and none waited for beyond its deadline."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, wait
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from dashboard.crash import save_trace
+from dashboard.errors import SalesTrendsError
+from dashboard.freshness.readings import Part, Readings, Silence
+from dashboard.freshness.seen import Seen
+from dashboard.freshness.side_by_side import begun
+
+Look = Callable[[], Seen]
+V = TypeVar("V")
+PATIENCE = timedelta(milliseconds=800)
+"""A look is to take less than a second, also when a part does not answer."""
+FIRST_PATIENCE = timedelta(seconds=3)
+"""For the first look of all: connections are made, and schemas and names of metrics looked up."""
+
+
+class _Watched:
+    """One part; it is not asked again before it has answered."""
+
+    def __init__(self, part: Part, look: Look) -> None:
+        self.part = part
+        self._look = look
+        self._asked_at = 0.0
+        self._answer: Future[Seen] | None = None
+
+    def ask(self) -> "Future[Seen] | None":
+        """The answer to come; None while an earlier one is still awaited, which nobody wants any more."""
+        if self._answer is not None and not self._answer.done():
+            return None
+        self._asked_at = time.monotonic()
+        self._answer = begun(f"looks at {self.part}", self._look)
+        return self._answer
+
+    def seen(self, answer: "Future[Seen] | None") -> Seen:
+        """What it told, or why it did not."""
+        if answer is None or not answer.done():
+            seconds = time.monotonic() - self._asked_at
+            name = f"{self.part[0].upper()}{self.part[1:]}"
+            return self._silent(f"{name} has not answered for {seconds:.1f} s.", "It is asked again when it has.")
+        try:
+            return answer.result()
+        except SalesTrendsError as error:
+            return self._silent(error.message, error.hint)
+        except Exception as error:
+            trace = save_trace(error)
+            return self._silent(f"Looking at {self.part} ended by a fault of Sales Trends itself.", f"See {trace}.")
+
+    def _silent(self, message: str, hint: str) -> Seen:
+        return Seen(silences=(Silence(self.part, message, hint),))
+
+
+class Gatherer:
+    """One for a process and a target; any thread may ask."""
+
+    def __init__(
+        self,
+        parts: Mapping[Part, Look],
+        patience: timedelta = PATIENCE,
+        first_patience: timedelta = FIRST_PATIENCE,
+        beside: Look = Seen,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Each of `parts` is asked by one thread at a time, so it may remember what it saw.
+
+        `beside` is what this machine knows by itself: it is asked in each look, and has no deadline.
+        """
+        self._parts = [_Watched(part, look) for part, look in parts.items()]
+        self._patience = patience.total_seconds()
+        self._first_patience: float | None = first_patience.total_seconds()
+        self._beside = beside
+        self._now = now
+        self._lock = threading.Lock()
+        self._flight: Future[Readings] | None = None
+
+    def look(self) -> Readings:
+        """What there is to see now; a part that is away is a silence. Whoever comes during a look gets that look's."""
+        with self._lock:
+            if self._flight is None:
+                # in a thread of its own: whoever asked first may be interrupted, and others wait
+                self._flight = begun("freshness", self._landed)
+            flight = self._flight
+        return flight.result()
+
+    def _landed(self) -> Readings:
+        try:
+            return self._gathered()
+        finally:
+            with self._lock:
+                self._flight = None
+
+    def _gathered(self) -> Readings:
+        at, began = self._now(), time.monotonic()
+        patience, self._first_patience = self._first_patience or self._patience, None
+        answers = [one.ask() for one in self._parts]
+        beside = self._beside()
+        left = max(0.0, began + patience - time.monotonic())
+        wait([answer for answer in answers if answer is not None], left)
+        seen = [one.seen(answer) for one, answer in zip(self._parts, answers, strict=True)]
+        return _together([*seen, beside], at, timedelta(seconds=time.monotonic() - began))
+
+
+def _together(seen: Sequence[Seen], at: datetime, took: timedelta) -> Readings:
+    return Readings(
+        at,
+        took,
+        topics={name: topic for one in seen for name, topic in one.topics.items()},
+        statements={name: statement for one in seen for name, statement in one.statements.items()},
+        tables={name: table for one in seen for name, table in one.tables.items()},
+        page_age=_first(one.page_age for one in seen),
+        page_frontier=_first(one.page_frontier for one in seen),
+        programs={name: state for one in seen for name, state in one.programs.items()},
+        clock_skew=_first(one.clock_skew for one in seen),
+        silences=tuple(silence for one in seen for silence in one.silences),
+    )
+
+
+def _first(told: Iterable[V | None]) -> V | None:
+    return next((one for one in told if one is not None), None)
