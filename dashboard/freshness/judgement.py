@@ -34,6 +34,7 @@ _FEWEST_OLD = 5
 """Records in a row that are all old: single ones are, such as a payment that is sent again."""
 _FEWEST_LETTERS = 20
 _SKEW = timedelta(seconds=5)
+_JUST_NOW = timedelta(seconds=3)
 _NOT_LONGER = 0.5
 """A hop that is late is so until it is below this part of where late began: it must not go to and fro."""
 _NOTHING = timedelta(0)
@@ -124,7 +125,8 @@ class _Judge:
             return _unknown(hop, stopped_program(("kafka",), readings) or away(Part.KAFKA, readings) or missing)
         newest, frontier = topic.newest_at, topic.frontier
         usual = self._thresholds.usual_silence(way.downstream, at)
-        if newest is None or way.program in readings.programs:
+        silent = at - memory.came_at if memory.came_at else None
+        if newest is None or silent is None or (way.program in readings.programs and silent > _JUST_NOW):
             return _held_for(replace(hop, state=State.WAITING, delay=_NOTHING), no_input(way, readings, usual))
         if frontier is None:
             unread = Cause(
@@ -140,18 +142,19 @@ class _Judge:
             return _held_for(replace(hop, state=State.LATE), future)
         if rejected := self._rejected(way):
             return _held_for(replace(hop, state=State.LATE), rejected)
+        if silent > quiet_after(memory.gap):
+            return _held_for(replace(hop, state=State.WAITING, delay=_NOTHING), no_input(way, readings, usual))
         behind = max(_NOTHING, newest - frontier)
         hop = replace(hop, delay=behind if topic.lateness is None else min(behind, max(_NOTHING, topic.lateness)))
-        if self._now - newest > quiet_after(memory.gap):
-            return _held_for(replace(hop, state=State.WAITING, delay=_NOTHING), no_input(way, readings, usual))
-        # with one look, all that it saw of the topic is old
-        if memory.stood >= _FEWEST_OLD or self._memory.is_first:
-            old = Cause(
-                f"The {source_name(way.downstream)} that come are old: the newest is of {clock(frontier, readings)}.",
-                "See why their writer is late; what is older than the open windows is left out.",
-            )
-            return self._judged(hop, max(_NOTHING, (hop.delay or _NOTHING) - way.normal), old)
-        return replace(hop, normal=max(way.normal, hop.delay or _NOTHING))
+        if memory.stood >= _FEWEST_OLD:
+            hop = replace(hop, delay=max(_NOTHING, self._now - frontier))
+        elif not self._memory.is_first:  # with one look, all that it saw of the topic is old
+            return replace(hop, normal=max(way.normal, hop.delay or _NOTHING))
+        old = Cause(
+            f"The {source_name(way.downstream)} that come are old: the newest is of {clock(frontier, readings)}.",
+            "See why their writer is late; what is older than the open windows is left out.",
+        )
+        return self._judged(hop, max(_NOTHING, (hop.delay or _NOTHING) - way.normal), old)
 
     def _rejected(self, way: Way) -> Cause | None:
         """When most of what comes breaks its contract."""
@@ -239,10 +242,11 @@ class _Judge:
         before = self._before.get(hop.name)
         late = limit.late * (_NOT_LONGER if before in (State.LATE, State.STALE) else 1)
         stale = limit.stale * (_NOT_LONGER if before is State.STALE else 1)
-        normal = max(hop.normal, (hop.delay or _NOTHING) - overdue)
         state = State.STALE if overdue > stale else State.LATE if overdue > late else State.FRESH
-        judged = replace(hop, normal=normal, state=state)
-        return _held_for(judged, cause) if state is not State.FRESH else judged
+        excused = max(_NOTHING, (hop.delay or _NOTHING) - overdue)
+        if state is State.FRESH:
+            return replace(hop, normal=max(hop.normal, excused))
+        return _held_for(replace(hop, normal=excused, state=state), cause)
 
 
 def _held_for(hop: Hop, cause: Cause) -> Hop:

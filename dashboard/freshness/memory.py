@@ -24,9 +24,9 @@ _FEWEST_RECORDS = 3
 """A single event may be left out for good, such as a payment that was sent twice: only more of them are late."""
 _SAMPLED_EVERY = timedelta(seconds=5)
 _SAMPLED_FOR = timedelta(minutes=1)
-_WEIGHT = 0.1
-"""Of one record in the mean gap: about the last ten count."""
-_GENEROUS = 10
+_WEIGHT = 0.05
+"""Of one record in the mean gap: about the last twenty count."""
+_GENEROUS = 20
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class TopicMemory:
 
     frontier: datetime | None
     newest_at: datetime | None
+    came_at: datetime | None
+    """When records last came, as looks saw it; None before the first."""
     ends: Mapping[int, int]
     others: Mapping[int, int]
     """By partition: records that its topic got since it got one itself."""
@@ -116,16 +118,19 @@ _MARKED = (Stage.WATERMARK, Stage.COMMIT, Stage.PAGE)
 def _topic(before: TopicMemory | None, now: TopicReading, at: datetime) -> TopicMemory:
     ends = {one.number: one.end for one in now.partitions}
     if before is None or ends.keys() != before.ends.keys() or any(ends[one] < before.ends[one] for one in ends):
-        return TopicMemory(now.frontier, now.newest_at, ends, dict.fromkeys(ends, 0), spacing(now, at))
+        came_at = min(now.newest_at, at) if now.newest_at else None
+        return TopicMemory(now.frontier, now.newest_at, came_at, ends, dict.fromkeys(ends, 0), spacing(now, at))
     grown = {number: end - before.ends[number] for number, end in ends.items()}
     came = sum(grown.values())
     others = {number: 0 if grown[number] else before.others[number] + came for number in ends}
     moved = now.frontier is not None and (before.frontier is None or now.frontier > before.frontier)
-    gap = before.gap
-    if came and now.newest_at is not None and before.newest_at is not None:
-        mean = max(timedelta(0), now.newest_at - before.newest_at) / came
+    gap, came_at = before.gap, before.came_at
+    if came:
+        mean = max(timedelta(0), at - (came_at or at)) / came
         gap += (mean - gap) * (1 - (1 - _WEIGHT) ** came)
-    return TopicMemory(now.frontier, now.newest_at, ends, others, gap, 0 if moved else before.stood + came)
+        came_at = at
+    stood = 0 if moved else before.stood + came
+    return TopicMemory(now.frontier, now.newest_at, came_at, ends, others, gap, stood)
 
 
 def _sampled(before: Memory, readings: Readings) -> tuple[Sample, ...]:

@@ -16,8 +16,8 @@ _STALE_TIMES = 6
 _MOST_LEARNED = 4
 """Times of what a hop is late from by default: beyond that no habit excuses it."""
 _LEAST_QUIET = timedelta(seconds=20)
-_QUIET_TIMES = 12
-"""Of a source's mean gap: once in 160,000 times, one that gets things at random is silent for longer."""
+_QUIET_TIMES = 15
+"""Of a source's mean gap: once in three million times, one that gets things at random is silent for longer."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """A pipeline on paper, second by second, and what a look at it would read: by the rules of Flink, without any."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -84,7 +84,14 @@ class Simulated:
     """Payments at random, 6 partitions, one in ten sent twice and one in thirty without an order."""
 
     def __init__(
-        self, rate: float, window: float = 5, commit: float = 10, checkpoint: float = 1, *, kind: Kind = "local", seed: int = 7
+        self,
+        rate: float,
+        window: float = 5,
+        commit: float = 10,
+        checkpoint: float = 1,
+        *,
+        kind: Kind = "local",
+        seed: int = 7,
     ) -> None:
         self._random = random.Random(seed)
         self.rate = rate
@@ -117,6 +124,8 @@ class Simulated:
         self.silences: dict[Part, str] = {}
         self.programs: dict[str, str] = {}
         self.skew = 0.0
+        self.asks = True
+        """The page does, for the newest state."""
         settings = PipelineSettings(
             window_size=timedelta(seconds=window),
             checkpoint_interval=timedelta(seconds=checkpoint),
@@ -143,8 +152,19 @@ class Simulated:
         copies = statement_name(REVENUE)
         if self._is_due("commit", self.commit) and self._does(copies) and Part.CATALOG not in self.silences:
             self.table, self.committed_at = self.topics[REVENUE].frontiers[0], self.now
-        if Part.CATALOG not in self.silences:
+        if Part.CATALOG not in self.silences and self.asks:
             self.page, self.page_at = self.table, self.now
+
+    @property
+    def statements(self) -> list[str]:
+        return [DEDUPLICATION, JOIN, SUMS, *(statement_name(topic) for topic in self.topics if topic != LETTERS)]
+
+    def forget_the_future(self) -> None:
+        """As when a topic is made anew: no frontier lies ahead of the clock."""
+        for topic in self.topics.values():
+            topic.frontiers = [None if one is None else min(one, self.now) for one in topic.frontiers]
+        self._read = [None if one is None else min(one, self.now) for one in self._read]
+        self._waiting = [(min(event, self.now), counts) for event, counts in self._waiting]
 
     def run(self, seconds: int, every: int = 1) -> Iterator[Verdict]:
         """The verdict of a look every so many seconds."""
@@ -161,7 +181,6 @@ class Simulated:
 
     def readings(self) -> Readings:
         is_away = Part.KAFKA in self.silences
-        names = [DEDUPLICATION, JOIN, SUMS, *(statement_name(topic) for topic in self.topics if topic != LETTERS)]
         tables = {
             topic: TableReading(topic, 1, at(self.committed_at if topic == REVENUE else self.now))
             for topic in self.topics
@@ -176,8 +195,10 @@ class Simulated:
             {}
             if Part.FLINK in self.silences
             else {
-                name: StatementReading(name, self.phases.get(name, "RUNNING"), is_stopped=name in self.stopped, pending=0)
-                for name in names
+                name: StatementReading(
+                    name, self.phases.get(name, "RUNNING"), is_stopped=name in self.stopped, pending=0
+                )
+                for name in self.statements
             },
             {} if Part.CATALOG in self.silences else tables,
             timedelta(seconds=self.now - self.page_at),
@@ -236,12 +257,12 @@ class Simulated:
         self.topics[REVENUE].unread.clear()
 
 
-def seconds_until(pipeline: Simulated, found: object, within: int) -> int:
+def seconds_until(pipeline: Simulated, found: Callable[[Verdict], bool], within: int) -> int:
     """After how many seconds `found(verdict)` is true; fails when it does not become so."""
     for second in count(1):
         pipeline.step()
         verdict = pipeline.look()
-        if callable(found) and found(verdict):
+        if found(verdict):
             return second
         assert second < within, f"not within {within} s: {verdict.headline()} {verdict.held_at}"
     raise AssertionError
