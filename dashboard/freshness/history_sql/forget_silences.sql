@@ -1,0 +1,2 @@
+-- What is too old.
+DELETE FROM silences WHERE minute < $oldest;
