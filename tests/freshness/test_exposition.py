@@ -23,10 +23,7 @@ def exposed(verdict: Verdict, readings: Readings) -> dict[str, Metric]:
 
 def value(told: dict[str, Metric], sample: str, **labels: str) -> float | None:
     found = [
-        one.value
-        for family in told.values()
-        for one in family.samples
-        if (one.name, one.labels) == (sample, labels)
+        one.value for family in told.values() for one in family.samples if (one.name, one.labels) == (sample, labels)
     ]
     assert len(found) <= 1
     return found[0] if found else None
