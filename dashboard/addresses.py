@@ -37,6 +37,17 @@ def address_fault(address: str, *, gets_key: bool) -> str:
     return ""
 
 
+def webhook_fault(address: str) -> str:
+    """The same of an address that events are posted to, which is a key itself and may have parameters."""
+    try:
+        url = urlsplit(address)
+    except ValueError:
+        return "is not an address"
+    if url.fragment:
+        return "must be without a fragment"
+    return address_fault(url._replace(query="").geturl(), gets_key=True)
+
+
 def bootstrap_hosts(bootstrap: str) -> list[str]:
     """The hosts of Kafka's bootstrap servers; raises ValueError when it is not a list of host:port."""
     hosts = []

@@ -1,4 +1,4 @@
-"""The dashboard's entry: `streamlit run dashboard/app.py`. Settings are read once per run; pages are shown by role."""
+"""What each run of a page begins with; `web.py` is the entry. Settings are read once a run; pages are shown by role."""
 
 from dataclasses import dataclass
 from typing import Literal

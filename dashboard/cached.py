@@ -3,7 +3,6 @@
 Answers are keyed by snapshot id: a snapshot never changes, so an answer is right as long as it is kept.
 """
 
-import atexit
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
@@ -16,6 +15,7 @@ import streamlit as st
 from dashboard.charts import revenue_bars
 from dashboard.errors import SalesTrendsError
 from dashboard.lake_engines import engine_of
+from dashboard.opened import opened
 from dashboard.readers.engine import Engine
 from dashboard.readers.lake_table import Snapshot
 from dashboard.readers.revenue import RANGES, Trend, trend
@@ -106,7 +106,7 @@ class _Known:
 @st.cache_resource(max_entries=4, show_spinner=False, on_release=lambda known: known.close())
 def _known(_place: str) -> _Known:
     known = _Known()
-    atexit.register(known.close)
+    opened.callback(known.close)
     return known
 
 
@@ -138,7 +138,7 @@ def _live_desk() -> "LiveDesk":
     from dashboard.live_desk import LiveDesk
 
     desk = LiveDesk()
-    atexit.register(desk.close)
+    opened.callback(desk.close)
     return desk
 
 

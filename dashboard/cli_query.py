@@ -15,7 +15,8 @@ from dashboard.cli_options import settings_for, target_option
 from dashboard.errors import ReadError
 from dashboard.narration import Narrator
 from dashboard.readers.zones import EARLIEST, LATEST
-from dashboard.settings import Settings, parse_duration
+from dashboard.setting_kinds import parse_duration
+from dashboard.settings import Settings
 from dashboard.wording import iso
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ SalesTrendsError                 message: what failed, on which thing, seen and 
 ├── DeployError         (1)      a topic, table or statement could not be made, stopped or resumed
 ├── ReadError           (1)      the lake, a topic or the journal could not be read
 ├── AccessError         (1)      somebody may not do what they asked for
+├── AlertError          (1)      an alert could not be kept, or somebody who is told of it refused it
 ├── StackError          (1)      a part of the local stack could not be started, used or stopped
 └── UnreachableError    (69)     a remote system did not answer
 """
@@ -56,6 +57,10 @@ class ReadError(SalesTrendsError):
 
 
 class AccessError(SalesTrendsError):
+    pass
+
+
+class AlertError(SalesTrendsError):
     pass
 
 

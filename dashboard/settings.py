@@ -8,34 +8,24 @@ import re
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import durationpy
 from platformdirs import user_cache_path, user_data_path
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
-    NoDecode,
     SettingsConfigDict,
 )
 from pydantic_settings import SettingsError as UnreadableValue
 
+from dashboard.addresses import on_this_machine
 from dashboard.errors import SettingsError
+from dashboard.setting_kinds import CatalogInterval, Duration, Folder, Listed, Part, Port, WebHook, listening_address
 
 PREFIX = "SALES_"
-
-
-def parse_duration(text: object) -> object:
-    """`14d`, `1h`, `90s` or a timedelta to a timedelta; anything else is left for pydantic to judge."""
-    if not isinstance(text, str):
-        return text
-    try:
-        return durationpy.from_str(text)
-    except durationpy.DurationError as error:
-        raise ValueError(f"{text!r} is not a duration such as 14d, 1h or 90s") from error
 
 
 PROJECT = Path(__file__).parents[1]
@@ -43,57 +33,15 @@ PROJECT = Path(__file__).parents[1]
 
 DEFAULT_TARGETS_FILE = PROJECT / "targets.toml"
 """The only one that may be missing."""
-_TARGET_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-
-
-def _absolute(path: Path) -> Path:
-    return path.expanduser().absolute()
-
-
-_IP_VERSION = 4
-_HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*", re.IGNORECASE)
 _EVERY_ADDRESS = "0.0.0.0"  # noqa: S104  # only compared with
-
-
-def _listening_address(address: str) -> str:
-    try:
-        if ip_address(address).version == _IP_VERSION:
-            return address
-    except ValueError:
-        # a wrong IPv4 address looks like a name too
-        if _HOST_NAME.fullmatch(address) and not address.rpartition(".")[2].isdecimal():
-            return address
-    raise ValueError(f"{address!r} is not an address of IPv4 or a host name")
-
-
-def _listed(value: object) -> object:
-    """`a, b` to its parts; anything else is left for pydantic to judge."""
-    return tuple(part for part in map(str.strip, value.split(",")) if part) if isinstance(value, str) else value
-
-
-def _without_commas(value: tuple[str, ...]) -> tuple[str, ...]:
-    if any("," in part or part != part.strip() or not part for part in value):
-        raise ValueError("a part of a list is empty or has a comma or spaces around it")
-    return value
+_TARGET_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 def _in_project(path: Path) -> Path:
     return PROJECT / path.expanduser()
 
 
-Folder = Annotated[Path, AfterValidator(_absolute)]
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-CatalogInterval = Annotated[Duration, Field(ge=timedelta(milliseconds=100))]
-Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed), AfterValidator(_without_commas)]
-"""With commas between in a variable."""
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PipelineSettings(_Part):
+class PipelineSettings(Part):
     """How the statements run; a change of the window size replaces the statement and rebuilds its table."""
 
     window_size: Duration = Field(
@@ -119,7 +67,7 @@ class PipelineSettings(_Part):
         return self
 
 
-class ShopSettings(_Part):
+class ShopSettings(Part):
     """The made-up shop that feeds the pipeline on the local stack."""
 
     rate: float = Field(2.0, gt=0, le=20_000, description="Payments per second once the shop is live")
@@ -129,7 +77,7 @@ class ShopSettings(_Part):
     payment_delay: Duration = Field(timedelta(seconds=60), description="Shortest time between an order and its payment")
 
 
-class LakeSettings(_Part):
+class LakeSettings(Part):
     """How the Iceberg tables are read."""
 
     engine: Literal["mirror", "duckdb", "pyiceberg", "athena"] = Field(
@@ -141,7 +89,7 @@ class LakeSettings(_Part):
     )
 
 
-class LocalSettings(_Part):
+class LocalSettings(Part):
     """Where the local stack keeps its data and listens; always on the loopback address."""
 
     home: Folder = Field(
@@ -163,13 +111,17 @@ class LocalSettings(_Part):
     )
 
 
-class WebSettings(_Part):
+class WebSettings(Part):
     """Where the dashboard listens."""
 
-    address: Annotated[str, AfterValidator(_listening_address)] = Field(
+    address: Annotated[str, AfterValidator(listening_address)] = Field(
         "127.0.0.1", description="Where the dashboard listens: an IPv4 address or a host name"
     )
     port: Port = 8501
+    metrics_token: SecretStr = Field(
+        SecretStr(""),
+        description="What /metrics asks for; it must be set where the dashboard listens beyond this machine",
+    )
 
     @property
     def url(self) -> str:
@@ -178,7 +130,7 @@ class WebSettings(_Part):
         return f"http://{host}:{self.port}"
 
 
-class LiveSettings(_Part):
+class LiveSettings(Part):
     """How topics are read while records come in."""
 
     read_uncommitted: bool = Field(
@@ -187,7 +139,7 @@ class LiveSettings(_Part):
     )
 
 
-class AccessSettings(_Part):
+class AccessSettings(Part):
     """Who may do what, where people log in; a person is a verified e-mail address, or a subject, which has no @."""
 
     admins: Listed = Field((), description="People who may also deploy, change contracts and uncover masked fields")
@@ -202,6 +154,45 @@ class AccessSettings(_Part):
     everyone: Literal["none", "viewer"] = Field(
         "none", description="What somebody who is logged in without a role is: none or viewer"
     )
+
+
+class AlertsSettings(Part):
+    """Who is told when the pipeline is late, and after how long."""
+
+    hold: Duration = Field(
+        timedelta(minutes=1), ge=timedelta(0), description="How long it must be late before an alert is raised"
+    )
+    clear: Duration = Field(
+        timedelta(minutes=2), ge=timedelta(0), description="How long it must be fresh before an alert is resolved"
+    )
+    remind: Duration = Field(
+        timedelta(hours=4), ge=timedelta(minutes=1), description="How often an alert that goes on is told again"
+    )
+    webhook_url: WebHook = Field(SecretStr(""), description="Address that alerts are posted to as JSON; empty for none")
+    webhook_secret: SecretStr = Field(SecretStr(""), description="Sent with them as a bearer token")
+    mail_to: Listed = Field((), description="People who get alerts by e-mail; empty for nobody")
+    mail_from: str = Field("", description="Who such an e-mail is from")
+    smtp_host: str = Field("", description="Mail server that takes them")
+    smtp_port: Port = Field(587, description="Its port; 465 goes with tls, 587 with starttls")
+    smtp_security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the way there is encrypted: starttls, tls, or none on this machine alone"
+    )
+    smtp_user: str = Field("", description="User at the mail server; empty for no login")
+    smtp_password: SecretStr = Field(SecretStr(""), description="Its password")
+
+    @model_validator(mode="after")
+    def _mail_can_be_sent(self) -> Self:
+        if self.mail_to and not (self.mail_from and self.smtp_host):
+            raise ValueError("mail_to needs mail_from and smtp_host")
+        if any(
+            one.count("@") != 1 or not one.isprintable() or " " in one for one in (*self.mail_to, self.mail_from) if one
+        ):
+            raise ValueError("mail_to and mail_from are plain addresses such as ops@example.com")
+        if self.smtp_host and self.smtp_security == "none" and not on_this_machine(self.smtp_host):
+            raise ValueError("smtp_security none would send alerts unencrypted; it is for this machine alone")
+        if bool(self.smtp_user) != bool(self.smtp_password.get_secret_value()):
+            raise ValueError("smtp_user and smtp_password go together")
+        return self
 
 
 class Settings(BaseSettings):
@@ -226,13 +217,17 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     live: LiveSettings = LiveSettings()
     access: AccessSettings = AccessSettings()
+    alerts: AlertsSettings = AlertsSettings()
 
     def with_pipeline(self, **changed: object) -> Self:
         """These settings, but for fields of `pipeline` that are otherwise."""
         return self.model_copy(update={"pipeline": self.pipeline.model_copy(update=changed)})
 
     def as_environment(self) -> dict[str, str]:
-        """These settings as SALES_ variables, for the processes that the stack starts."""
+        """These settings as SALES_ variables, for the processes that the stack starts.
+
+        Secrets are left out: who needs one has it from the same environment and the same `.env`.
+        """
 
         def flatten(part: BaseModel, prefix: str) -> dict[str, str]:
             variables: dict[str, str] = {}
@@ -240,6 +235,8 @@ class Settings(BaseSettings):
                 value, variable = getattr(part, name), f"{prefix}{name}".upper()
                 if isinstance(value, BaseModel):
                     variables |= flatten(value, f"{variable}__")
+                elif isinstance(value, SecretStr):
+                    continue
                 elif isinstance(value, tuple):
                     variables[variable] = ",".join(value)
                 else:

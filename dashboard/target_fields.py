@@ -8,7 +8,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from dashboard.addresses import address_fault, bootstrap_hosts, on_this_machine
 from dashboard.errors import SettingsError
-from dashboard.settings import CatalogInterval, PipelineSettings, target_variables_prefix
+from dashboard.setting_kinds import CatalogInterval
+from dashboard.settings import PipelineSettings, target_variables_prefix
 
 Service = Literal["cloud", "flink", "kafka", "schema_registry", "tableflow"]
 """What asks for a key; `cloud` is the control plane and the metrics, which only a global key opens."""

@@ -45,7 +45,7 @@ def dashboard_process(
     """The dashboard with these SALES_ settings alone; gives its address. Its log is `streamlit.log` in the folder."""
     port = port or free_ports(1)[0]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SALES_")}
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard/app.py", f"--server.port={port}", *options]
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard/web.py", f"--server.port={port}", *options]
     with (folder / "streamlit.log").open("w") as log:
         process = subprocess.Popen(
             command,

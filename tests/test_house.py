@@ -89,7 +89,7 @@ def _a_home_like_in_the_documents(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 
 def test_no_top_level_name_in_dashboard_shadows_an_installed_or_standard_module() -> None:
-    """`streamlit run dashboard/app.py` puts dashboard/ first on sys.path, so duckdb.py there would replace DuckDB."""
+    """`streamlit run dashboard/web.py` puts dashboard/ first on sys.path, so duckdb.py there would replace DuckDB."""
     taken = set(sys.stdlib_module_names) | set(importlib.metadata.packages_distributions()) - {"dashboard"}
     ours = {path.stem for path in PACKAGE.glob("*.py")} | {path.name for path in PACKAGE.iterdir() if path.is_dir()}
 

@@ -57,6 +57,15 @@ class Hop:
 
 
 @dataclass(frozen=True)
+class Concern:
+    """What somebody should be told of although the numbers may come in time, such as a check that failed."""
+
+    name: str
+    """Unique and stable, such as `quality` or `rejected-payments`: an alert is about one name."""
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The whole, at one moment."""
 
@@ -73,6 +82,8 @@ class Verdict:
     """The first hop upstream that is worst; None while fresh."""
     notes: tuple[str, ...] = ()
     """What else should be known, such as late records and rejected payments, a sentence each."""
+    concerns: tuple[Concern, ...] = ()
+    """What of that is worth an alert."""
 
     def headline(self, zone: tzinfo = UTC) -> str:
         """In one line, on a clock of that zone: `Data as of 14:05:10, 42 s late, held at: Iceberg commit of …`."""

@@ -29,7 +29,7 @@ NAMES = (*PLATFORM, *SHOP, DASHBOARD, SUPERVISOR)
 STOP_ORDER = (SUPERVISOR, DASHBOARD, *reversed(SHOP), *reversed(PLATFORM))
 
 _ACCESS = f"{PREFIX}ACCESS__"
-_APP = Path(__file__).parents[1] / "app.py"
+_WEB = Path(__file__).parents[1] / "web.py"
 
 
 def all_services(settings: Settings, classpaths: Classpaths) -> dict[str, Service]:
@@ -98,7 +98,7 @@ def _dashboard_service(settings: Settings) -> Service:
         command=[
             *python_module("streamlit"),
             "run",
-            str(_APP),
+            str(_WEB),
             f"--server.address={settings.web.address}",
             f"--server.port={settings.web.port}",
             "--server.headless=true",

@@ -1,0 +1,166 @@
+"""What alerts remember, in one SQLite file: watches, messages that are still to be told, and snoozes.
+
+What a verdict changes is written whole or not at all, messages included, so that nothing is lost or made twice when the
+process is killed. Several processes may open the file.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from dashboard.errors import AlertError
+from dashboard.freshness.alerts import PIPELINE, Notice, Rules, Watches, step
+from dashboard.freshness.verdict import Verdict
+
+_TABLES = Path(__file__).with_name("alert_tables.sql")
+_BUSY_SECONDS = 10
+_WATCHES = TypeAdapter(Watches)
+_NOTICE = TypeAdapter(Notice)
+EVERYTHING = "everything"
+"""A snooze of every subject."""
+
+
+@dataclass(frozen=True)
+class Snooze:
+    """Until then nobody is told of this subject."""
+
+    subject: str
+    """Of an alert, or `everything`."""
+    until: datetime
+    who: str
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One message that is still to be told in one way."""
+
+    number: int
+    way: str
+    notice: Notice
+    next_at: datetime
+    attempts: int
+    refused: bool
+    """By whoever it is for: a later attempt may be refused too, and must not hold up the others."""
+    fault: str
+    """Why the last attempt failed."""
+
+
+class AlertStore:
+    """One connection, one caller at a time. Every call raises AlertError when the file cannot be used."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._lock = threading.RLock()
+        with self._faults():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(
+                file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.executescript(_TABLES.read_text(encoding="utf-8"))
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def see(self, verdict: Verdict, rules: Rules, ways: Sequence[str]) -> tuple[Notice, ...]:
+        """Takes the next verdict, and keeps what is to be told for each of these ways."""
+        with self._transaction():
+            snoozed = {one.subject for one in self.snoozes(verdict.at)}
+            before = self.watches()
+            everyone = {*before.by_subject, *(one.name for one in verdict.concerns), PIPELINE}
+            after, notices = step(before, verdict, rules, everyone if EVERYTHING in snoozed else snoozed)
+            if after != before:
+                kept = _WATCHES.dump_json(after).decode()
+                self._rows("INSERT OR REPLACE INTO watches (one, watches) VALUES (1, ?)", kept)
+            for notice in notices:
+                for way in ways:
+                    self.keep(notice, way)
+        return notices
+
+    def keep(self, notice: Notice, way: str) -> None:
+        """One more to be told, at once; nothing where it is kept already."""
+        letter = (way, notice.id, _NOTICE.dump_json(notice).decode(), notice.at.timestamp())
+        self._rows("INSERT OR IGNORE INTO letters (way, id, notice, next_at) VALUES (?, ?, ?, ?)", *letter)
+
+    def watches(self) -> Watches:
+        rows = self._rows("SELECT watches FROM watches")
+        with self._faults():
+            return _WATCHES.validate_json(rows[0][0]) if rows else Watches()
+
+    def letters(self, way: str | None = None) -> list[Letter]:
+        """What is still to be told, the oldest first; in one way, or in all."""
+        rows = self._rows("SELECT * FROM letters WHERE way = ?1 OR ?1 IS NULL ORDER BY number", way)
+        with self._faults():
+            return [
+                Letter(number, its_way, _NOTICE.validate_json(notice), _moment(next_at), attempts, bool(refused), fault)
+                for number, its_way, _id, notice, next_at, attempts, refused, fault in rows
+            ]
+
+    def claim(self, letter: Letter, until: datetime) -> bool:
+        """Whether it is the caller's to tell; until then it is nobody else's, and afterwards anybody's again."""
+        claimed = (
+            "UPDATE letters SET next_at = ?, attempts = attempts + 1 WHERE number = ? AND attempts = ? RETURNING number"
+        )
+        return bool(self._rows(claimed, until.timestamp(), letter.number, letter.attempts))
+
+    def told(self, letter: Letter) -> None:
+        self._rows("DELETE FROM letters WHERE number = ?", letter.number)
+
+    def failed(self, letter: Letter, fault: str, again_at: datetime, *, refused: bool) -> None:
+        fate = "UPDATE letters SET fault = ?, next_at = ?, refused = ? WHERE number = ?"
+        self._rows(fate, fault, again_at.timestamp(), int(refused), letter.number)
+
+    def snooze(self, snooze: Snooze) -> None:
+        """In place of one of the same subject."""
+        kept = (snooze.subject, snooze.until.timestamp(), snooze.who)
+        self._rows("INSERT OR REPLACE INTO snoozes (subject, until, who) VALUES (?, ?, ?)", *kept)
+
+    def wake(self, subject: str) -> bool:
+        """Ends a snooze; whether there was one."""
+        return bool(self._rows("DELETE FROM snoozes WHERE subject = ? RETURNING subject", subject))
+
+    def snoozes(self, at: datetime) -> list[Snooze]:
+        """Those that hold at that moment, by subject."""
+        rows = self._rows("SELECT subject, until, who FROM snoozes WHERE until > ? ORDER BY subject", at.timestamp())
+        return [Snooze(subject, _moment(until), who) for subject, until, who in rows]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock:
+            self._rows("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._rows("ROLLBACK")
+                raise
+            self._rows("COMMIT")
+
+    def _rows(self, sql: str, *values: object) -> list[Any]:
+        with self._lock, self._faults():
+            return self._connection.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError, ValidationError) as error:
+            raise AlertError(
+                f"Alerts cannot be kept in {self._file}: {_reason(error)}.",
+                "Make room there, or let its owner write it; move a damaged file aside, and alerts begin anew.",
+            ) from error
+
+
+def _reason(error: Exception) -> str:
+    return "it holds what another version wrote" if isinstance(error, ValidationError) else str(error)
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

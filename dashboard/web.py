@@ -1,0 +1,33 @@
+"""The dashboard's entry, `streamlit run dashboard/web.py`: the pages of `app.py`, and what machines ask beside them.
+
+Streamlit finds `app` here and imports this file as `web`: nothing else may import it, or there would be two of it.
+"""
+
+from contextlib import closing
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.current_settings import current_settings
+from dashboard.endpoints import endpoints, lifespan
+from dashboard.freshness.readings import Readings
+from dashboard.freshness.verdict import Verdict
+from dashboard.opened import opened
+
+
+def _newest() -> tuple[Verdict, Readings] | None:
+    """Nobody looks yet."""
+    return None
+
+
+app = st.App(
+    Path(__file__).with_name("app.py"),
+    routes=endpoints(
+        _newest,
+        # what the server was started with, which flags can make another than settings say
+        listens_on=lambda: st.get_option("server.address"),
+        token=lambda: current_settings().web.metrics_token,
+    ),
+    # what is begun last is ended first
+    lifespan=lifespan(lambda: closing(opened)),
+)

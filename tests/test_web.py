@@ -1,0 +1,37 @@
+"""The dashboard as it is started: pages and what machines ask come from one process, which ends in order."""
+
+from pathlib import Path
+
+import httpx
+
+from tests.browser import dashboard_process
+from tests.openmetrics import families
+
+TOKEN = "t0ken-of-the-test"  # noqa: S105
+
+
+def test_pages_and_endpoints_come_from_one_process_that_closes_what_pages_opened(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    (tmp_path / "sitecustomize.py").write_text(
+        f"from pathlib import Path\nfrom dashboard.opened import opened\nopened.callback(Path({str(closed)!r}).touch)\n"
+    )
+
+    with dashboard_process(tmp_path, {"PYTHONPATH": str(tmp_path)}) as url, httpx.Client(base_url=url) as http:
+        assert '<div id="root">' in http.get("/").text
+        assert http.get("/healthz").text == "ok\n"
+        assert (http.get("/readyz").status_code, http.get("/readyz").json()["reason"]) == (503, "not looked yet")
+        names = set(families(http.get("/metrics").text))
+        assert "process_resident_memory_bytes" in names
+        assert not closed.exists()
+
+    assert closed.exists()
+
+
+def test_beyond_this_machine_metrics_need_the_token_of_the_settings(tmp_path: Path) -> None:
+    everywhere = "--server.address=0.0.0.0"
+    with dashboard_process(tmp_path, {"SALES_WEB__METRICS_TOKEN": TOKEN}, everywhere) as url:
+        # the flag decides, not the setting, which still says 127.0.0.1
+        assert httpx.get(f"{url}/metrics", headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 403
+        assert httpx.get(f"{url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+        assert httpx.get(f"{url}/healthz").status_code == 200
+    assert TOKEN not in (tmp_path / "streamlit.log").read_text()
