@@ -17,7 +17,6 @@ from dashboard.addresses import on_this_machine
 from dashboard.errors import SettingsError, UnreachableError
 from dashboard.remotes.cloud_errors import ApiKey, Passing, TooMany, refusal
 
-_REQUEST_SECONDS = 30
 REPEAT_SECONDS = 60
 """How long a request is repeated, pauses and all; one that the service puts off for longer is given up at once."""
 _backoff = wait_exponential(multiplier=0.5, max=20) + wait_random(0, 0.5)
@@ -30,9 +29,13 @@ class Pace:
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     repeat_seconds: float = REPEAT_SECONDS
+    request_seconds: float = 30
+    """How long a service may be silent within one request."""
 
 
 REAL_TIME = Pace()
+AT_A_GLANCE = Pace(repeat_seconds=0, request_seconds=5)
+"""For who looks again in a moment: every request is made once, and a service that hangs is soon given up."""
 
 
 class CloudApi:
@@ -57,7 +60,7 @@ class CloudApi:
         self._client = httpx.Client(
             base_url=self.address,
             auth=(api_key.key.get_secret_value(), api_key.secret.get_secret_value()),
-            timeout=_REQUEST_SECONDS,
+            timeout=pace.request_seconds,
             limits=httpx.Limits(max_keepalive_connections=0),
             trust_env=not loopback,
             # plain http, which is for this machine alone: no need to load what a server's certificate is checked with

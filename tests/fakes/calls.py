@@ -84,6 +84,18 @@ def routes(table: list[tuple[str, str, Work]], guard: Guard, lock: RLock) -> lis
     return [Route(path, _endpoint(work, guard, lock), methods=[method]) for method, path, work in table]
 
 
+def nobody(call: Call) -> None:
+    """Keeps nobody out."""
+
+
+def both(first: Guard, second: Guard) -> Guard:
+    def check(call: Call) -> None:
+        first(call)
+        second(call)
+
+    return check
+
+
 def cloud_guard(allowed: Key, known: tuple[Key, ...]) -> Guard:
     """Lets one key in: 401 for what is no key at all, 403 for a key that is meant for something else."""
 

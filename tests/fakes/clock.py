@@ -15,10 +15,13 @@ class Clock:
     def now(self) -> float:
         return time.monotonic()
 
+    def moment(self) -> datetime:
+        """In UTC."""
+        return self._started_at + timedelta(seconds=self.now() - self._start)
+
     def stamp(self) -> str:
         """This moment in UTC, RFC 3339 with microseconds."""
-        moment = self._started_at + timedelta(seconds=self.now() - self._start)
-        return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return self.moment().isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class ManualClock(Clock):
@@ -49,3 +52,5 @@ class Delays:
     """How much longer lists go on showing it."""
     tableflow: float = 0.1
     """From PENDING to RUNNING of a topic, and to CONNECTED of a catalog integration."""
+    metrics: float = 90
+    """From the end of a minute until its metrics can be asked for."""

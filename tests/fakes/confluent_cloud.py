@@ -1,4 +1,4 @@
-"""A fake of Confluent Cloud for tests: Flink, the control plane, the Schema Registry and Tableflow's catalog.
+"""A fake of Confluent Cloud for tests: Flink, its metrics, control plane, Schema Registry and Tableflow's catalog.
 
     with FakeConfluentCloud() as cloud:
         client = httpx.Client(base_url=cloud.flink_url, auth=cloud.flink_key)
@@ -10,6 +10,7 @@ Each service has a port of its own, as it has a host of its own in the cloud. Wh
 import tempfile
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
@@ -23,12 +24,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from tests.fakes.calls import Key, Work, cloud_guard, routes
+from tests.fakes.calls import Guard, Key, Work, both, cloud_guard, nobody, routes
 from tests.fakes.clock import Clock, Delays
 from tests.fakes.engine import Engine
 from tests.fakes.faults import Faults, FaultyNetwork, Received
 from tests.fakes.flink import FlinkApi
 from tests.fakes.integrations import CatalogsApi, Providers
+from tests.fakes.metrics import Measured, MetricsApi
 from tests.fakes.refusals import CloudRefusal
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.serving import ByPort, ports, serving
@@ -69,10 +71,10 @@ class FakeConfluentCloud:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fake-cloud-")))
             self._build(folder, stack)
-            listeners = stack.enter_context(ports(4))
+            listeners = stack.enter_context(ports(5))
             numbers = [listener.getsockname()[1] for listener in listeners]
             urls = [f"http://127.0.0.1:{number}" for number in numbers]
-            self.flink_url, self.control_plane_url, self.registry_url, catalog_url = urls
+            self.flink_url, self.control_plane_url, self.registry_url, catalog_url, self.metrics_url = urls
             self.tableflow_catalog_url = f"{catalog_url}{self._catalog.path}"
             apps = dict(zip(numbers, self._apps(), strict=True))
             self._network = FaultyNetwork(ByPort(apps), self.faults, self.clock)
@@ -102,6 +104,7 @@ class FakeConfluentCloud:
         self._engine = Engine(self._tables)
         self._statements = Statements(place, self._engine, self.clock, self.delays)
         self.flink = FlinkApi(self._statements, place)
+        self.metrics = MetricsApi(self._statements, place, self.clock, self.delays)
         self._providers = Providers(place)
         self._tableflow = TableflowApi(place, self._tables, self._providers, self.clock, self.delays)
         self._catalogs = CatalogsApi(place, self._providers, self.clock, self.delays)
@@ -111,11 +114,14 @@ class FakeConfluentCloud:
         flink = self._app((self.flink.table(), self.flink_key))
         tableflow = ([*self._tableflow.table(), *self._catalogs.table()], self.tableflow_key)
         control_plane = self._app(tableflow, (self._providers.table(), self.cloud_key))
-        return flink, control_plane, self._registry.app(self.registry_key, self._lock), self._catalog.app()
+        registry = self._registry.app(self.registry_key, self._lock)
+        metrics = self._app((self.metrics.table(), self.cloud_key), before=self.metrics.check_rate)
+        return flink, control_plane, registry, self._catalog.app(), metrics
 
-    def _app(self, *parts: tuple[list[tuple[str, str, Work]], Key]) -> ASGIApp:
+    def _app(self, *parts: tuple[list[tuple[str, str, Work]], Key], before: Guard = nobody) -> ASGIApp:
         known = (self.flink_key, self.cloud_key, self.registry_key, self.tableflow_key)
-        served = [route for table, key in parts for route in routes(table, cloud_guard(key, known), self._lock)]
+        guards = [(table, both(before, cloud_guard(key, known))) for table, key in parts]
+        served = [route for table, guard in guards for route in routes(table, guard, self._lock)]
         return Starlette(routes=served, exception_handlers={CloudRefusal: _refuse, HTTPException: _refuse_path})
 
     # what a test looks at
@@ -208,6 +214,12 @@ class FakeConfluentCloud:
         with self._lock:
             statement = self._statements.live()[name]
             statement.latest_offsets, statement.latest_offsets_timestamp = offsets, self.clock.stamp()
+
+    def measure(self, name: str, table: str = "", minutes_ago: int = 0, **values: float) -> None:
+        """What a running statement tells in each minute from now on, or from some minutes ago; of one table or all."""
+        with self._lock:
+            since = self.clock.moment() - timedelta(minutes=minutes_ago)
+            self.metrics.measured.setdefault(name, []).append(Measured(since, table, dict(values)))
 
     def stop_as(self, name: str, principal: str) -> None:
         """Somebody else stops it."""

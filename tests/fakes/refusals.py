@@ -21,12 +21,22 @@ _TITLES = {
 class CloudRefusal(Exception):
     """A request that is answered with an error."""
 
-    def __init__(self, status: int, detail: str, *, pointer: str = "", parameter: str = "", location: str = "") -> None:
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        pointer: str = "",
+        parameter: str = "",
+        location: str = "",
+        retry_after_seconds: int = 1,
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.source = {"pointer": pointer} if pointer else {"parameter": parameter} if parameter else {}
         self.location = location
+        self.retry_after_seconds = retry_after_seconds
 
     def response(self) -> JSONResponse:
         """A real 404 has neither id nor code nor title."""
@@ -38,7 +48,8 @@ class CloudRefusal(Exception):
         if self.status == 401:
             headers["WWW-Authenticate"] = 'Basic error="invalid_key", error_description="The API Key is invalid"'
         if self.status == 429:
-            headers |= {"Retry-After": "1", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"}
+            wait = str(self.retry_after_seconds)
+            headers |= {"Retry-After": wait, "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": wait}
         return JSONResponse({"errors": [error]}, status_code=self.status, headers=headers)
 
 
