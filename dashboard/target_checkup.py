@@ -1,6 +1,7 @@
 """Asks each system of a target elsewhere whether it lets us in and has what the pipeline reads and writes there."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 
 from dashboard.clusters import kafka_and_registry
@@ -10,6 +11,8 @@ from dashboard.lake_checkup import examine_athena, examine_lake
 from dashboard.lake_connections import athena_access_of, catalog_access_of
 from dashboard.local.doctor import Finding
 from dashboard.readers.lake import ORDERS_TABLE, REVENUE_TABLE
+from dashboard.remotes.cloud_api import Pace
+from dashboard.remotes.cloud_metrics import CloudMetrics
 from dashboard.remotes.cloud_tableflow import CloudTableflow
 from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.registry import Registry
@@ -19,6 +22,7 @@ from dashboard.targets import load_target
 
 _TABLES = (REVENUE_TABLE, ORDERS_TABLE)
 _CONNECT_SECONDS = 10
+_PATIENT = Pace(repeat_seconds=0)
 
 
 def examine_target(settings: Settings) -> list[Finding]:
@@ -31,6 +35,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     target = load_target(settings.target, settings)
     if isinstance(target, ConfluentTargetSettings):
         yield from _tableflow(target)
+        yield _asked("Metrics", lambda: _measures(target))
     try:
         access = catalog_access_of(settings)
     except SalesTrendsError as error:
@@ -109,6 +114,15 @@ def _state(tableflow: CloudTableflow, name: str) -> str:
     if topic.faults or topic.phase == "FAILED":
         raise ReadError(f"{name} fails: {reason or topic.phase}.", "Confluent Cloud's page of the topic says more.")
     return f"{topic.phase.lower()}, {topic.write_mode.lower() or 'no write mode yet'}"
+
+
+def _measures(target: ConfluentTargetSettings) -> str:
+    """What is measured of statements in the compute pool; that nothing runs there yet is no fault."""
+    metrics = CloudMetrics(
+        target.metrics_endpoint, *target.key_for("cloud"), key_setting=target.key_setting("cloud"), pace=_PATIENT
+    )
+    missing = metrics.look((), (target.compute_pool,), datetime.now(UTC)).missing
+    return f"{metrics.address}, without {', '.join(missing)}" if missing else metrics.address
 
 
 def _asked(name: str, ask: Callable[[], str]) -> Finding:

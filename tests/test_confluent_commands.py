@@ -78,6 +78,9 @@ def variables(cloud: FakeConfluentCloud, guarded: Guarded) -> dict[str, str]:
         "FLINK_ENDPOINT": cloud.flink_url,
         "SCHEMA_REGISTRY_URL": cloud.registry_url,
         "CONTROL_PLANE_ENDPOINT": cloud.control_plane_url,
+        "METRICS_ENDPOINT": cloud.metrics_url,
+        "API_KEY": cloud.cloud_key[0],
+        "API_SECRET": cloud.cloud_key[1],
         "KMS_KEY_ID": KMS_KEY.id,
         "REGION": "us-east-1",
         "KAFKA_API_KEY": USER,
@@ -105,7 +108,7 @@ def command(
     monkeypatch.delenv("SALES_PIPELINE__WINDOW_SIZE")
     monkeypatch.setitem(Settings.model_config, "env_file", tmp_path / ".env")
     monkeypatch.setattr(deployments, "CloudDeployment", partial(CloudDeployment, pace=HASTE, poll_seconds=0.05))
-    secrets = [RIGHT, cloud.flink_key[1], cloud.registry_key[1], cloud.tableflow_key[1]]
+    secrets = [RIGHT, cloud.cloud_key[1], cloud.flink_key[1], cloud.registry_key[1], cloud.tableflow_key[1]]
 
     def run(*words: str, **more: str) -> Result:
         for name, value in (variables | {f"SALES_{key}": value for key, value in more.items()}).items():
@@ -198,6 +201,7 @@ def test_doctor_finds_no_fault_where_all_is_deployed_and_the_tables_have_come(
     assert [one for one in findings.values() if not one["ok"]] == []
     assert found.exit_code == 0
     assert {"Kafka", "Topics", "Registry", "Tableflow revenue_summary", "Files of revenue_summary"} <= set(findings)
+    assert findings["Metrics"]["detail"] == cloud.metrics_url
 
 
 def test_doctor_tries_every_system_of_a_target_and_names_what_is_wrong_with_each(
@@ -212,12 +216,14 @@ def test_doctor_tries_every_system_of_a_target_and_names_what_is_wrong_with_each
         CONFLUENT__TABLEFLOW_CATALOG=f"{cloud.tableflow_catalog_url}x",
         CONFLUENT__KAFKA_API_SECRET="wrong",  # noqa: S106
         CONFLUENT__SCHEMA_REGISTRY_API_SECRET="wrong",  # noqa: S106
+        CONFLUENT__API_SECRET="wrong",  # noqa: S106
     )
 
     assert found.exit_code == 1
     faults = {one["name"]: one for one in json.loads(found.stdout) if not one["ok"]}
-    assert list(faults) == ["Kafka", "Registry", "Tableflow revenue_summary", "Lake address"]
+    assert list(faults) == ["Kafka", "Registry", "Tableflow revenue_summary", "Metrics", "Lake address"]
     assert "SALES_CONFLUENT__KAFKA_API_KEY" in str(faults["Kafka"])
+    assert "SALES_CONFLUENT__API_KEY" in faults["Metrics"]["remedy"]
     assert "suspended: a record at partition 0 offset 7" in faults["Tableflow revenue_summary"]["detail"]
     assert "is not an Iceberg catalog" in faults["Lake address"]["detail"]
     assert all(one["remedy"] for one in faults.values())

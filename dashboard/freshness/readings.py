@@ -19,6 +19,7 @@ class Part(StrEnum):
     FLINK = "Flink"
     METRICS = "metrics"
     CATALOG = "catalog"
+    TABLEFLOW = "Tableflow"
     SHOP = "shop"
 
 
@@ -82,6 +83,14 @@ class StatementReading:
     checkpoint_age: timedelta | None = None
     scaling: str = ""
     """Confluent Cloud's word for whether it has the compute that it needs."""
+    offsets: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    """By input topic and partition: the offset that it has come to, where the target tells it by itself."""
+    offsets_at: datetime | None = None
+    """When the target took note of them."""
+    measured_at: datetime | None = None
+    """When watermarks and pending records were so; None where it was when the look was taken."""
+    counted_since: datetime | None = None
+    """Since when records in, out and late are counted, where that is not its start."""
 
     @property
     def runs(self) -> bool:
@@ -97,6 +106,19 @@ class TableReading:
     rows: int | None = None
     frontier: datetime | None = None
     """Of `revenue_summary`: when its newest window ends."""
+
+
+@dataclass(frozen=True)
+class TableflowReading:
+    """What Confluent Cloud says of the copying of a topic to its table."""
+
+    name: str
+    phase: str
+    """Its word: PENDING, RUNNING, FAILED, … or `absent`."""
+    detail: str = ""
+    """What is wrong, in one line."""
+    is_suspended: bool = False
+    """It copies no more until it is told to go on."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +152,10 @@ class Readings:
     clock_skew: timedelta | None = None
     """How far Kafka's clock is ahead of ours."""
     silences: tuple[Silence, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What is to be known of the look itself, such as metrics that are old, a sentence each."""
+    tableflow: Mapping[str, TableflowReading] = field(default_factory=dict)
+    """By topic; all that the pipeline has. Of Confluent Cloud alone."""
 
     def silence(self, part: Part) -> Silence | None:
         return next((one for one in self.silences if one.part is part), None)

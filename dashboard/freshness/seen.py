@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from dashboard.freshness.readings import Silence, StatementReading, TableReading, TopicReading
+from dashboard.freshness.readings import Silence, StatementReading, TableflowReading, TableReading, TopicReading
 
 
 @dataclass(frozen=True)
@@ -20,3 +20,5 @@ class Seen:
     clock_skew: timedelta | None = None
     silences: tuple[Silence, ...] = ()
     """Of parts that were needed and are away, though this one is not."""
+    notes: tuple[str, ...] = ()
+    tableflow: Mapping[str, TableflowReading] = field(default_factory=dict)

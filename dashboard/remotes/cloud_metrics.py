@@ -32,7 +32,7 @@ _REQUESTS, _WITHIN_SECONDS = 60, 60
 _EVERY_SECONDS = 30
 _LATEST = "now-10m|m/now|m"
 """By the service's clock; values are there within 5 minutes."""
-_COUNTED_AT_LEAST, _KEPT = timedelta(minutes=5), timedelta(days=7)
+_COUNTED_AT_LEAST, _COUNTED_AT_MOST = timedelta(minutes=5), timedelta(days=6)
 _MOST_GROUPS = 1000
 
 
@@ -109,7 +109,7 @@ class CloudMetrics:
         return self._api.address
 
     def look(self, statements: Collection[str], pools: Collection[str], since: datetime) -> Metrics:
-        """What is measured of statements in compute pools; records are counted from `since` on, 7 days at most.
+        """What is measured of statements in compute pools; records are counted from `since` on, up to 7 days.
 
         The last values with their age where the service was asked less than 30 s ago or takes no more requests for
         now. Raises SettingsError for a key that is not taken, UnreachableError or Refused where nothing is to be had;
@@ -142,9 +142,7 @@ class CloudMetrics:
     def _measured(self, statements: Collection[str], pools: Collection[str], since: datetime) -> Metrics:
         known = self._names()
         self._spend(len(known))
-        now = datetime.now(UTC)
-        # an interval that is empty, by whatever clock, is refused
-        since = min(max(since.astimezone(UTC), now - _KEPT), now - _COUNTED_AT_LEAST).replace(second=0, microsecond=0)
+        since = _counted_since(since.astimezone(UTC), datetime.now(UTC))
         where = _filter(statements, pools)
         with ThreadPoolExecutor(len(Measure)) as threads:
             asked = {one: threads.submit(self._query, one, metric, where, since) for one, metric in known.items()}
@@ -192,6 +190,13 @@ class CloudMetrics:
             "format": "GROUPED",
         }
         return list(self._api.post(_QUERY, f"tell the {measure}", body).get("data") or [])
+
+
+def _counted_since(since: datetime, now: datetime) -> datetime:
+    """A minute. Values are kept for 7 days, and a beginning that moved on in every look would hide what is new."""
+    oldest = (now - _COUNTED_AT_MOST).replace(hour=0, minute=0)
+    # an interval that is empty, by whatever clock, is refused
+    return min(max(since, oldest), now - _COUNTED_AT_LEAST).replace(second=0, microsecond=0)
 
 
 def _filter(statements: Collection[str], pools: Collection[str]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from dashboard.deploy.plan import Plan, Step
 from dashboard.errors import SalesTrendsError
 from dashboard.remotes.cloud_api import Pace
 from dashboard.remotes.cloud_flink import CloudFlink
+from dashboard.remotes.cloud_metrics import Budget, CloudMetrics
 from dashboard.remotes.cloud_registry import CloudRegistry, Contract
 from dashboard.remotes.cloud_tableflow import CloudTableflow
 from dashboard.remotes.kafka import Kafka, Topic
@@ -98,6 +99,16 @@ def flink_of(cloud: FakeConfluentCloud, transport: httpx.BaseTransport | None = 
         key_setting="SALES_CONFLUENT__FLINK_API_KEY",
         pace=HASTE,
         transport=transport,
+    )
+
+
+def metrics_of(cloud: FakeConfluentCloud, pace: Pace, budget: Budget | None = None) -> CloudMetrics:
+    return CloudMetrics(
+        cloud.metrics_url,
+        *secret(cloud.cloud_key),
+        key_setting="SALES_CONFLUENT__API_KEY",
+        pace=pace,
+        budget=budget or Budget(),
     )
 
 

@@ -87,6 +87,8 @@ def test_what_runs_and_has_seen_nothing_has_the_word_for_no_watermark(
 
 def test_a_statement_that_stopped_tells_nothing_more(flink: Flink, metrics: httpx.Client, copying: str) -> None:
     flink.patch(copying, "/spec/stopped", True)
+    flink.clock.advance(flink.cloud.delays.stopping)
+    assert flink.get(copying)["status"]["phase"] == "STOPPED"
     flink.clock.advance(3600)
     assert metrics.post("/query", json=asking(flink.cloud, PENDING)).json()["data"] == []
 
