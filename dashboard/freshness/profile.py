@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from tomlkit.items import Table
 
 from dashboard.errors import SettingsError
-from dashboard.settings import Duration
+from dashboard.setting_kinds import Duration
 
 Hours = Mapping[tuple[int, int], timedelta]
 """By weekday (Monday is 0) and hour, UTC; hours that nothing is known of are left out."""

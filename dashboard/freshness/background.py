@@ -1,0 +1,84 @@
+"""What a watch does beside looking, in threads of their own, because others take their time: alerts and checks."""
+
+import threading
+from datetime import timedelta
+
+from dashboard.errors import SalesTrendsError
+from dashboard.freshness.lease import Lease
+from dashboard.freshness.quality import QualityChecks, QualityResult
+from dashboard.freshness.telling import Alerts
+from dashboard.freshness.verdict import Verdict
+
+_TELL_SECONDS = 5.0
+_JOIN_SECONDS = 5.0
+_QUALITY_FIRST = timedelta(seconds=45)
+_QUALITY_EVERY = timedelta(minutes=10)
+
+
+class Teller:
+    """Takes verdicts, and tells of them in a thread of its own: mail servers take their time."""
+
+    def __init__(self, alerts: Alerts, lease: Lease | None) -> None:
+        """Without a lease nobody else tells; with one, whoever has it."""
+        self._alerts = alerts
+        self._lease = lease
+        self.faults: list[str] = []
+        """Why something could not be told, the last time."""
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="alerts", daemon=True)
+        self._may_tell = self._lease is None
+
+    def __enter__(self) -> "Teller":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join(_JOIN_SECONDS)
+        if self._lease is not None:
+            self._lease.release()
+
+    def see(self, verdict: Verdict) -> None:
+        """Raises AlertError where nothing can be kept."""
+        if self._may_tell:
+            self._alerts.see(verdict)
+
+    def _run(self) -> None:
+        while not self._ending.is_set():
+            try:
+                self._may_tell = self._lease is None or self._lease.take()
+                self.faults = self._alerts.tell() if self._may_tell else []
+            except SalesTrendsError as fault:
+                self.faults = [str(fault)]
+            self._ending.wait(_TELL_SECONDS)
+
+
+class Quality:
+    """Runs the checks now and then in a thread of its own: they take seconds."""
+
+    def __init__(self, checks: QualityChecks) -> None:
+        self._checks = checks
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="quality checks", daemon=True)
+        self._results: dict[str, QualityResult] = {}
+
+    @property
+    def results(self) -> tuple[QualityResult, ...]:
+        return tuple(self._results.values())
+
+    def __enter__(self) -> "Quality":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # a check that Flink runs goes on until it is answered; nobody waits for it
+        self._ending.set()
+
+    def _run(self) -> None:
+        self._ending.wait(_QUALITY_FIRST.total_seconds())
+        while not self._ending.is_set():
+            for result in self._checks.run():
+                self._results = self._results | {result.name: result}
+                if self._ending.is_set():
+                    return
+            self._ending.wait(_QUALITY_EVERY.total_seconds())

@@ -1,0 +1,115 @@
+"""One look after the other, each judged by what the ones before showed, and kept in the history."""
+
+import time
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from dashboard.errors import SalesTrendsError
+from dashboard.freshness.gatherer import Gatherer, Look
+from dashboard.freshness.history import History
+from dashboard.freshness.hops import Way
+from dashboard.freshness.judgement import judge
+from dashboard.freshness.learning import usual_delays, usual_silences
+from dashboard.freshness.lease import Lease
+from dashboard.freshness.memory import Memory
+from dashboard.freshness.overview import Overview
+from dashboard.freshness.profile import load_profile, save_learned
+from dashboard.freshness.quality import Outcome, QualityChecks, QualityResult
+from dashboard.freshness.readings import Part, Readings
+from dashboard.freshness.seen import Seen
+from dashboard.freshness.thresholds import Thresholds, default_thresholds
+from dashboard.freshness.verdict import Concern, Stage, Verdict
+from dashboard.readers.engine import Engine
+from dashboard.settings import Settings
+
+_LEARN_EVERY = timedelta(days=1)
+
+
+class Watched(Protocol):
+    """What is looked at, of one target; see `watched.py`."""
+
+    ways: tuple[Way, ...]
+    interval: timedelta
+    quality: QualityChecks
+    telling: Lease | None
+    """Who has it sends the alerts, where others watch the same target; None where nobody else can."""
+
+    @property
+    def looks(self) -> dict[Part, Look]: ...
+
+    def beside(self) -> Seen:
+        """What this machine knows by itself."""
+
+    def engine(self) -> Engine: ...
+
+    def close(self) -> None: ...
+
+
+class Looking:
+    """One look after the other, each judged by what the ones before showed."""
+
+    def __init__(self, watched: Watched, history: History, settings: Settings, profile: Path) -> None:
+        self._watched = watched
+        self._history = history
+        self._gatherer = Gatherer(watched.looks, beside=watched.beside)
+        self._defaults = default_thresholds(watched.ways, settings.pipeline.window_size)
+        self._names = [way.name for way in watched.ways]
+        self._file = profile
+        self._thresholds = Thresholds(self._defaults)
+        self._read: float | None = None
+        self._learned_at = -float("inf")
+        self._memory = Memory()
+        self._before: Verdict | None = None
+        self.fault: SalesTrendsError | None = None
+        """Of the file of thresholds; those of before hold meanwhile."""
+
+    def look(self, quality: tuple[QualityResult, ...], who: str) -> Overview:
+        readings = self._gatherer.look()
+        self._refresh_thresholds()
+        self._memory = self._memory.after(readings, self._watched.ways)
+        verdict = judge(readings, self._watched.ways, self._thresholds, self._before, self._memory)
+        came = self._windows(self._before, verdict)
+        self._before = verdict
+        verdict = replace(verdict, concerns=(*verdict.concerns, *_concerns(quality), *self._wrong_file()))
+        self._history.add(verdict, _silences(readings, self._watched.ways), came)
+        return Overview(verdict, readings, quality, who)
+
+    def _windows(self, before: Verdict | None, now: Verdict) -> list[datetime]:
+        """The ends of those windows that came to the table between two looks."""
+        if before is None or before.as_of is None or now.as_of is None or now.as_of <= before.as_of:
+            return []
+        stretch = {"start": before.as_of, "end": now.as_of}
+        rows = self._watched.engine().ask("revenue_windows", stretch).rows
+        return [end for end in rows["window_end"].to_pylist() if before.as_of < end <= now.as_of]
+
+    def _refresh_thresholds(self) -> None:
+        """From the file of people and habits, whenever it is another one; once a day habits are learned anew."""
+        try:
+            if time.monotonic() - self._learned_at > _LEARN_EVERY.total_seconds():
+                save_learned(self._file, usual_delays(self._history), usual_silences(self._history))
+                self._learned_at = time.monotonic()
+            changed = self._file.stat().st_mtime if self._file.exists() else 0.0
+            if changed != self._read:
+                self._thresholds = Thresholds(self._defaults, load_profile(self._file, self._names))
+                self._read = changed
+            self.fault = None
+        except SalesTrendsError as fault:
+            self.fault = fault
+
+    def _wrong_file(self) -> list[Concern]:
+        return [Concern("thresholds", f"{self.fault} Those of before hold.")] if self.fault else []
+
+
+def _concerns(quality: tuple[QualityResult, ...]) -> list[Concern]:
+    return [
+        Concern(f"quality-{one.name}", f"{one.title}: {one.told}") for one in quality if one.outcome is Outcome.FAILED
+    ]
+
+
+def _silences(readings: Readings, ways: tuple[Way, ...]) -> dict[str, timedelta]:
+    """By source: for how long nothing has come."""
+    sources = [way.downstream for way in ways if way.stage is Stage.INGEST]
+    newest = {name: topic.newest_at for name in sources if (topic := readings.topics.get(name))}
+    return {name: max(timedelta(0), readings.at - at) for name, at in newest.items() if at is not None}
