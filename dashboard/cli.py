@@ -18,6 +18,7 @@ from dashboard.cli_checks import doctor, verify
 from dashboard.cli_contracts import contracts
 from dashboard.cli_deploy import DEPLOY_COMMANDS, resource_lines
 from dashboard.cli_dlq import dlq
+from dashboard.cli_freshness import FRESHNESS_COMMANDS
 from dashboard.cli_options import (
     json_option,
     lose_option,
@@ -331,5 +332,16 @@ def _stop(stack: LocalStack) -> None:
         stack.kill()
 
 
-for _command in (*DEPLOY_COMMANDS, *TABLE_COMMANDS, contracts, dlq, doctor, query, tail, token, verify):
+for _command in (
+    *DEPLOY_COMMANDS,
+    *FRESHNESS_COMMANDS,
+    *TABLE_COMMANDS,
+    contracts,
+    dlq,
+    doctor,
+    query,
+    tail,
+    token,
+    verify,
+):
     commands.add_command(_command)

@@ -14,10 +14,12 @@ from dashboard.deploy.pipeline import Pipeline, load_pipeline
 from dashboard.deploy.plan import Plan, Step
 from dashboard.deploy.raw_records import RawRecords
 from dashboard.errors import DeployError, SettingsError
+from dashboard.freshness.cloud_readings import CloudReadings
 from dashboard.narration import Narrator
 from dashboard.remotes import ecs
 from dashboard.remotes.cloud_api import REAL_TIME, Pace
 from dashboard.remotes.cloud_flink import CloudFlink
+from dashboard.remotes.cloud_metrics import CloudMetrics
 from dashboard.remotes.cloud_registry import CloudRegistry
 from dashboard.remotes.cloud_tableflow import MANAGED, CloudTableflow, own_bucket
 from dashboard.settings import PipelineSettings
@@ -59,6 +61,16 @@ class CloudDeployment(TargetDeployment):
             key_setting=settings.key_setting("flink"),
             pace=pace,
         )
+        tableflow = CloudTableflow(
+            settings.control_plane_endpoint,
+            *settings.key_for("tableflow"),
+            environment=settings.environment,
+            cluster=settings.kafka_cluster,
+            key_setting=settings.key_setting("tableflow"),
+            pace=pace,
+        )
+        self.readings = CloudReadings(described, self._flink, tableflow, _metrics(settings, pace))
+        """What Confluent Cloud tells of it, to be looked at again and again."""
         place = _place(settings)
         self._app = place.app
         target = ConfluentTarget(
@@ -72,14 +84,7 @@ class CloudDeployment(TargetDeployment):
                 key_setting=settings.key_setting("schema_registry"),
                 pace=pace,
             ),
-            CloudTableflow(
-                settings.control_plane_endpoint,
-                *settings.key_for("tableflow"),
-                environment=settings.environment,
-                cluster=settings.kafka_cluster,
-                key_setting=settings.key_setting("tableflow"),
-                pace=pace,
-            ),
+            tableflow,
             place,
             poll_seconds=poll_seconds,
         )
@@ -148,6 +153,15 @@ def lake_address(settings: ConfluentTargetSettings, pipeline: Pipeline) -> LakeA
         managed_storage=not settings.bucket,
         needs_credentials=True,
     )
+
+
+def _metrics(settings: ConfluentTargetSettings, pace: Pace) -> CloudMetrics | SettingsError:
+    """Without a key for it, why there are none: all else can be looked at."""
+    try:
+        key = settings.key_for("cloud")
+    except SettingsError as fault:
+        return fault
+    return CloudMetrics(settings.metrics_endpoint, *key, key_setting=settings.key_setting("cloud"), pace=pace)
 
 
 def _place(settings: ConfluentTargetSettings) -> CloudPlace:

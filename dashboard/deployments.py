@@ -122,6 +122,10 @@ def deployed(settings: Settings, narrator: Narrator, who: str | None = None) -> 
     """
     if settings.target == LOCAL:
         return LocalDeployed(LocalStack(settings, narrator, who))
+    return _elsewhere(settings, narrator, who)
+
+
+def _elsewhere(settings: Settings, narrator: Narrator, who: str | None) -> OpenSourceDeployment | CloudDeployment:
     target = load_target(settings.target, settings)
     if isinstance(target, ConfluentTargetSettings):
         return CloudDeployment(target, settings.pipeline, lambda: narrator, who=who)
@@ -130,6 +134,13 @@ def deployed(settings: Settings, narrator: Narrator, who: str | None = None) -> 
     return OpenSourceDeployment(
         target.name, settings.pipeline, _clusters(target), lambda: narrator, wait_until, notes, who=who
     )
+
+
+def looked_at(settings: Settings) -> OpenSourceDeployment | CloudDeployment:
+    """The deployment on the target, to look at whether or not it runs; raises SettingsError."""
+    if settings.target == LOCAL:
+        return LocalStack(settings, Narrator()).deployment
+    return _elsewhere(settings, Narrator(), None)
 
 
 def settings_of(target: str, window_size: timedelta | None = None, encrypt_fields: bool | None = None) -> Settings:

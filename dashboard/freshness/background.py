@@ -11,8 +11,7 @@ from dashboard.freshness.verdict import Verdict
 
 _TELL_SECONDS = 5.0
 _JOIN_SECONDS = 5.0
-_QUALITY_FIRST = timedelta(seconds=45)
-_QUALITY_EVERY = timedelta(minutes=10)
+_QUALITY_FIRST_SECONDS = 45.0
 
 
 class Teller:
@@ -56,8 +55,9 @@ class Teller:
 class Quality:
     """Runs the checks now and then in a thread of its own: they take seconds."""
 
-    def __init__(self, checks: QualityChecks) -> None:
+    def __init__(self, checks: QualityChecks, every: timedelta) -> None:
         self._checks = checks
+        self._every = every.total_seconds()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="quality checks", daemon=True)
         self._results: dict[str, QualityResult] = {}
@@ -75,10 +75,10 @@ class Quality:
         self._ending.set()
 
     def _run(self) -> None:
-        self._ending.wait(_QUALITY_FIRST.total_seconds())
+        self._ending.wait(_QUALITY_FIRST_SECONDS)
         while not self._ending.is_set():
             for result in self._checks.run():
                 self._results = self._results | {result.name: result}
                 if self._ending.is_set():
                     return
-            self._ending.wait(_QUALITY_EVERY.total_seconds())
+            self._ending.wait(self._every)

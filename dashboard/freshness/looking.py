@@ -25,6 +25,7 @@ from dashboard.readers.engine import Engine
 from dashboard.settings import Settings
 
 _LEARN_EVERY = timedelta(days=1)
+_APART_SECONDS = 2.0
 
 
 class Watched(Protocol):
@@ -33,11 +34,11 @@ class Watched(Protocol):
     ways: tuple[Way, ...]
     interval: timedelta
     quality: QualityChecks
+    quality_every: timedelta
     telling: Lease | None
     """Who has it sends the alerts, where others watch the same target; None where nobody else can."""
 
-    @property
-    def looks(self) -> dict[Part, Look]: ...
+    looks: dict[Part, Look]
 
     def beside(self) -> Seen:
         """What this machine knows by itself."""
@@ -45,6 +46,24 @@ class Watched(Protocol):
     def engine(self) -> Engine: ...
 
     def close(self) -> None: ...
+
+
+def look_once(watched: Watched, settings: Settings, profile: Path, who: str) -> Overview:
+    """One overview without a watch: two looks a moment apart, for what only a change tells; nothing is kept.
+
+    Raises SettingsError for a wrong file of thresholds.
+    """
+    gatherer = Gatherer(watched.looks, beside=watched.beside)
+    names = [way.name for way in watched.ways]
+    defaults = default_thresholds(watched.ways, settings.pipeline.window_size)
+    thresholds = Thresholds(defaults, load_profile(profile, names))
+    first = gatherer.look()
+    memory = Memory().after(first, watched.ways)
+    before = judge(first, watched.ways, thresholds, None, memory)
+    time.sleep(_APART_SECONDS)
+    readings = gatherer.look()
+    verdict = judge(readings, watched.ways, thresholds, before, memory.after(readings, watched.ways))
+    return Overview(verdict, readings, (), who, watched.interval)
 
 
 class Looking:
@@ -74,7 +93,7 @@ class Looking:
         self._before = verdict
         verdict = replace(verdict, concerns=(*verdict.concerns, *_concerns(quality), *self._wrong_file()))
         self._history.add(verdict, _silences(readings, self._watched.ways), came)
-        return Overview(verdict, readings, quality, who)
+        return Overview(verdict, readings, quality, who, self._watched.interval)
 
     def _windows(self, before: Verdict | None, now: Verdict) -> list[datetime]:
         """The ends of those windows that came to the table between two looks."""

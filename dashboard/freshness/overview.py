@@ -24,6 +24,8 @@ class Overview:
     """Each check, the last time it ran; empty before the first."""
     watcher: str
     """Who looked, such as `dashboard 4711`."""
+    every: timedelta = timedelta(seconds=2)
+    """How often they look."""
 
     @property
     def age(self) -> timedelta:

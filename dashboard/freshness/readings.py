@@ -21,6 +21,7 @@ class Part(StrEnum):
     CATALOG = "catalog"
     TABLEFLOW = "Tableflow"
     SHOP = "shop"
+    READERS = "dashboard's readers"
 
 
 @dataclass(frozen=True)

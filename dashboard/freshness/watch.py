@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from dashboard.errors import ReadError, SalesTrendsError
 from dashboard.freshness.background import Quality, Teller
 from dashboard.freshness.history import History
 from dashboard.freshness.lease import Lease
-from dashboard.freshness.looking import Looking, Watched
+from dashboard.freshness.looking import Looking, Watched, look_once
 from dashboard.freshness.overview import Overview, OverviewFile
 from dashboard.freshness.telling import alerts_of
 from dashboard.settings import Settings
@@ -70,6 +69,25 @@ class Watch:
             return self._newest
         return self._file.read()
 
+    def look_once(self) -> Overview:
+        """What there is to see now, looked at by this process whoever has the lease; nothing is kept.
+
+        Raises SettingsError for what the target lacks, and for a wrong file of thresholds.
+        """
+        watched = self._make()
+        try:
+            return look_once(watched, self._settings, self.profile_file, self._who)
+        finally:
+            watched.close()
+
+    def wait(self, seconds: float) -> None:
+        """Until it is left, or for so long."""
+        self._ending.wait(seconds)
+
+    def is_old(self, overview: Overview) -> bool:
+        """Whether whoever looked has stopped: what was seen is of the past."""
+        return overview.age > overview.every * _OLD_TIMES + overview.readings.took
+
     @cached_property
     def history(self) -> History:
         """What was seen before, whoever saw it. Raises ReadError."""
@@ -103,7 +121,7 @@ class Watch:
             alerts = alerts_of(self._settings)
             begun.callback(alerts.store.close)
             teller = Teller(alerts, watched.telling)
-            quality = Quality(watched.quality)
+            quality = Quality(watched.quality, watched.quality_every)
             for part in (teller, quality):
                 begun.enter_context(part)
             looking = Looking(watched, self.history, self._settings, self.profile_file)
@@ -116,8 +134,3 @@ class Watch:
                 teller.see(overview.verdict)
                 self.told = teller.faults
                 self._ending.wait(max(0.0, watched.interval.total_seconds() - (time.monotonic() - began)))
-
-
-def is_old(overview: Overview, interval: timedelta) -> bool:
-    """Whether nobody looks any more."""
-    return datetime.now(UTC) - overview.readings.at > interval * _OLD_TIMES + overview.readings.took
