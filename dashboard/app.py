@@ -43,6 +43,14 @@ _PAGES = (
     _Listed(
         "Ops",
         Role.OPS,
+        "freshness",
+        "Freshness",
+        ":material/speed:",
+        "How late the numbers are, at which hop they are held, and why.",
+    ),
+    _Listed(
+        "Ops",
+        Role.OPS,
         "dead_letters",
         "Dead letters",
         ":material/mark_email_unread:",

@@ -13,18 +13,20 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard.charts import revenue_bars
+from dashboard.deployments import settings_of
 from dashboard.errors import SalesTrendsError
 from dashboard.lake_engines import engine_of
 from dashboard.opened import opened
 from dashboard.readers.engine import Engine
 from dashboard.readers.lake_table import Snapshot
 from dashboard.readers.revenue import RANGES, Trend, trend
-from dashboard.settings import Settings
+from dashboard.settings import Settings, load_settings
 from dashboard.targets import LOCAL
 
 if TYPE_CHECKING:
     from dashboard.administration import Administration
     from dashboard.dead_letter_desk import DeadLetterDesk
+    from dashboard.freshness_desk import FreshnessDesk
     from dashboard.live_desk import LiveDesk
 
 _one_alone = Lock()
@@ -53,9 +55,7 @@ def glance(settings: Settings) -> Glance:
 def _glance(place: str, _settings: Settings) -> Glance:
     known = _known(place)
     try:
-        if known.engine is None:
-            known.engine = engine_of(_settings, _settings.lake.engine)
-        snapshot = known.engine.newest()
+        snapshot = _engine(_settings).newest()
     except SalesTrendsError as fault:
         return Glance(known.engine if known.snapshot else None, known.snapshot, fault)
     if snapshot is None and _settings.target == LOCAL:
@@ -131,6 +131,29 @@ def live_desk() -> "LiveDesk":
     """What reads topics for all who look; it ends in order with the process."""
     with _one_alone:
         return _live_desk()
+
+
+def freshness_desk() -> "FreshnessDesk":
+    """How late the pipeline of this dashboard's target is; its watch looks as long as the server runs."""
+    with _one_alone:
+        return _freshness_desk()
+
+
+@cache
+def _freshness_desk() -> "FreshnessDesk":
+    from dashboard.freshness_desk import FreshnessDesk
+    from dashboard.watched import watch_of
+
+    settings = settings_of(load_settings().target)
+    return FreshnessDesk(settings, watch_of(settings, "dashboard", lambda: _engine(settings)))
+
+
+def _engine(settings: Settings) -> Engine:
+    """The one that the pages ask."""
+    known = _known(_place(settings))
+    if known.engine is None:
+        known.engine = engine_of(settings, settings.lake.engine)
+    return known.engine
 
 
 @cache

@@ -8,16 +8,24 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard import cached
 from dashboard.current_settings import current_settings
 from dashboard.endpoints import endpoints, lifespan
+from dashboard.errors import ReadError
 from dashboard.freshness.readings import Readings
 from dashboard.freshness.verdict import Verdict
 from dashboard.opened import opened
 
 
 def _newest() -> tuple[Verdict, Readings] | None:
-    """Nobody looks yet."""
-    return None
+    """What was seen lately, by whoever looks."""
+    watch = cached.freshness_desk().watch
+    try:
+        overview = watch.newest()
+    except ReadError:
+        # the page says so; to machines nothing is known
+        return None
+    return None if overview is None or watch.is_old(overview) else (overview.verdict, overview.readings)
 
 
 app = st.App(
@@ -29,5 +37,5 @@ app = st.App(
         token=lambda: current_settings().web.metrics_token,
     ),
     # what is begun last is ended first
-    lifespan=lifespan(lambda: closing(opened)),
+    lifespan=lifespan(lambda: closing(opened), lambda: cached.freshness_desk().watch),
 )

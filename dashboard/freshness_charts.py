@@ -1,0 +1,132 @@
+"""What is kept of freshness, as Plotly figures; pure. Times are drawn on the clock of the reader's zone."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.freshness.history import Latencies, Stretch
+from dashboard.freshness.verdict import State
+from dashboard.wording import length, moment
+
+STRIP_HEIGHT, LINES_HEIGHT = 96, 200
+_COLOURS = {
+    State.FRESH: "#009E73",
+    State.WAITING: "#8C8C8C",
+    State.LATE: "#E69F00",
+    State.STALE: "#D55E00",
+    State.UNKNOWN: "#CC79A7",
+}
+"""Okabe and Ito's, which colour-blind readers tell apart; the word stands in the legend and the hover too."""
+_PATTERNS = {State.FRESH: "", State.WAITING: ".", State.LATE: "/", State.STALE: "x", State.UNKNOWN: "-"}
+_LINES = (
+    ("p50", "half of them within", "#56B4E9"),
+    ("p95", "95% within", "#0072B2"),
+    ("longest", "longest", "#D55E00"),
+)
+_MARGIN = {"l": 0, "r": 8, "t": 8, "b": 0}
+
+
+def state_strip(
+    stretches: Sequence[Stretch], *, start: datetime, end: datetime, step: timedelta, zone: ZoneInfo
+) -> go.Figure:
+    """One mark for each step that somebody looked in, coloured and hatched by the worst state; others stay empty."""
+    figure = go.Figure()
+    for state in State:
+        ours = [one for one in stretches if one.state is state]
+        if ours:
+            figure.add_bar(
+                x=[_wall(one.start, zone) for one in ours],
+                y=np.ones(len(ours)),
+                width=step / timedelta(milliseconds=1),
+                offset=0,
+                marker={
+                    "color": _COLOURS[state],
+                    "line": {"width": 0},
+                    "pattern": {"shape": _PATTERNS[state], "size": 5},
+                },
+                customdata=[[moment(one.start, zone, end), one.held_at or "nowhere", _age(one)] for one in ours],
+                hovertemplate=f"<b>{state.value}</b> %{{customdata[0]}}<br>held at: %{{customdata[1]}}"
+                "<br>data at most %{customdata[2]} old<extra></extra>",
+                name=state.value,
+            )
+    _dress(figure, STRIP_HEIGHT, start, end, zone)
+    figure.update_yaxes(visible=False, fixedrange=True, range=[0, 1])
+    figure.update_layout(barmode="overlay", showlegend=True)
+    return figure
+
+
+def latency_lines(latencies: Sequence[Latencies], *, start: datetime, end: datetime, zone: ZoneInfo) -> go.Figure:
+    """Three lines from zero: half, 95% and all of each step's windows came within so many seconds."""
+    figure = go.Figure()
+    at = [_wall(one.start, zone) for one in latencies]
+    for name, title, colour in _LINES:
+        seconds = np.array([getattr(one, name).total_seconds() for one in latencies])
+        figure.add_scatter(
+            x=at,
+            y=seconds,
+            mode="lines+markers" if len(at) < 3 else "lines",
+            line={"color": colour, "dash": "dot" if name == "longest" else "solid", "width": 2},
+            customdata=[
+                [moment(one.start, zone, end), length(getattr(one, name)), f"{one.windows:,}"] for one in latencies
+            ],
+            hovertemplate=f"{title} <b>%{{customdata[1]}}</b>"
+            "<br>%{customdata[0]}, %{customdata[2]} windows<extra></extra>",
+            name=title,
+        )
+    _dress(figure, LINES_HEIGHT, start, end, zone)
+    figure.update_yaxes(rangemode="tozero", ticksuffix=" s", nticks=4, fixedrange=True, automargin=True, zeroline=False)
+    figure.update_layout(showlegend=True)
+    return figure
+
+
+def describe_states(stretches: Sequence[Stretch], *, zone: ZoneInfo) -> str:
+    """What the strip shows, for those who cannot see it."""
+    last = stretches[-1].start
+    bad = [one for one in stretches if one.state in (State.LATE, State.STALE, State.UNKNOWN)]
+    if not bad:
+        return f"States from {moment(stretches[0].start, zone, last)} to {moment(last, zone, last)}: never late"
+    return (
+        f"States from {moment(stretches[0].start, zone, last)} to {moment(last, zone, last)}: {len(bad)} of "
+        f"{len(stretches)} steps were not well, the last at {moment(bad[-1].start, zone, last)}, "
+        f"{bad[-1].state.value}, held at {bad[-1].held_at or 'no hop'}"
+    )
+
+
+def describe_latencies(latencies: Sequence[Latencies], *, zone: ZoneInfo) -> str:
+    worst = max(latencies, key=lambda one: one.longest)
+    return (
+        f"How long windows took from their end to the table; the longest took {length(worst.longest)} at "
+        f"{moment(worst.start, zone, latencies[-1].start)}, lately 95% came within {length(latencies[-1].p95)}"
+    )
+
+
+def _dress(figure: go.Figure, height: int, start: datetime, end: datetime, zone: ZoneInfo) -> None:
+    figure.update_layout(
+        height=height,
+        margin=_MARGIN,
+        dragmode=False,
+        hovermode="closest",
+        hoverlabel={"align": "left"},
+        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
+    )
+    figure.update_xaxes(
+        type="date",
+        range=[_wall(start, zone), _wall(end, zone)],
+        showgrid=False,
+        tickformat="%H:%M\n%-d %b",
+        nticks=8,
+        fixedrange=True,
+        automargin=True,
+    )
+
+
+def _age(one: Stretch) -> str:
+    return "?" if one.behind is None else length(one.behind)
+
+
+def _wall(at: datetime, zone: ZoneInfo) -> datetime:
+    """Plotly knows no time zones: it draws the clock time it is given."""
+    return at.astimezone(zone).replace(tzinfo=None)
