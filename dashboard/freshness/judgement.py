@@ -63,7 +63,7 @@ def judge(
         readings.at,
         worst,
         as_of,
-        readings.at - as_of if as_of else None,
+        max(_NOTHING, readings.at - as_of) if as_of else None,
         hops,
         held,
         notes_on(readings, ways, hops, held, known),
@@ -94,8 +94,7 @@ class _Judge:
         self._thresholds = thresholds
         self._memory = memory
         self._before = {hop.name: hop.state for hop in before.hops} if before else {}
-        self._now = readings.at + (readings.clock_skew or _NOTHING)
-        """By Kafka's clock."""
+        self._now = readings.latest_now
 
     def hops(self, ways: Sequence[Way]) -> tuple[Hop, ...]:
         passing = {way.statement: way for way in ways if way.stage is Stage.WATERMARK}

@@ -159,6 +159,7 @@ class Simulated:
         self.silences: dict[Part, str] = {}
         self.programs: dict[str, str] = {}
         self.skew = 0.0
+        """Seconds that the clock of who looks is behind everybody else's."""
         self.asks = True
         """The page does, for the newest state."""
         # as when topics are made anew: no frontier lies ahead of the clock
@@ -195,7 +196,7 @@ class Simulated:
         if self.table is not None:
             tables[REVENUE] = TableReading(REVENUE, 2, at(self.committed_at), 3, at(self.table))
         return Readings(
-            START + timedelta(seconds=self.now),
+            START + timedelta(seconds=self.now - self.skew),
             timedelta(milliseconds=200),
             {} if is_away else {name: topic.reading(name) for name, topic in self.topics.items()},
             {}
