@@ -9,7 +9,7 @@ from dashboard.freshness.frontiers import IDLE_AFTER
 from dashboard.freshness.judgement import judge
 from dashboard.freshness.memory import FORGOTTEN_AFTER, Memory
 from dashboard.freshness.profile import Profile, Written
-from dashboard.freshness.readings import Part, Readings, Silence, StatementReading, TableReading
+from dashboard.freshness.readings import Part, Readings, Silence, StatementReading, TableflowReading, TableReading
 from dashboard.freshness.thresholds import Threshold, Thresholds
 from dashboard.freshness.verdict import Hop, State, Verdict
 from tests.freshness.simulated import (
@@ -159,6 +159,7 @@ def test_a_table_that_the_chart_does_not_need_is_noted_and_holds_nothing(pipelin
 
     assert (verdict.state, verdict.held_at) == (State.FRESH, None)
     assert verdict.notes == ("The statement tableflow-payments failed.",)
+    assert [one.name for one in verdict.concerns] == ["commit:payments"]
 
 
 # what cannot be seen
@@ -226,6 +227,22 @@ def test_where_nobody_has_a_page_open_the_page_holds_nothing(pipeline: Simulated
 # to and fro
 
 
+@pytest.mark.parametrize("part", [Part.KAFKA, Part.CATALOG])
+def test_a_part_that_misses_a_look_or_two_changes_nothing(pipeline: Simulated, part: Part) -> None:
+    states, verdict = [], pipeline.look()
+    for second in range(30):
+        pipeline.step()
+        readings = pipeline.readings()
+        if second % 10 < 4:
+            seen = {"topics": {}} if part is Part.KAFKA else {"tables": {}}
+            readings = replace(readings, **seen, silences=(Silence(part, "Too slow."),))  # type: ignore[arg-type]
+        pipeline.memory = pipeline.memory.after(readings, pipeline.ways)
+        verdict = judged(pipeline, readings, verdict)
+        states.append(verdict.state)
+
+    assert set(states) == {State.FRESH}
+
+
 def test_a_hop_that_was_late_is_fresh_again_only_well_below_where_late_began(pipeline: Simulated) -> None:
     def page(seconds: float, before: Verdict | None) -> Verdict:
         readings = replace(pipeline.readings(), page_age=(5 + seconds) * SECOND)
@@ -247,6 +264,35 @@ def test_what_somebody_wrote_about_a_hop_decides(pipeline: Simulated) -> None:
     assert pipeline.thresholds.of("page", readings.at) == Threshold(5 * SECOND, 60 * SECOND)
 
 
+# Confluent Cloud's own
+
+
+@pytest.mark.parametrize(
+    ("tableflow", "told"),
+    [
+        (TableflowReading(REVENUE, "FAILED", "No access to the bucket."), "is failed: No access to the bucket."),
+        (TableflowReading(REVENUE, "RUNNING", is_suspended=True), "is suspended."),
+    ],
+)
+def test_tableflow_that_does_not_copy_holds_the_commit(tableflow: TableflowReading, told: str) -> None:
+    cloud = Simulated(2, commit=300, checkpoint=60, kind="Confluent Cloud")
+    list(cloud.run(900, every=5))
+    readings = replace(cloud.readings(), statements={}, tableflow={REVENUE: tableflow})
+    verdict = judged(cloud, readings)
+
+    assert verdict.held_at is not None
+    assert verdict.held_at.name == COMMIT
+    assert verdict.held_at.reason == f"Tableflow of {REVENUE} {told}"
+
+
+def test_what_was_measured_a_minute_ago_does_not_make_a_queue(pipeline: Simulated) -> None:
+    readings = pipeline.readings()
+    read = readings.at - timedelta(minutes=1)
+    readings = with_statement(readings, DEDUPLICATION, pending=9, input_watermark=read - 5 * SECOND, measured_at=read)
+
+    assert hop(judged(pipeline, readings), f"queue:{DEDUPLICATION}").delay == timedelta(0)
+
+
 # what else is told
 
 
@@ -257,6 +303,17 @@ def test_late_records_are_counted_over_the_last_minute(pipeline: Simulated) -> N
         pipeline.memory = pipeline.memory.after(readings, pipeline.ways)
 
     assert f"12 late records were left out by {SUMS} in 2 s." in judged(pipeline, readings).notes
+
+
+def test_late_records_are_a_concern_though_the_chart_is_fresh(pipeline: Simulated) -> None:
+    for late in (0, 3):
+        pipeline.step()
+        readings = with_statement(pipeline.readings(), SUMS, late_records=late)
+        pipeline.memory = pipeline.memory.after(readings, pipeline.ways)
+    verdict = judged(pipeline, readings)
+
+    assert verdict.state is State.FRESH
+    assert [one.name for one in verdict.concerns] == [f"late-records-{SUMS}"]
 
 
 def test_rejected_payments_are_a_rate_and_no_fault_while_most_payments_pass(pipeline: Simulated) -> None:
