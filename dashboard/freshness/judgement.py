@@ -36,6 +36,7 @@ _FEWEST_OLD = 5
 _FEWEST_LETTERS = 20
 _SKEW = timedelta(seconds=5)
 _JUST_NOW = timedelta(seconds=3)
+_NEEDED = (Part.KAFKA, Part.REGISTRY, Part.CATALOG)
 _PATIENCE = timedelta(seconds=5)
 """A part that does not answer one look may only be slow: so long its hops stay what they were."""
 _NOT_LONGER = 0.5
@@ -242,8 +243,8 @@ class _Judge:
 
     def _unknown(self, hop: Hop, cause: Cause) -> Hop:
         before = self._before.get(hop.name)
-        since = self._memory.silent_since.values()
-        if before is not None and since and self._readings.at - min(since) < _PATIENCE:
+        since = [at for part, at in self._memory.silent_since.items() if part in _NEEDED]
+        if before is not None and since and self._readings.at - max(since) < _PATIENCE:
             return before
         return _held_for(replace(hop, state=State.UNKNOWN, delay=None), cause)
 
