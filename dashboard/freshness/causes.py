@@ -97,6 +97,16 @@ def _not_running(statement: StatementReading, readings: Readings) -> Cause:
             return Cause(f"The statement {statement.name} is {phase.lower()}{detail}.", _STATUS)
 
 
+def suspended(way: Way, readings: Readings) -> Cause | None:
+    """Why Tableflow does not copy a topic, on Confluent Cloud."""
+    found = readings.tableflow.get(way.downstream)
+    if found is None or (found.phase in ("RUNNING", "PENDING") and not found.is_suspended):
+        return None
+    detail = f": {found.detail.rstrip('.')}" if found.detail else ""
+    how = "is suspended" if found.is_suspended else f"is {found.phase.lower()}"
+    return Cause(f"Tableflow of {found.name} {how}{detail}.", "Confluent Cloud's page of the topic tells more of it.")
+
+
 def unread(way: Way, readings: Readings) -> Cause:
     """Why a statement has not read its input, though it runs."""
     statement = readings.statements[way.statement]

@@ -39,7 +39,7 @@ def _not_ahead(topic: TopicReading | None, readings: Readings) -> datetime | Non
     """One record with a time to come must not seem to be what everything else waits for."""
     if topic is None or topic.frontier is None:
         return None
-    return min(topic.frontier, readings.at)
+    return min(topic.frontier, readings.latest_now)
 
 
 def reach_of(way: Way, readings: Readings, others: Mapping[str, Mapping[int, int]]) -> datetime | None:

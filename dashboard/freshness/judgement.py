@@ -16,6 +16,7 @@ from dashboard.freshness.causes import (
     no_input,
     source_name,
     stopped_program,
+    suspended,
     uncommitted,
     unpassed,
     unread,
@@ -23,7 +24,7 @@ from dashboard.freshness.causes import (
 from dashboard.freshness.frontiers import ends_of
 from dashboard.freshness.hops import Way
 from dashboard.freshness.memory import Memory
-from dashboard.freshness.notes import notes_on
+from dashboard.freshness.notes import concerns_on, notes_on
 from dashboard.freshness.readings import Part, Readings
 from dashboard.freshness.thresholds import Thresholds, quiet_after
 from dashboard.freshness.verdict import Hop, Stage, State, Verdict
@@ -35,6 +36,9 @@ _FEWEST_OLD = 5
 _FEWEST_LETTERS = 20
 _SKEW = timedelta(seconds=5)
 _JUST_NOW = timedelta(seconds=3)
+_NEEDED = (Part.KAFKA, Part.REGISTRY, Part.CATALOG)
+_PATIENCE = timedelta(seconds=5)
+"""A part that does not answer one look may only be slow: so long its hops stay what they were."""
 _NOT_LONGER = 0.5
 """A hop that is late is so until it is below this part of where late began: it must not go to and fro."""
 _NOTHING = timedelta(0)
@@ -63,10 +67,11 @@ def judge(
         readings.at,
         worst,
         as_of,
-        readings.at - as_of if as_of else None,
+        max(_NOTHING, readings.at - as_of) if as_of else None,
         hops,
         held,
         notes_on(readings, ways, hops, held, known),
+        concerns_on(readings, ways, hops, known),
     )
 
 
@@ -93,9 +98,8 @@ class _Judge:
         self._readings = readings
         self._thresholds = thresholds
         self._memory = memory
-        self._before = {hop.name: hop.state for hop in before.hops} if before else {}
-        self._now = readings.at + (readings.clock_skew or _NOTHING)
-        """By Kafka's clock."""
+        self._before = {hop.name: hop for hop in before.hops} if before else {}
+        self._now = readings.latest_now
 
     def hops(self, ways: Sequence[Way]) -> tuple[Hop, ...]:
         passing = {way.statement: way for way in ways if way.stage is Stage.WATERMARK}
@@ -122,7 +126,7 @@ class _Judge:
                 f"The topic {way.downstream} does not exist.",
                 "`sales-trends up` makes it on one machine, `sales-trends apply` on a target.",
             )
-            return _unknown(hop, stopped_program(("kafka",), readings) or away(Part.KAFKA, readings) or missing)
+            return self._unknown(hop, stopped_program(("kafka",), readings) or away(Part.KAFKA, readings) or missing)
         newest, frontier = topic.newest_at, topic.frontier
         usual = self._thresholds.usual_silence(way.downstream, at)
         silent = at - memory.came_at if memory.came_at else None
@@ -133,7 +137,7 @@ class _Judge:
                 f"No event time can be read in {way.downstream}.",
                 f"`sales-trends tail {way.downstream}` shows its records.",
             )
-            return _unknown(hop, away(Part.REGISTRY, readings) or unread)
+            return self._unknown(hop, away(Part.REGISTRY, readings) or unread)
         if frontier - self._now > _SKEW:
             name, ahead = source_name(way.downstream), length(frontier - self._now)
             future = Cause(
@@ -182,7 +186,7 @@ class _Judge:
         if stop and is_queue:
             return _at_least_late(self._judged(hop, self._memory.overdue(passing), stop), stop)
         if start is None and not stop and (silence := self._silence):
-            return _unknown(hop, silence)
+            return self._unknown(hop, silence)
         overdue = self._memory.overdue(passing)
         is_borne_by_queue = stop is not None or (queued or _NOTHING) > passing.work + passing.grain
         if is_queue is not is_borne_by_queue:
@@ -206,7 +210,8 @@ class _Judge:
         read = statement.input_watermark
         if start is None or read is None or abs(self._readings.at - read) > timedelta(days=3650):
             return _NOTHING  # before its first watermark a statement tells the beginning of time
-        return min(distance, max(_NOTHING, start - passing.lag - read))
+        since = self._readings.at - statement.measured_at if statement.measured_at else _NOTHING
+        return min(distance, max(_NOTHING, start - since - passing.lag - read))
 
     def _commit(self, way: Way) -> Hop:
         readings = self._readings
@@ -215,11 +220,11 @@ class _Judge:
         hop = Hop(way.stage, way.name, way.title, delay, way.normal, State.FRESH)
         overdue = self._memory.overdue(way)
         if gone := away(Part.CATALOG, readings):
-            return _unknown(hop, stopped_program(("registry",), readings) or gone)
-        if stop := halted(way, readings):
+            return self._unknown(hop, stopped_program(("registry",), readings) or gone)
+        if stop := halted(way, readings) or suspended(way, readings):
             return _at_least_late(self._judged(hop, overdue, stop), stop)
         if start is None and (silence := self._silence):
-            return _unknown(hop, silence)
+            return self._unknown(hop, silence)
         return self._judged(hop, overdue, uncommitted(way, readings))
 
     def _page(self, way: Way) -> Hop:
@@ -236,10 +241,17 @@ class _Judge:
         )
         return self._judged(replace(hop, delay=max(behind, readings.page_age)), overdue, silent)
 
+    def _unknown(self, hop: Hop, cause: Cause) -> Hop:
+        before = self._before.get(hop.name)
+        since = [at for part, at in self._memory.silent_since.items() if part in _NEEDED]
+        if before is not None and since and self._readings.at - max(since) < _PATIENCE:
+            return before
+        return _held_for(replace(hop, state=State.UNKNOWN, delay=None), cause)
+
     def _judged(self, hop: Hop, overdue: timedelta, cause: Cause) -> Hop:
         """Its state by how long something has been due; what is not due lies within what is normal."""
         limit = self._thresholds.of(hop.name, self._readings.at)
-        before = self._before.get(hop.name)
+        before = known.state if (known := self._before.get(hop.name)) else None
         late = limit.late * (_NOT_LONGER if before in (State.LATE, State.STALE) else 1)
         stale = limit.stale * (_NOT_LONGER if before is State.STALE else 1)
         state = State.STALE if overdue > stale else State.LATE if overdue > late else State.FRESH
@@ -255,7 +267,3 @@ def _held_for(hop: Hop, cause: Cause) -> Hop:
 
 def _at_least_late(hop: Hop, cause: Cause) -> Hop:
     return _held_for(replace(hop, state=max(hop.state, State.LATE, key=_ORDER.__getitem__)), cause)
-
-
-def _unknown(hop: Hop, cause: Cause) -> Hop:
-    return _held_for(replace(hop, state=State.UNKNOWN, delay=None), cause)

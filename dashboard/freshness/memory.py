@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from dashboard.freshness.frontiers import ends_of, reach_of, spacing
 from dashboard.freshness.hops import Way
-from dashboard.freshness.readings import Readings, TopicReading
+from dashboard.freshness.readings import Part, Readings, TopicReading
 from dashboard.freshness.verdict import Stage
 
 FORGOTTEN_AFTER = timedelta(minutes=5)
@@ -73,6 +73,8 @@ class Memory:
     """By the name of the way, the oldest first; those that have not come to its end."""
     topics: Mapping[str, TopicMemory] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
+    silent_since: Mapping[Part, datetime] = field(default_factory=dict)
+    """Of each part that did not answer the last look: since when it does not."""
 
     def after(self, readings: Readings, ways: Iterable[Way]) -> "Memory":
         """With one more look; anew after a long time without any."""
@@ -80,7 +82,13 @@ class Memory:
         if self.at is None or not timedelta(0) <= readings.at - self.at <= FORGOTTEN_AFTER:
             then = Memory(since=readings.at)
         topics = {name: _topic(then.topics.get(name), one, readings.at) for name, one in readings.topics.items()}
-        now = replace(then, at=readings.at, topics=dict(then.topics) | topics, samples=_sampled(then, readings))
+        now = replace(
+            then,
+            at=readings.at,
+            topics=dict(then.topics) | topics,
+            samples=_sampled(then, readings),
+            silent_since={one.part: then.silent_since.get(one.part, readings.at) for one in readings.silences},
+        )
         marks = {way.name: _marks(way, then, now, readings) for way in ways if way.stage in _MARKED}
         return replace(now, marks=marks)
 

@@ -7,7 +7,7 @@ from dashboard.freshness.causes import source_name
 from dashboard.freshness.hops import Way
 from dashboard.freshness.memory import Memory
 from dashboard.freshness.readings import Part, Readings
-from dashboard.freshness.verdict import Hop, State
+from dashboard.freshness.verdict import Concern, Hop, State
 from dashboard.wording import length
 
 _SKEW = timedelta(seconds=5)
@@ -24,6 +24,7 @@ def notes_on(
         *_other_hops(ways, hops, held),
         *_counts(readings, ways, memory),
         *_systems(readings),
+        *readings.notes,
         *(f"{one.name}: {warning}" for one in readings.statements.values() for warning in one.warnings),
     ]
     told = {held.reason} if held else set()
@@ -37,12 +38,29 @@ def _other_hops(ways: Sequence[Way], hops: Sequence[Hop], held: Hop | None) -> I
             yield hop.reason
 
 
-def _counts(readings: Readings, ways: Sequence[Way], memory: Memory) -> Iterator[str]:
+def concerns_on(readings: Readings, ways: Sequence[Way], hops: Sequence[Hop], memory: Memory) -> tuple[Concern, ...]:
+    """What somebody should be told of though the chart may be fresh: money left out, side ways, clocks."""
+    return (
+        *(Concern(f"late-records-{name}", sentence) for name, sentence in _late(readings, memory)),
+        *(
+            Concern(hop.name, hop.reason)
+            for way, hop in zip(ways, hops, strict=True)
+            if not way.is_main and hop.state in (State.LATE, State.STALE)
+        ),
+        *(Concern("clocks", sentence) for sentence in _clocks(readings)),
+    )
+
+
+def _late(readings: Readings, memory: Memory) -> Iterator[tuple[str, str]]:
     for name in readings.statements:
         late, span = memory.grown(name)
         if late > 0:
             records = "record was" if late == 1 else "records were"
-            yield f"{late:,} late {records} left out by {name} in {length(span)}."
+            yield name, f"{late:,} late {records} left out by {name} in {length(span)}."
+
+
+def _counts(readings: Readings, ways: Sequence[Way], memory: Memory) -> Iterator[str]:
+    yield from (sentence for _, sentence in _late(readings, memory))
     for way in ways:
         rejected, span = memory.grown(way.letters) if way.letters else (0, timedelta(0))
         if rejected > 0 and span >= _LEAST_SPAN:
@@ -51,10 +69,14 @@ def _counts(readings: Readings, ways: Sequence[Way], memory: Memory) -> Iterator
 
 
 def _systems(readings: Readings) -> Iterator[str]:
+    yield from _clocks(readings)
+    for part in Part:
+        if silence := readings.silence(part):
+            yield silence.message
+
+
+def _clocks(readings: Readings) -> Iterator[str]:
     skew = readings.clock_skew or timedelta(0)
     if abs(skew) > _SKEW:
         side = "ahead of" if skew > timedelta(0) else "behind"
         yield f"Kafka's clock is {length(abs(skew))} {side} this machine's: set both."
-    for part in Part:
-        if silence := readings.silence(part):
-            yield silence.message

@@ -158,5 +158,10 @@ class Readings:
     tableflow: Mapping[str, TableflowReading] = field(default_factory=dict)
     """By topic; all that the pipeline has. Of Confluent Cloud alone."""
 
+    @property
+    def latest_now(self) -> datetime:
+        """By whichever clock is ahead, ours or Kafka's: no event lies beyond it."""
+        return self.at + max(timedelta(0), self.clock_skew or timedelta(0))
+
     def silence(self, part: Part) -> Silence | None:
         return next((one for one in self.silences if one.part is part), None)

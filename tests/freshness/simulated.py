@@ -110,22 +110,7 @@ class Simulated:
         self.page: float | None = None
         self.page_at = 0.0
         self._next = {PAYMENTS: 0.0, ORDERS: 0.0}
-        # what is wrong
-        self.silent: set[str] = set()
-        """Sources that nothing comes into."""
-        self.shut: set[int] = set()
-        """Partitions of payments that get nothing."""
-        self.late_by = 0.0
-        self.letters = 0
-        self.stuck: set[str] = set()
-        """Statements that do nothing, whatever they say of themselves."""
-        self.phases: dict[str, str] = {}
-        self.stopped: set[str] = set()
-        self.silences: dict[Part, str] = {}
-        self.programs: dict[str, str] = {}
-        self.skew = 0.0
-        self.asks = True
-        """The page does, for the newest state."""
+        self.heal()
         settings = PipelineSettings(
             window_size=timedelta(seconds=window),
             checkpoint_interval=timedelta(seconds=checkpoint),
@@ -159,12 +144,34 @@ class Simulated:
     def statements(self) -> list[str]:
         return [DEDUPLICATION, JOIN, SUMS, *(statement_name(topic) for topic in self.topics if topic != LETTERS)]
 
-    def forget_the_future(self) -> None:
-        """As when a topic is made anew: no frontier lies ahead of the clock."""
+    def heal(self) -> None:
+        """Nothing is wrong with it, or no longer."""
+        self.silent: set[str] = set()
+        """Sources that nothing comes into."""
+        self.shut: set[int] = set()
+        """Partitions of payments that get nothing."""
+        self.late_by = 0.0
+        self.letters = 0
+        self.stuck: set[str] = set()
+        """Statements that do nothing, whatever they say of themselves."""
+        self.phases: dict[str, str] = {}
+        self.stopped: set[str] = set()
+        self.silences: dict[Part, str] = {}
+        self.programs: dict[str, str] = {}
+        self.skew = 0.0
+        """Seconds that the clock of who looks is behind everybody else's."""
+        self.asks = True
+        """The page does, for the newest state."""
+        # as when topics are made anew: no frontier lies ahead of the clock
         for topic in self.topics.values():
             topic.frontiers = [None if one is None else min(one, self.now) for one in topic.frontiers]
         self._read = [None if one is None else min(one, self.now) for one in self._read]
         self._waiting = [(min(event, self.now), counts) for event, counts in self._waiting]
+
+    def stop_program(self, source: str, program: str) -> None:
+        """Who writes this source."""
+        self.silent.add(source)
+        self.programs[program] = "stopped"
 
     def run(self, seconds: int, every: int = 1) -> Iterator[Verdict]:
         """The verdict of a look every so many seconds."""
@@ -189,7 +196,7 @@ class Simulated:
         if self.table is not None:
             tables[REVENUE] = TableReading(REVENUE, 2, at(self.committed_at), 3, at(self.table))
         return Readings(
-            START + timedelta(seconds=self.now),
+            START + timedelta(seconds=self.now - self.skew),
             timedelta(milliseconds=200),
             {} if is_away else {name: topic.reading(name) for name, topic in self.topics.items()},
             {}
