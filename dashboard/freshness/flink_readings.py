@@ -2,9 +2,8 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as TookTooLong
-from dataclasses import dataclass, replace
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from threading import Lock
@@ -19,15 +18,19 @@ from dashboard.freshness.readings import StatementReading
 from dashboard.freshness.seen import Seen
 from dashboard.freshness.side_by_side import begun, side_by_side
 from dashboard.remotes.flink import Job
-from dashboard.remotes.flink_metrics import Checkpoints, FlinkMetrics
+from dashboard.remotes.flink_metrics import Checkpoints, FlinkMetrics, JobDetails, JobMeasured
 
 Jobs = Mapping[str, Job]
 Statuses = Callable[[Jobs], Sequence[StatementStatus]]
 
 _EXPLAINED_WITHIN_SECONDS = 0.4
 """Why a statement fails may take looking at its input, which may be what is away."""
+_EXPLAINED_FOR_SECONDS = 10.0
+_MEASURED_WITHIN = timedelta(seconds=20)
+"""Beyond the ten seconds between two collections."""
+_OLD = "What its tasks measure is not collected: Flink waits for a TaskManager that is gone"
 _SETTLED = timedelta(seconds=30)
-"""So long after a job began, all that will be measured of it has a name."""
+"""So long after a job began to run, all that will be measured of it has a name."""
 _TASKS_KEPT_SECONDS = 300
 _JOBS_KEPT = 1_000
 _COLLECTED_SECONDS = 0.1
@@ -41,8 +44,9 @@ class _Looked:
 
     job: Job
     checkpoints: Checkpoints
-    restarts: int | None
-    figures: Figures
+    restarts: int | None = None
+    figures: Figures = field(default_factory=Figures)
+    warning: str = ""
 
 
 class FlinkReadings:
@@ -69,8 +73,10 @@ class FlinkReadings:
         self._backlog = backlog
         self._now = now
         self._explaining: tuple[Jobs, Future[Sequence[StatementStatus]]] | None = None
-        self._explained: dict[tuple[str, str, str], StatementStatus] = {}
-        """By statement, job and its state."""
+        self._told: dict[str, StatementStatus] = {}
+        self._told_of: dict[str, tuple[str, str]] = {}
+        """By statement the job, and its state, that this was told of."""
+        self._told_until = 0.0
         self._tasks: TTLCache[str, list[Task]] = TTLCache(_JOBS_KEPT, _TASKS_KEPT_SECONDS)
         """By job, those of which something is asked."""
         self._tasks_lock = Lock()
@@ -78,11 +84,11 @@ class FlinkReadings:
     def look(self) -> Seen:
         """Every statement. Raises UnreachableError when the JobManager does not answer."""
         jobs = self._jobs()
-        explaining = self._explain(jobs)
+        self._explain(jobs)
         managers = begun("looks at Flink", self._metrics.task_managers)
         live = {name: job for name, job in jobs.items() if not job.ended}
         looked = dict(zip(live, side_by_side("looks at Flink", self._look_at, list(live.values())), strict=True))
-        statuses = self._told(jobs, explaining)
+        statuses = self._explained(jobs)
         no_managers = managers.result() == 0
         readings = {name: self._reading(statuses[name], looked.get(name), no_managers) for name in self._names}
         return Seen(statements=readings)
@@ -94,52 +100,60 @@ class FlinkReadings:
         """None where Flink does not know the job any more, which has just ended."""
         try:
             # first: asking has the JobManager collect what the tasks measure
-            restarts = self._metrics.restarts(job.id)
+            details = self._metrics.details(job.id)
             checkpoints = self._metrics.checkpoints(job.id)
-            tasks = self._tasks_of(job)
-            measured = {one.id: self._metrics.measured(job.id, one.id, one.metrics) for one in tasks}
+            if not job.running:
+                return _Looked(job, checkpoints)
+            figures = self._figures(job, details)
+            measured = self._metrics.of_job(job.id)
         except DeployError:
             return None
-        return _Looked(job, checkpoints, restarts, figures_of(tasks, measured))
+        if _is_old(details, measured):
+            return _Looked(job, checkpoints, warning=_OLD)
+        return _Looked(job, checkpoints, measured.restarts, figures)
 
-    def _tasks_of(self, job: Job) -> list[Task]:
+    def _figures(self, job: Job, details: JobDetails) -> Figures:
+        tasks = self._tasks_of(job, details)
+        return figures_of(tasks, {one.id: self._metrics.measured(job.id, one.id, one.metrics) for one in tasks})
+
+    def _tasks_of(self, job: Job, details: JobDetails) -> list[Task]:
         with self._tasks_lock:
             known: list[Task] | None = self._tasks.get(job.id)
         if known is not None:
             return known
-        ids = self._metrics.tasks(job.id)
-        for _ in range(_COLLECTED_TRIES if job.running else 1):
-            names = {id_: self._metrics.names(job.id, id_) for id_ in ids}
+        for _ in range(_COLLECTED_TRIES):
+            names = {id_: self._metrics.names(job.id, id_) for id_ in details.tasks}
             if any(names.values()):
                 break
             time.sleep(_COLLECTED_SECONDS)
         tasks = [task for id_, each in names.items() if (task := task_of(id_, each)).metrics]
-        if job.running and job.started is not None and self._now() - job.started > _SETTLED:
+        if details.running_for > _SETTLED:
             with self._tasks_lock:
                 self._tasks[job.id] = tasks
         return tasks
 
-    def _explain(self, jobs: Jobs) -> tuple[Jobs, Future[Sequence[StatementStatus]]]:
-        """The answer that is under way, or one about these jobs."""
-        if self._explaining is None:
-            self._explaining = jobs, begun("asks why statements fail", partial(self._statuses, jobs))
-        return self._explaining
+    def _explain(self, jobs: Jobs) -> None:
+        """Asks how the statements are, unless nothing changed since that was told a moment ago."""
+        is_known = self._told_of == _states(jobs) and time.monotonic() < self._told_until
+        if self._explaining is None and not is_known:
+            self._explaining = jobs, begun("asks how statements are", partial(self._statuses, jobs))
 
-    def _told(
-        self, jobs: Jobs, explaining: tuple[Jobs, Future[Sequence[StatementStatus]]]
-    ) -> dict[str, StatementStatus]:
-        about, future = explaining
-        try:
-            told = future.result(_EXPLAINED_WITHIN_SECONDS)
-        except TookTooLong:
-            told = ()
-        finally:
+    def _explained(self, jobs: Jobs) -> dict[str, StatementStatus]:
+        """How every statement is; in fewer words while its reason is looked for."""
+        if self._explaining is not None:
+            about, future = self._explaining
+            wait([future], _EXPLAINED_WITHIN_SECONDS)
             if future.done():
                 self._explaining = None
-        if told:
-            self._explained = {_key(one.name, about.get(one.name)): one for one in told}
-        plain = {name: StatementStatus(name, job_state(jobs.get(name))) for name in self._names}
-        return {name: self._explained.get(_key(name, jobs.get(name)), one) for name, one in plain.items()}
+                self._told = {one.name: one for one in future.result()}
+                self._told_of, self._told_until = _states(about), time.monotonic() + _EXPLAINED_FOR_SECONDS
+        states = _states(jobs)
+        return {
+            name: self._told[name]
+            if name in self._told and self._told_of.get(name) == states.get(name)
+            else StatementStatus(name, job_state(jobs.get(name)))
+            for name in self._names
+        }
 
     def _reading(self, status: StatementStatus, looked: _Looked | None, no_managers: bool) -> StatementReading:
         detail = status.trouble
@@ -152,7 +166,7 @@ class FlinkReadings:
         figures = looked.figures
         return replace(
             reading,
-            warnings=_warnings(looked.checkpoints),
+            warnings=_warnings(looked),
             input_watermark=figures.input_watermark,
             output_watermark=figures.output_watermark,
             records_in=figures.records_in,
@@ -172,12 +186,20 @@ class FlinkReadings:
         return max(known) if known and len(known) == len(ages) else None
 
 
-def _key(name: str, job: Job | None) -> tuple[str, str, str]:
-    return name, job.id if job else "", job_state(job)
+def _states(jobs: Jobs) -> dict[str, tuple[str, str]]:
+    return {name: (job.id, job_state(job)) for name, job in jobs.items()}
 
 
-def _warnings(checkpoints: Checkpoints) -> tuple[str, ...]:
-    completed, failed = checkpoints.completed_at, checkpoints.failed_at
-    if failed is None or (completed is not None and failed < completed):
-        return ()
-    return (f"Its newest checkpoint failed: {checkpoints.failure or 'Flink gives no reason'}",)
+def _is_old(details: JobDetails, measured: JobMeasured) -> bool:
+    """Whether what was measured is of a time long past, or of before the job was restarted."""
+    if measured.uptime is None:
+        return False
+    return not -_MEASURED_WITHIN <= details.running_for - measured.uptime <= _MEASURED_WITHIN
+
+
+def _warnings(looked: _Looked) -> tuple[str, ...]:
+    found = [looked.warning] if looked.warning else []
+    completed, failed = looked.checkpoints.completed_at, looked.checkpoints.failed_at
+    if failed is not None and (completed is None or failed > completed):
+        found.append(f"Its newest checkpoint failed: {looked.checkpoints.failure or 'Flink gives no reason'}")
+    return tuple(found)

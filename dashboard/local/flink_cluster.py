@@ -74,6 +74,8 @@ sql-gateway.endpoint.rest.bind-address: 127.0.0.1
 sql-gateway.endpoint.rest.port: {gateway_port}
 # how old what the REST interface tells of running tasks may be; fetched only while somebody asks
 metrics.fetcher.update-interval: 2 s
+# so long a TaskManager that died is waited for before those of another are fetched
+web.timeout: 20 s
 # a dead TaskManager is noticed in seconds
 heartbeat.interval: 2000
 heartbeat.timeout: 12000

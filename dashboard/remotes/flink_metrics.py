@@ -2,14 +2,15 @@
 
 The JobManager collects what tasks measure while somebody asks, at most every `metrics.fetcher.update-interval` (10 s
 unless set otherwise), and answers with what it collected before: figures of tasks are that old, those of checkpoints
-are not.
+are not. While it waits for a TaskManager that was lost, for `web.timeout` (10 min unless set otherwise), it collects
+nothing at all.
 
 Source: nightlies.apache.org/flink/flink-docs-release-2.1, pages "REST API" and "Metrics".
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -27,6 +28,26 @@ class Measured:
     min: float
     max: float
     sum: float
+
+
+@dataclass(frozen=True)
+class JobDetails:
+    """As it is, whenever anything was collected."""
+
+    tasks: list[str]
+    """Their ids, in the order of the flow."""
+    running_for: timedelta
+    """Since it was last RUNNING, by the JobManager's clock; that does not tell that all of its tasks are."""
+
+
+@dataclass(frozen=True)
+class JobMeasured:
+    """None before it was collected."""
+
+    restarts: int | None
+    """How often Flink itself has restarted the job since it was submitted."""
+    uptime: timedelta | None
+    """How long it had been RUNNING when this, and all that its tasks measure, was collected."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +87,10 @@ class FlinkMetrics:
         """How many are registered."""
         return int(self._get("/overview")["taskmanagers"])
 
-    def tasks(self, job_id: str) -> list[str]:
-        """The ids of a job's tasks, in the order of the flow."""
-        return [str(one["id"]) for one in self._get(f"/jobs/{job_id}")["vertices"]]
+    def details(self, job_id: str) -> JobDetails:
+        told = self._get(f"/jobs/{job_id}")
+        running_for = timedelta(milliseconds=told["now"] - told["timestamps"]["RUNNING"])
+        return JobDetails([str(one["id"]) for one in told["vertices"]], running_for)
 
     def names(self, job_id: str, task_id: str) -> list[str]:
         """What is measured of a task; an operator's metrics begin with its name. Empty before it was collected."""
@@ -80,10 +102,12 @@ class FlinkMetrics:
         answers = self._get(f"/jobs/{job_id}/vertices/{task_id}/subtasks/metrics", asked)
         return {one["id"]: Measured(one["min"], one["max"], one["sum"]) for one in answers}
 
-    def restarts(self, job_id: str) -> int | None:
-        """How often Flink itself has restarted a job since it was submitted; None before that was collected."""
-        answers = self._get(f"/jobs/{job_id}/metrics", {"get": "numRestarts"})
-        return int(answers[0]["value"]) if answers else None
+    def of_job(self, job_id: str) -> JobMeasured:
+        """Of a job as a whole."""
+        answers = self._get(f"/jobs/{job_id}/metrics", {"get": "numRestarts,uptime"})
+        values = {one["id"]: int(one["value"]) for one in answers}
+        uptime = values.get("uptime")
+        return JobMeasured(values.get("numRestarts"), None if uptime is None else timedelta(milliseconds=uptime))
 
     def checkpoints(self, job_id: str) -> Checkpoints:
         latest = self._get(f"/jobs/{job_id}/checkpoints")["latest"]

@@ -25,6 +25,9 @@ class FakeJob:
     name: str
     state: str = "RUNNING"
     started: datetime = NOW - timedelta(hours=1)
+    running_for: timedelta = timedelta(hours=1)
+    uptime: timedelta = timedelta(hours=1)
+    """When the JobManager last collected."""
     restarts: int = 0
     completed: datetime | None = NOW - timedelta(seconds=1)
     savepoint: datetime | None = None
@@ -94,5 +97,8 @@ class JobManager:
             values = [(name, job.measured[name]) for name in wanted]
             return [{"id": name, "min": value, "max": value, "sum": value} for name, value in values]
         if path.endswith("/metrics"):
-            return [{"id": "numRestarts", "value": str(job.restarts)}]
-        return {"vertices": [{"id": "cbc357cc", "name": "Source: payments[1] -> unique_payments[2]: Writer"}]}
+            told = {"numRestarts": job.restarts, "uptime": job.uptime // timedelta(milliseconds=1)}
+            return [{"id": name, "value": str(value)} for name, value in told.items()]
+        at = ms(NOW)
+        times = {"now": at, "timestamps": {"RUNNING": at - job.running_for // timedelta(milliseconds=1)}}
+        return times | {"vertices": [{"id": "cbc357cc", "name": "Source: payments[1] -> unique_payments[2]: Writer"}]}

@@ -27,6 +27,7 @@ class World:
         self.flink = JobManager(FakeJob("aa", FIRST), FakeJob("bb", SECOND))
         self.jobs = self.flink.jobs
         self.backlog = Backlog()
+        self.asked = 0
         self.told: dict[str, StatementStatus] = {}
         self.fault: UnreachableError | None = None
         self.may_tell = threading.Event()
@@ -40,6 +41,7 @@ class World:
         return self.readings.look().statements
 
     def _statuses(self, jobs: Mapping[str, Job]) -> Sequence[StatementStatus]:
+        self.asked += 1
         assert self.may_tell.wait(30)
         if self.fault is not None:
             raise self.fault
@@ -150,6 +152,34 @@ def test_a_job_that_ends_during_the_look_leaves_the_others_alone(world: World) -
     assert readings[SECOND].records_in == 100
 
 
+@pytest.mark.parametrize("running_for", [3_600 + 100, 5], ids=["not collected for long", "restarted since"])
+def test_what_was_measured_before_a_task_manager_was_lost_is_not_told_as_if_it_were_now(
+    world: World, running_for: int
+) -> None:
+    world.flink.by_id["aa"].running_for = timedelta(seconds=running_for)
+    reading = world.look()[FIRST]
+    assert reading.runs
+    assert (reading.input_watermark, reading.records_in, reading.restarts) == (None, None, None)
+    assert reading.checkpoint_age == timedelta(seconds=1)
+    assert reading.warnings == ("What its tasks measure is not collected: Flink waits for a TaskManager that is gone",)
+    assert world.look()[SECOND].warnings == ()
+
+
+def test_of_a_job_that_does_not_run_nothing_measured_is_told(world: World) -> None:
+    world.flink.by_id["aa"].state = "RESTARTING"
+    reading = world.look()[FIRST]
+    assert (reading.input_watermark, reading.pending, reading.warnings) == (None, None, ())
+
+
+def test_while_nothing_changes_it_is_not_asked_at_every_look_how_statements_are(world: World) -> None:
+    for _ in range(5):
+        world.look()
+    assert world.asked == 1
+    world.flink.by_id["aa"].state = "RESTARTING"
+    world.look()
+    assert world.asked == 2
+
+
 def test_what_the_job_manager_has_not_collected_yet_is_waited_for(world: World) -> None:
     world.flink.answers_empty = 3
     assert [one.records_in for one in world.look().values()] == [100, 100]
@@ -157,18 +187,17 @@ def test_what_the_job_manager_has_not_collected_yet_is_waited_for(world: World) 
 
 def test_a_look_asks_little_and_names_of_metrics_only_once_a_job_has_settled(world: World) -> None:
     job = world.flink.by_id["bb"]
-    job.started = NOW - timedelta(seconds=5)
+    job.running_for = job.uptime = timedelta(seconds=5)
     unread = {name: value for name, value in job.measured.items() if "pendingRecords" not in name}
     job.measured, all_of_it = unread, job.measured
     assert world.look()[SECOND].pending is None
     job.measured = all_of_it
     assert world.look()[SECOND].pending == 0
-    world.now += timedelta(minutes=1)
+    job.running_for = job.uptime = timedelta(minutes=1)
     world.look()
     world.flink.requests.clear()
     world.look()
-    assert len(world.flink.requests) == 1 + 2 * 3
-    assert [path for path in world.flink.requests if path.endswith("/jobs/bb")] == []
+    assert len(world.flink.requests) == 1 + 2 * 4
 
 
 def test_a_job_manager_that_is_away_is_unreachable(world: World) -> None:
