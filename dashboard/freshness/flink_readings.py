@@ -127,7 +127,7 @@ class FlinkReadings:
                 break
             time.sleep(_COLLECTED_SECONDS)
         tasks = [task for id_, each in names.items() if (task := task_of(id_, each)).metrics]
-        if details.running_for > _SETTLED:
+        if tasks and details.running_for > _SETTLED:
             with self._tasks_lock:
                 self._tasks[job.id] = tasks
         return tasks
