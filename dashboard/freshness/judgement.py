@@ -34,6 +34,7 @@ _ORDER = {state: place for place, state in enumerate(State)}
 _FEWEST_OLD = 5
 """Records in a row that are all old: single ones are, such as a payment that is sent again."""
 _FEWEST_LETTERS = 20
+_REJECTED_WITHIN = timedelta(seconds=20)
 _SKEW = timedelta(seconds=5)
 _JUST_NOW = timedelta(seconds=3)
 _NEEDED = (Part.KAFKA, Part.REGISTRY, Part.CATALOG)
@@ -162,8 +163,8 @@ class _Judge:
 
     def _rejected(self, way: Way) -> Cause | None:
         """When most of what comes breaks its contract."""
-        letters, span = self._memory.grown(way.letters)
-        came, _ = self._memory.grown(way.downstream)
+        letters, span = self._memory.grown(way.letters, _REJECTED_WITHIN)
+        came, _ = self._memory.grown(way.downstream, _REJECTED_WITHIN)
         if letters < _FEWEST_LETTERS or letters <= self._thresholds.rejected_share * (letters + came):
             return None
         return Cause(

@@ -110,9 +110,10 @@ class Memory:
             return timedelta(0)
         return max(timedelta(0), self.at - due[0].due_at)
 
-    def grown(self, count: str) -> tuple[int, timedelta]:
-        """By how much a counter has grown in about the last minute, and in how long exactly."""
-        known = [sample for sample in self.samples if count in sample.counts]
+    def grown(self, count: str, within: timedelta = timedelta(minutes=1)) -> tuple[int, timedelta]:
+        """By how much a counter has grown in about so long, a minute at most, and in how long exactly."""
+        samples = [one for one in self.samples if self.at is not None and self.at - one.at <= within]
+        known = [sample for sample in samples if count in sample.counts]
         if len(known) < 2:
             return 0, timedelta(0)
         first, last = known[0], known[-1]

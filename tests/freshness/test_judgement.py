@@ -234,7 +234,7 @@ def test_a_part_that_misses_a_look_or_two_changes_nothing(pipeline: Simulated, p
         pipeline.step()
         readings = pipeline.readings()
         if second % 10 < 4:
-            seen = {"topics": {}} if part is Part.KAFKA else {"tables": {}}
+            seen: dict[str, object] = {"topics": {}} if part is Part.KAFKA else {"tables": {}}
             readings = replace(readings, **seen, silences=(Silence(part, "Too slow."),))  # type: ignore[arg-type]
         pipeline.memory = pipeline.memory.after(readings, pipeline.ways)
         verdict = judged(pipeline, readings, verdict)
