@@ -17,6 +17,7 @@ from dashboard.freshness.causes import (
     source_name,
     stopped_program,
     uncommitted,
+    uncopied,
     unpassed,
     unread,
 )
@@ -206,6 +207,8 @@ class _Judge:
         read = statement.input_watermark
         if start is None or read is None or abs(self._readings.at - read) > timedelta(days=3650):
             return _NOTHING  # before its first watermark a statement tells the beginning of time
+        if statement.measured_at is not None:
+            start = min(start, statement.measured_at)  # what has come since then it may have read
         return min(distance, max(_NOTHING, start - passing.lag - read))
 
     def _commit(self, way: Way) -> Hop:
@@ -216,7 +219,7 @@ class _Judge:
         overdue = self._memory.overdue(way)
         if gone := away(Part.CATALOG, readings):
             return _unknown(hop, stopped_program(("registry",), readings) or gone)
-        if stop := halted(way, readings):
+        if stop := halted(way, readings) or uncopied(way, readings):
             return _at_least_late(self._judged(hop, overdue, stop), stop)
         if start is None and (silence := self._silence):
             return _unknown(hop, silence)
