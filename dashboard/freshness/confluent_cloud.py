@@ -45,4 +45,3 @@ class CloudParts:
     def close(self) -> None:
         """Not during a look."""
         self._topics.close()
-        self._tables.close()
