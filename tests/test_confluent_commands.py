@@ -15,19 +15,15 @@ from rich.console import Console
 from dashboard import deployments
 from dashboard.cli import commands
 from dashboard.cloud_deployment import CloudDeployment
-from dashboard.clusters import kafka_and_registry
-from dashboard.deploy.pipeline import load_pipeline
-from dashboard.deployments import deployed
+from dashboard.deployments import deployed, settings_of
 from dashboard.errors import DeployError, SettingsError
-from dashboard.freshness.confluent_cloud import CloudParts
 from dashboard.freshness.gatherer import Gatherer
-from dashboard.lake_connections import lake_of
 from dashboard.narration import Narrator
 from dashboard.remotes import ecs
-from dashboard.remotes.cloud_api import AT_A_GLANCE
 from dashboard.remotes.kafka import Kafka, Topic
 from dashboard.settings import PREFIX, Settings, load_settings
-from tests.deploy.cloud import HASTE, KMS_KEY, flink_of, metrics_of, tableflow_of, with_orders
+from dashboard.watched import WatchedTarget
+from tests.deploy.cloud import HASTE, KMS_KEY, with_orders
 from tests.fakes.confluent_cloud import FakeConfluentCloud
 from tests.guarded_broker import RIGHT, USER, Guarded, guarded_broker
 from tests.iceberg_tables import append, revenue_table
@@ -244,19 +240,10 @@ def test_one_look_at_the_target_tells_every_part_of_it(
     append(revenue_table(cloud.iceberg_catalog, namespace=cloud.cluster_id), [(window, "1.10")])
     summing = "revenue-summary-materializer"
     cloud.measure(summing, minutes_ago=5, pending_records=17)
-    settings = load_settings(target="confluent")
-    parts = CloudParts(
-        load_pipeline(settings.pipeline),
-        flink_of(cloud),
-        tableflow_of(cloud),
-        metrics_of(cloud, AT_A_GLANCE),
-        *kafka_and_registry(settings),
-        lake_of(settings),
-        timedelta(seconds=1),
-    )
+    watched = WatchedTarget(settings_of("confluent"), None)
     minute = timedelta(minutes=1)
-    readings = Gatherer(parts.looks, patience=minute, first_patience=minute).look()
-    parts.close()
+    readings = Gatherer(watched.looks, patience=minute, first_patience=minute).look()
+    watched.close()
 
     assert (readings.silences, readings.notes) == ((), ())
     assert set(DATA) == readings.topics.keys()
