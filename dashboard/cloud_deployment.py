@@ -1,6 +1,7 @@
 """The pipeline on Confluent Cloud: from a target's settings to what commands and pages plan, apply and look at."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cached_property
 
 from dashboard.clusters import confluent_clusters
 from dashboard.deploy.apply import ApplyError
@@ -49,28 +50,8 @@ class CloudDeployment(TargetDeployment):
         self._settings = settings
         self._pipeline = described = load_pipeline(pipeline)
         kafka, schemas = confluent_clusters(settings)
-        self._flink = CloudFlink(
-            settings.flink_endpoint,
-            *settings.key_for("flink"),
-            organization=settings.organization,
-            environment=settings.environment,
-            compute_pool=settings.compute_pool,
-            principal=settings.principal,
-            catalog=settings.environment,
-            database=settings.kafka_cluster_name,
-            key_setting=settings.key_setting("flink"),
-            pace=pace,
-        )
-        tableflow = CloudTableflow(
-            settings.control_plane_endpoint,
-            *settings.key_for("tableflow"),
-            environment=settings.environment,
-            cluster=settings.kafka_cluster,
-            key_setting=settings.key_setting("tableflow"),
-            pace=pace,
-        )
-        self.readings = CloudReadings(described, self._flink, tableflow, _metrics(settings, pace))
-        """What Confluent Cloud tells of it, to be looked at again and again."""
+        self._pace = pace
+        self._flink = _flink(settings, pace)
         place = _place(settings)
         self._app = place.app
         target = ConfluentTarget(
@@ -84,11 +65,19 @@ class CloudDeployment(TargetDeployment):
                 key_setting=settings.key_setting("schema_registry"),
                 pace=pace,
             ),
-            tableflow,
+            _tableflow(settings, pace),
             place,
             poll_seconds=poll_seconds,
         )
         super().__init__(target, kafka, RawRecords(kafka, schemas, described.secret_fields), narrator, who)
+
+    @cached_property
+    def readings(self) -> CloudReadings:
+        """What Confluent Cloud tells of it, to be looked at again and again: each look asks once, and waits little."""
+        settings, pace = self._settings, self._pace.at_a_glance
+        return CloudReadings(
+            self._pipeline, _flink(settings, pace), _tableflow(settings, pace), _metrics(settings, pace)
+        )
 
     def apply(
         self,
@@ -152,6 +141,32 @@ def lake_address(settings: ConfluentTargetSettings, pipeline: Pipeline) -> LakeA
         region=settings.region or None,
         managed_storage=not settings.bucket,
         needs_credentials=True,
+    )
+
+
+def _flink(settings: ConfluentTargetSettings, pace: Pace) -> CloudFlink:
+    return CloudFlink(
+        settings.flink_endpoint,
+        *settings.key_for("flink"),
+        organization=settings.organization,
+        environment=settings.environment,
+        compute_pool=settings.compute_pool,
+        principal=settings.principal,
+        catalog=settings.environment,
+        database=settings.kafka_cluster_name,
+        key_setting=settings.key_setting("flink"),
+        pace=pace,
+    )
+
+
+def _tableflow(settings: ConfluentTargetSettings, pace: Pace) -> CloudTableflow:
+    return CloudTableflow(
+        settings.control_plane_endpoint,
+        *settings.key_for("tableflow"),
+        environment=settings.environment,
+        cluster=settings.kafka_cluster,
+        key_setting=settings.key_setting("tableflow"),
+        pace=pace,
     )
 
 

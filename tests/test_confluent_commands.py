@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -15,12 +15,14 @@ from rich.console import Console
 from dashboard import deployments
 from dashboard.cli import commands
 from dashboard.cloud_deployment import CloudDeployment
-from dashboard.deployments import deployed
+from dashboard.deployments import deployed, settings_of
 from dashboard.errors import DeployError, SettingsError
+from dashboard.freshness.gatherer import Gatherer
 from dashboard.narration import Narrator
 from dashboard.remotes import ecs
 from dashboard.remotes.kafka import Kafka, Topic
 from dashboard.settings import PREFIX, Settings, load_settings
+from dashboard.watched import WatchedTarget
 from tests.deploy.cloud import HASTE, KMS_KEY, with_orders
 from tests.fakes.confluent_cloud import FakeConfluentCloud
 from tests.guarded_broker import RIGHT, USER, Guarded, guarded_broker
@@ -227,6 +229,30 @@ def test_doctor_tries_every_system_of_a_target_and_names_what_is_wrong_with_each
     assert "suspended: a record at partition 0 offset 7" in faults["Tableflow revenue_summary"]["detail"]
     assert "is not an Iceberg catalog" in faults["Lake address"]["detail"]
     assert all(one["remedy"] for one in faults.values())
+
+
+def test_one_look_at_the_target_tells_every_part_of_it(
+    command: Command, cloud: FakeConfluentCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SALES_CONFLUENT__TABLEFLOW_CATALOG", cloud.tableflow_catalog_url)
+    assert command("apply", "--yes").exit_code == 0
+    window = datetime(2026, 3, 1, tzinfo=UTC)
+    append(revenue_table(cloud.iceberg_catalog, namespace=cloud.cluster_id), [(window, "1.10")])
+    summing = "revenue-summary-materializer"
+    cloud.measure(summing, minutes_ago=5, pending_records=17)
+    watched = WatchedTarget(settings_of("confluent"), None)
+    minute = timedelta(minutes=1)
+    readings = Gatherer(watched.looks, patience=minute, first_patience=minute).look()
+    watched.close()
+
+    assert (readings.silences, readings.notes) == ((), ())
+    assert set(DATA) == readings.topics.keys()
+    assert {one.phase for one in readings.statements.values()} == {"RUNNING"}
+    assert readings.statements[summing].pending == 17
+    assert readings.tables["revenue_summary"].frontier == window + timedelta(seconds=5)
+    assert {topic: one.phase for topic, one in readings.tableflow.items()} == dict.fromkeys(
+        (*DATA[:1], *DATA[2:]), "RUNNING"
+    )
 
 
 def test_the_payment_app_is_restarted_where_its_place_is_known(

@@ -97,16 +97,6 @@ def _not_running(statement: StatementReading, readings: Readings) -> Cause:
             return Cause(f"The statement {statement.name} is {phase.lower()}{detail}.", _STATUS)
 
 
-def suspended(way: Way, readings: Readings) -> Cause | None:
-    """Why Tableflow does not copy a topic, on Confluent Cloud."""
-    found = readings.tableflow.get(way.downstream)
-    if found is None or (found.phase in ("RUNNING", "PENDING") and not found.is_suspended):
-        return None
-    detail = f": {found.detail.rstrip('.')}" if found.detail else ""
-    how = "is suspended" if found.is_suspended else f"is {found.phase.lower()}"
-    return Cause(f"Tableflow of {found.name} {how}{detail}.", "Confluent Cloud's page of the topic tells more of it.")
-
-
 def unread(way: Way, readings: Readings) -> Cause:
     """Why a statement has not read its input, though it runs."""
     statement = readings.statements[way.statement]
@@ -161,10 +151,29 @@ def held_by_partition(
     return None
 
 
+def uncopied(way: Way, readings: Readings) -> Cause | None:
+    """Why Tableflow does not copy the topic; None when it does, is about to, or nothing is known of it."""
+    topic = readings.tableflow.get(way.downstream)
+    if topic is None:
+        return None
+    detail = f": {topic.detail.rstrip('.')}" if topic.detail else ""
+    if topic.is_suspended:
+        return Cause(
+            f"Tableflow of {topic.name} is suspended{detail}.",
+            "Settle the record or change that stopped it, then `sales-trends apply`.",
+        )
+    if topic.phase == "absent":
+        return Cause(f"{topic.name} is no Tableflow topic.", "`sales-trends plan` shows what turns it on.")
+    return Cause(f"Tableflow of {topic.name} failed{detail}.", _STATUS) if topic.phase == "FAILED" else None
+
+
 def uncommitted(way: Way, readings: Readings) -> Cause:
     """Why no snapshot holds what the topic holds."""
     if program := stopped_program(_PLATFORM, readings):
         return program
+    topic = readings.tableflow.get(way.downstream)
+    if topic is not None and topic.phase != "RUNNING":
+        return Cause(f"Tableflow of {topic.name} is {topic.phase.lower()}.", _STATUS)
     table = readings.tables.get(way.downstream)
     if table is None or table.committed_at is None:
         return Cause(f"The table {way.downstream} has no commit yet.", _STATUS)

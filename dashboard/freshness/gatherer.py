@@ -118,6 +118,8 @@ def _together(seen: Sequence[Seen], at: datetime, took: timedelta) -> Readings:
         programs={name: state for one in seen for name, state in one.programs.items()},
         clock_skew=_first(one.clock_skew for one in seen),
         silences=tuple(silence for one in seen for silence in one.silences),
+        notes=tuple(note for one in seen for note in one.notes),
+        tableflow={name: topic for one in seen for name, topic in one.tableflow.items()},
     )
 
 

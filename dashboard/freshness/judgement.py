@@ -16,8 +16,8 @@ from dashboard.freshness.causes import (
     no_input,
     source_name,
     stopped_program,
-    suspended,
     uncommitted,
+    uncopied,
     unpassed,
     unread,
 )
@@ -222,7 +222,7 @@ class _Judge:
         overdue = self._memory.overdue(way)
         if gone := away(Part.CATALOG, readings):
             return self._unknown(hop, stopped_program(("registry",), readings) or gone)
-        if stop := halted(way, readings) or suspended(way, readings):
+        if stop := halted(way, readings) or uncopied(way, readings):
             return _at_least_late(self._judged(hop, overdue, stop), stop)
         if start is None and (silence := self._silence):
             return self._unknown(hop, silence)

@@ -26,6 +26,7 @@ def notes_on(
         *_systems(readings),
         *readings.notes,
         *(f"{one.name}: {warning}" for one in readings.statements.values() for warning in one.warnings),
+        *readings.notes,
     ]
     told = {held.reason} if held else set()
     return tuple(note for note in dict.fromkeys(found) if note not in told)

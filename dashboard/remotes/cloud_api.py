@@ -6,7 +6,7 @@ Source: docs.confluent.io/cloud/current/api.html, sections "Authentication", "Ra
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -32,10 +32,13 @@ class Pace:
     request_seconds: float = 30
     """How long a service may be silent within one request."""
 
+    @property
+    def at_a_glance(self) -> "Pace":
+        """For who looks again in a moment: every request is made once, and a service that hangs is soon given up."""
+        return replace(self, repeat_seconds=0, request_seconds=5)
+
 
 REAL_TIME = Pace()
-AT_A_GLANCE = Pace(repeat_seconds=0, request_seconds=5)
-"""For who looks again in a moment: every request is made once, and a service that hangs is soon given up."""
 
 
 class CloudApi:

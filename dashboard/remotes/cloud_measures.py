@@ -14,6 +14,7 @@ from dashboard.remotes.cloud_statement import moment
 
 PREFIX = "io.confluent.flink/"
 STATEMENT = "resource.flink_statement.name"
+_HALF_A_MINUTE = timedelta(seconds=30)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MS = 32_503_680_000_000
 """The year 3000: Flink's word for a watermark after which nothing comes any more lies beyond it."""
@@ -51,7 +52,7 @@ class StatementMetrics:
     """What is measured of one statement; None where nothing was told."""
 
     measured_at: datetime | None = None
-    """UTC, the minute of the newest watermark or pending records."""
+    """UTC, the middle of the minute that the newest watermark or pending records are the average of."""
     input_watermark: datetime | None = None
     """The smallest of its tables; None also as long as one of them has none."""
     output_watermark: datetime | None = None
@@ -81,7 +82,7 @@ def statement_metrics(answers: Mapping[Measure, Iterable[Mapping[str, Any]]]) ->
 def _read(points: Points) -> StatementMetrics:
     states = [point for measure, found in points.items() if not measure.is_counted for point in found]
     return StatementMetrics(
-        max((at for point in states if (at := moment(str(point.get("timestamp"))))), default=None),
+        max((at + _HALF_A_MINUTE for point in states if (at := moment(str(point.get("timestamp"))))), default=None),
         _watermark(points.get(Measure.INPUT_WATERMARK, [])),
         _watermark(points.get(Measure.OUTPUT_WATERMARK, [])),
         _sum(points.get(Measure.RECORDS_IN)),

@@ -20,7 +20,7 @@ import httpx
 from pydantic import SecretStr
 
 from dashboard.errors import SalesTrendsError, UnreachableError
-from dashboard.remotes.cloud_api import AT_A_GLANCE, CloudApi, Pace
+from dashboard.remotes.cloud_api import REAL_TIME, CloudApi, Pace
 from dashboard.remotes.cloud_errors import ApiKey, Refused, TooMany
 from dashboard.remotes.cloud_measures import PREFIX, SPELLINGS, STATEMENT, Measure, StatementMetrics, statement_metrics
 
@@ -90,7 +90,7 @@ class CloudMetrics:
         *,
         key_setting: str,
         transport: httpx.BaseTransport | None = None,
-        pace: Pace = AT_A_GLANCE,
+        pace: Pace = REAL_TIME.at_a_glance,
         budget: Budget = OF_THIS_PROCESS,
     ) -> None:
         self._api = CloudApi(

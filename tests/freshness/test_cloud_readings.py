@@ -11,6 +11,7 @@ from dashboard.deploy.confluent_versions import LABEL, NAME_LABEL
 from dashboard.deploy.pipeline import Pipeline, Statement
 from dashboard.errors import SalesTrendsError, SettingsError, UnreachableError
 from dashboard.freshness.cloud_readings import CloudReadings
+from dashboard.freshness.gatherer import Gatherer
 from dashboard.freshness.readings import Part, StatementReading, TableflowReading
 from dashboard.freshness.seen import Seen
 from dashboard.remotes.cloud_api import Pace
@@ -266,3 +267,17 @@ def test_a_part_that_is_refused_is_an_error_of_its_own(cloud: FakeConfluentCloud
     found = looked(readings)
     assert isinstance(found[Part.TABLEFLOW], Refused)
     assert statements(found)["copy"].pending == 0
+
+
+def test_a_gatherer_puts_all_parts_together(cloud: FakeConfluentCloud, readings: CloudReadings) -> None:
+    cloud.metrics.names = {"num_late_records_in": ""}
+    cloud.faults.answer("GET", "/tableflow-topics$", status=403)
+    gatherer = Gatherer(readings.looks, patience=timedelta(seconds=20), first_patience=timedelta(seconds=20))
+    first, second = gatherer.look(), gatherer.look()
+    assert [one.part for one in first.silences] == [Part.TABLEFLOW]
+    assert (first.statements["copy"].pending, first.notes) == (
+        0,
+        ("Confluent Cloud's metrics do not tell late records.",),
+    )
+    assert second.silences == ()
+    assert second.tableflow["b"].phase == "RUNNING"

@@ -270,7 +270,7 @@ def test_what_somebody_wrote_about_a_hop_decides(pipeline: Simulated) -> None:
 @pytest.mark.parametrize(
     ("tableflow", "told"),
     [
-        (TableflowReading(REVENUE, "FAILED", "No access to the bucket."), "is failed: No access to the bucket."),
+        (TableflowReading(REVENUE, "FAILED", "No access to the bucket."), "failed: No access to the bucket."),
         (TableflowReading(REVENUE, "RUNNING", is_suspended=True), "is suspended."),
     ],
 )

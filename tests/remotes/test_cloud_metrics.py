@@ -320,7 +320,7 @@ def test_points_without_a_number_are_left_out_and_the_newest_one_counts() -> Non
         "https://metrics", KEY, SECRET, key_setting="S", transport=script.transport, pace=script.pace, budget=Budget()
     )
     found = metrics.look(["a"], [POOL], LONG_AGO)
-    assert found.statements == {"a": StatementMetrics(datetime(2026, 3, 1, 12, 1, tzinfo=UTC), pending=9)}
+    assert found.statements == {"a": StatementMetrics(datetime(2026, 3, 1, 12, 1, 30, tzinfo=UTC), pending=9)}
     assert script.asked == ["GET metrics", "POST query"]
     assert json.loads(script.requests[1].content)["group_by"] == ["resource.flink_statement.name"]
 
