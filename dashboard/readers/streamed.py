@@ -99,11 +99,17 @@ class Streamed:
             reading = self._reading
         return reading.ahead(of)
 
-    def close(self) -> None:
-        """Ends it; returns when its consumers are closed, or after three seconds. It may be asked again."""
+    def end(self) -> None:
+        """Has it end soon, without waiting for that. It may be asked again."""
         with self._lock:
             if self._reading is not None:
                 self._reading.end()
+
+    def close(self) -> None:
+        """Ends it; returns when its consumers are closed, or after three seconds. It may be asked again."""
+        self.end()
+        with self._lock:
+            if self._reading is not None:
                 self._reading.wait()
 
 

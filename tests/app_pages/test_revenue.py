@@ -46,6 +46,7 @@ def catalogs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalo
         catalogs = Catalogs(catalog)
         monkeypatch.setattr(lake, "open_catalog", catalogs.open)
         monkeypatch.setenv("SALES_LAKE__MIRROR", str(tmp_path / "mirror"))
+        monkeypatch.setenv("SALES_LOCAL__KAFKA_PORT", "1")  # where nothing listens
         # each run of the page sees what was committed before it
         monkeypatch.setattr(lake_engines, "catalog_interval_of", lambda _settings: timedelta(0))
         monkeypatch.setattr(mirror, "PATIENCE", MINUTE)
