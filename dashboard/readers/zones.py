@@ -116,10 +116,12 @@ def _changes(start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[datetim
 def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
     """The first whole minute with another offset than `before`; between the two there is one change."""
     before = before.replace(second=0, microsecond=0)
+    # between whole minutes alone a middle is nearer to both
+    after += -(after - before) % _MINUTE
     while after - before > _MINUTE:
         middle = before + (after - before) // 2 // _MINUTE * _MINUTE
         before, after = (middle, after) if _offset(middle, zone) == _offset(before, zone) else (before, middle)
-    return after.replace(second=0, microsecond=0)
+    return after
 
 
 def _offset(at: datetime, zone: ZoneInfo) -> timedelta:
