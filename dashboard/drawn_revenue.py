@@ -42,9 +42,9 @@ class DrawnRevenue:
             return self._shown
 
     def _stands(self, before: "Ahead | None", ahead: "Ahead | None") -> bool:
-        if before is None or ahead is None or before.is_live != ahead.is_live:
+        if before is None or ahead is None or before.is_known != ahead.is_known:
             return before is ahead
-        if not ahead.is_live:
+        if not ahead.is_known:
             return True
         if before.streamed is not ahead.streamed:
             # a window came, or the table is in another state: else it is the same object

@@ -29,7 +29,7 @@ def with_ahead(trend: Trend | None, ahead: "Ahead", asked: Range, zone: ZoneInfo
     is streamed, and is None while that is nothing. A trend at fault, or of which it is not known yet what is ahead, is
     given as it is.
     """
-    if not ahead.is_live or (trend is not None and len(trend.faults)):
+    if not ahead.is_known or (trend is not None and len(trend.faults)):
         return trend
     base = _of_streamed(ahead.streamed, asked, zone) if trend is None else trend
     if base is None:
@@ -55,7 +55,7 @@ def with_ahead(trend: Trend | None, ahead: "Ahead", asked: Range, zone: ZoneInfo
 
 def wider(trend: Trend | None, ahead: "Ahead", asked: Range) -> Range | None:
     """The range to ask for instead, where what is streamed makes it too long for buckets as small as the trend's."""
-    if trend is None or asked.span is not None or not ahead.is_live or not len(ahead.streamed):
+    if trend is None or asked.span is not None or not ahead.is_known or not len(ahead.streamed):
         return None
     end = max(trend.end, _newest(ahead.streamed)["window_end"])
     bucket = frame(asked, trend.grid, first=trend.known_from, end=end, window=trend.window).bucket

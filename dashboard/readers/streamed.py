@@ -67,6 +67,11 @@ class Ahead:
     """Why nothing more can be read now, which is tried again and again."""
     fault_since: datetime | None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it can be shown: all is read, or nothing more can be for now, and this is what was read last."""
+        return self.is_live or (self.fault is not None and self.streamed.num_rows > 0)
+
 
 class Streamed:
     """One for a process and target; any thread may ask. Nothing is read while nobody asks."""
