@@ -1,9 +1,11 @@
 """What all sessions of one process share, and nothing else may cache: readers, the newest snapshot, finished answers.
 
-Answers are keyed by snapshot id: a snapshot never changes, so an answer is right as long as it is kept.
+What is committed is keyed by snapshot id: a snapshot never changes, so it is right as long as it is kept. What is ahead
+of the commit is kept until it changes.
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -12,14 +14,16 @@ from zoneinfo import ZoneInfo
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard.charts import revenue_bars
 from dashboard.deployments import settings_of
+from dashboard.drawn_revenue import DrawnRevenue
 from dashboard.errors import SalesTrendsError
 from dashboard.lake_engines import engine_of
 from dashboard.opened import opened
+from dashboard.readers.committed import NOTHING, Committed, committed_by
 from dashboard.readers.engine import Engine
 from dashboard.readers.lake_table import Snapshot
-from dashboard.readers.revenue import RANGES, Trend, trend
+from dashboard.readers.revenue import RANGES, Range, Trend, trend
+from dashboard.readers.revenue_ahead import wider
 from dashboard.settings import Settings, load_settings
 from dashboard.targets import LOCAL
 
@@ -28,9 +32,10 @@ if TYPE_CHECKING:
     from dashboard.dead_letter_desk import DeadLetterDesk
     from dashboard.freshness_desk import FreshnessDesk
     from dashboard.live_desk import LiveDesk
+    from dashboard.readers.streamed import Ahead, Streamed
 
 _one_alone = Lock()
-GLANCE_SECONDS = 1.0
+GLANCE_SECONDS = 0.4
 """However many pages are open, the catalog is asked once in this time."""
 
 
@@ -67,29 +72,76 @@ def _glance(place: str, _settings: Settings) -> Glance:
 
 @dataclass(frozen=True)
 class Answer:
-    """One range at one snapshot, ready to be shown. Shared by all who look: never change it."""
+    """One range as it is now, ready to be shown. Shared by all who look: never change it."""
 
-    trend: Trend
+    trend: Trend | None
+    """None when no window has closed yet."""
     figure: go.Figure | None
-    """None while the table has faults: a wrong bar is worse than none."""
+    """None without a trend, and while it has faults: a wrong bar is worse than none."""
+    ahead: "Ahead | None"
+    """What is ahead of the state that the trend is of; None where it cannot be asked for."""
+    fault: SalesTrendsError | None
+    """Why what is ahead is not known, or not any more."""
 
 
-def revenue(settings: Settings, glance: Glance, range_name: str, zone: str) -> Answer | None:
-    """What one range holds at one snapshot; None when the table has no rows. Raises what `Engine.ask` raises."""
+def revenue(settings: Settings, glance: Glance, range_name: str, zone: str) -> Answer:
+    """What one range holds: at one snapshot, and what is ahead of that. Raises what `Engine.ask` raises."""
+    place, asked = _place(settings), RANGES[range_name]
+    if glance.snapshot is None and glance.fault:
+        # nobody knows what is committed, so nobody knows what is ahead of it
+        return Answer(None, None, None, None)
+    found = _committed(glance, place, asked, zone)
+    ahead, fault = _ahead(settings, glance, found)
+    if ahead is not None and (instead := wider(found, ahead, asked)):
+        found = _committed(glance, place, instead, zone)
+        ahead, fault = _ahead(settings, glance, found)
+    return Answer(*_drawn(place, range_name, zone).of(found, ahead), ahead, fault)
+
+
+def _committed(glance: Glance, place: str, asked: Range, zone: str) -> Trend | None:
     if glance.engine is None or glance.snapshot is None:
         return None
-    return _revenue(glance.engine, _place(settings), glance.snapshot.id, range_name, zone)
+    return _trend(glance.engine, place, glance.snapshot.id, asked, zone)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _revenue(_engine: Engine, place: str, snapshot_id: int, range_name: str, zone: str) -> Answer | None:
-    found = trend(_engine, RANGES[range_name], ZoneInfo(zone))
-    if found is None:
-        return None
-    if len(found.faults):
-        return Answer(found, None)
-    figure = revenue_bars(found.buckets, start=found.start, end=found.end, bucket=found.bucket, zone=ZoneInfo(zone))
-    return Answer(found, figure)
+def _trend(_engine: Engine, place: str, snapshot_id: int, asked: Range, zone: str) -> Trend | None:
+    return trend(_engine, asked, ZoneInfo(zone))
+
+
+def _ahead(settings: Settings, glance: Glance, of: Trend | None) -> "tuple[Ahead | None, SalesTrendsError | None]":
+    """What is ahead of the state that a trend is of; that Kafka cannot be asked takes away nothing committed."""
+    place = _place(settings)
+    try:
+        state = NOTHING
+        if of is not None and of.snapshot and of.committed_until and glance.engine:
+            state = _state(glance.engine, place, of.snapshot.id, of.snapshot, of.committed_until)
+        found = _streamed(place, settings).ahead(state)
+    except SalesTrendsError as fault:
+        return None, fault
+    return found, found.fault
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _state(_engine: Engine, place: str, snapshot_id: int, _snapshot: Snapshot, _until: datetime) -> Committed:
+    return committed_by(_engine, _snapshot, _until)
+
+
+@st.cache_resource(max_entries=4, show_spinner=False, on_release=lambda streamed: streamed.end())
+def _streamed(_place: str, _settings: Settings) -> "Streamed":
+    # Kafka's clients, which whoever cannot reach a cluster does not need
+    from dashboard.clusters import kafka_and_registry
+    from dashboard.readers.streamed import Streamed
+
+    kafka, registry = kafka_and_registry(_settings)
+    streamed = Streamed(kafka, registry.schema, _settings.pipeline.window_size)
+    opened.callback(streamed.close)
+    return streamed
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _drawn(place: str, range_name: str, zone: str) -> DrawnRevenue:
+    return DrawnRevenue(RANGES[range_name], ZoneInfo(zone))
 
 
 @dataclass
@@ -112,7 +164,8 @@ def _known(_place: str) -> _Known:
 
 def _place(settings: Settings) -> str:
     """Whose tables, and who reads them."""
-    return f"{settings.target} {settings.local.registry_port} {settings.lake.engine} {settings.lake.mirror}"
+    local, lake = settings.local, settings.lake
+    return f"{settings.target} {local.registry_port} {local.kafka_port} {lake.engine} {lake.mirror}"
 
 
 def administration() -> "Administration":

@@ -22,24 +22,46 @@ SCHEMA = pa.schema(
         ("bucket_end", pa.timestamp("us", tz="UTC")),
         ("windows", pa.int64()),
         ("revenue", pa.decimal128(38, 2)),
+        ("streamed_windows", pa.int64()),
+        ("streamed", pa.decimal128(38, 2)),
+        ("open_windows", pa.int64()),
+        ("open", pa.decimal128(38, 2)),
     ]
 )
+Part = tuple[int, str]
+"""How many windows, and the revenue of them."""
+NOTHING: Part = (0, "0.00")
 
 
 def buckets(starts: Sequence[datetime], totals: Sequence[str], bucket: timedelta = MINUTE) -> pa.Table:
+    return parts(starts, [(12, total) for total in totals], bucket=bucket)
+
+
+def parts(
+    starts: Sequence[datetime],
+    committed: Sequence[Part],
+    streamed: Sequence[Part] = (),
+    open_: Sequence[Part] = (),
+    bucket: timedelta = MINUTE,
+) -> pa.Table:
+    streamed, open_ = (given or [NOTHING] * len(starts) for given in (streamed, open_))
     return pa.table(
         {
             "bucket_start": list(starts),
             "bucket_end": [start + bucket for start in starts],
-            "windows": [12] * len(starts),
-            "revenue": [Decimal(total) for total in totals],
+            "windows": [windows for windows, _ in committed],
+            "revenue": [Decimal(total) for _, total in committed],
+            "streamed_windows": [windows for windows, _ in streamed],
+            "streamed": [Decimal(total) for _, total in streamed],
+            "open_windows": [windows for windows, _ in open_],
+            "open": [Decimal(total) for _, total in open_],
         },
         schema=SCHEMA,
     )
 
 
-def drawn(rows: pa.Table, *, end: datetime, bucket: timedelta = MINUTE) -> go.Figure:
-    return revenue_bars(rows, start=NOON, end=end, bucket=bucket, zone=BERLIN)
+def drawn(rows: pa.Table, *, end: datetime, bucket: timedelta = MINUTE, is_ahead: bool = False) -> go.Figure:
+    return revenue_bars(rows, start=NOON, end=end, bucket=bucket, zone=BERLIN, is_ahead=is_ahead)
 
 
 THREE = buckets([NOON, NOON + MINUTE, NOON + 3 * MINUTE], ["1234.56", "0.00", "100.00"])
@@ -103,6 +125,50 @@ def test_days_of_unequal_length_are_bars_of_unequal_width() -> None:
     assert bars.width[1] / bars.width[0] == pytest.approx(24 / 23)
 
 
+AHEAD = parts(
+    [NOON, NOON + MINUTE, NOON + 2 * MINUTE],
+    [(12, "60.00"), (5, "30.00"), NOTHING],
+    [NOTHING, (2, "10.00"), NOTHING],
+    [NOTHING, (3, "5.00"), (1, "0.25")],
+)
+
+
+def test_what_is_streamed_stands_faint_and_what_is_open_hatched_on_what_is_committed() -> None:
+    figure = drawn(AHEAD, end=NOON + MINUTE + timedelta(seconds=35), is_ahead=True)
+
+    (bars,) = figure.data
+    assert figure.layout.barmode == "relative"
+    assert [(f"{at:%H:%M}", height) for at, height in zip(bars.x, bars.y, strict=True)] == [
+        ("13:00", 60.0),
+        ("13:01", 30.0),
+        ("13:01", 10.0),
+        ("13:01", 5.0),
+        ("13:02", 0.25),
+    ]
+    assert list(bars.marker.pattern.shape) == ["", "", "", "/", "/"]
+    committed, _, streamed, *open_ = bars.marker.opacity
+    assert streamed < committed == 1.0
+    assert open_ == [1.0, 1.0]
+    # whatever colours the theme has
+    assert bars.marker.color is None
+
+
+def test_the_hover_of_each_part_says_which_it_is_and_the_open_one_has_no_share() -> None:
+    (bars,) = drawn(AHEAD, end=NOON + MINUTE + timedelta(seconds=35), is_ahead=True).data
+
+    assert [list(facts) for facts in bars.customdata][1:4] == [
+        ["30.00", "13:01 to 13:02", "5", "30.0%", "<br>saved in Iceberg"],
+        ["10.00", "13:01 to 13:02", "2", "10.0%", "<br>streamed: final, not saved yet"],
+        ["5.00", "13:01 to 13:02", "3", "no part", "<br>open: so far, not final"],
+    ]
+
+
+def test_the_axis_reaches_to_the_end_of_what_is_open() -> None:
+    figure = drawn(AHEAD, end=NOON + MINUTE + timedelta(seconds=35), is_ahead=True)
+
+    assert figure.layout.xaxis.range[1].isoformat() == "2026-03-01T13:03:00"
+
+
 def test_no_bucket_makes_an_empty_chart() -> None:
     figure = drawn(SCHEMA.empty_table(), end=NOON + MINUTE)
 
@@ -113,7 +179,8 @@ def test_no_bucket_makes_an_empty_chart() -> None:
 def test_the_most_bars_there_are_weigh_less_than_80_kilobytes() -> None:
     rows = buckets([NOON + n * MINUTE for n in range(MAX_BUCKETS)], ["123456.78"] * MAX_BUCKETS)
 
-    assert len(drawn(rows, end=NOON + MAX_BUCKETS * MINUTE).to_json()) < 80_000
+    for is_ahead in (False, True):
+        assert len(drawn(rows, end=NOON + MAX_BUCKETS * MINUTE, is_ahead=is_ahead).to_json()) < 80_000
 
 
 def test_the_description_tells_the_highest_bar() -> None:
@@ -121,6 +188,10 @@ def test_the_description_tells_the_highest_bar() -> None:
         "Bar chart of revenue from 13:00 to 13:04:00, 3 bars; the highest is 1,234.56 at 13:00"
     )
     assert describe(SCHEMA.empty_table(), start=NOON, end=NOON, zone=BERLIN).endswith("without a bar")
+    assert describe(AHEAD, start=NOON, end=NOON + MINUTE, zone=BERLIN).endswith(
+        ", 2 bars; the highest is 60.00 at 13:00; 10.00 of all is streamed and not saved yet; "
+        "5.25 more is in open windows so far"
+    )
 
 
 def test_charts_do_not_need_streamlit() -> None:

@@ -12,13 +12,19 @@ HOUR = timedelta(hours=1)
 INSTANT = pa.timestamp("us", tz="UTC")
 
 
-def buckets(*starts: datetime) -> pa.Table:
+def buckets(*starts: datetime, streamed: str = "0.00", open_: str = "0.00") -> pa.Table:
+    def money(text: str) -> pa.Array:
+        return pa.array([Decimal(text)] * len(starts), pa.decimal128(38, 2))
+
     return pa.table(
         {
             "bucket_start": pa.array(starts, INSTANT),
             "bucket_end": pa.array([start + HOUR for start in starts], INSTANT),
             "windows": range(1, len(starts) + 1),
-            "revenue": pa.array([Decimal("1234.50")] * len(starts), pa.decimal128(38, 2)),
+            "revenue": money("1234.50"),
+            "streamed_windows": [1 if Decimal(streamed) else 0] * len(starts),
+            "streamed": money(streamed),
+            "open": money(open_),
         }
     )
 
@@ -46,6 +52,27 @@ def test_a_bar_that_is_still_filling_ends_where_the_windows_end() -> None:
     rows = bars_as_rows(buckets(NOON), end=NOON + timedelta(minutes=7), zone=BERLIN)
 
     assert rows["end"].to_pylist() == ["2026-03-01 13:07:00+01:00"]
+
+
+def test_what_is_streamed_is_a_part_of_the_revenue_and_what_is_open_is_not() -> None:
+    rows = bars_as_rows(
+        buckets(NOON, NOON + HOUR, streamed="0.50", open_="7.00"),
+        end=NOON + timedelta(minutes=7),
+        zone=BERLIN,
+        is_ahead=True,
+    )
+
+    assert rows.column_names == ["start", "revenue", "windows", "end", "streamed", "open"]
+    assert rows.to_pylist()[1] == {
+        "start": "2026-03-01 13:00:00+01:00",
+        "revenue": Decimal("1235.00"),
+        "windows": 2,
+        "end": "2026-03-01 13:07:00+01:00",
+        "streamed": Decimal("0.50"),
+        "open": Decimal("7.00"),
+    }
+    # nothing of it has closed, so it is known until nowhere in it
+    assert rows["end"][0].as_py() == "2026-03-01 15:00:00+01:00"
 
 
 def test_the_hour_that_comes_twice_in_autumn_can_be_told_apart() -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard import cached
 from dashboard.access import Role
 from dashboard.app_pages.reader_zone import reader_zone
+from dashboard.app_pages.revenue_words import ahead_notices, parts_in_words
 from dashboard.charts import HEIGHT, describe
 from dashboard.errors import SalesTrendsError
 from dashboard.readers.lake_table import Snapshot
@@ -19,8 +20,9 @@ from dashboard.shown_rows import as_csv, bars_as_rows, faults_as_rows
 from dashboard.visitor import gate
 from dashboard.wording import amount, compact_amount, length, moment
 
-REFRESH_SECONDS = 2
-_MONEY = {"revenue": st.column_config.NumberColumn(format="%,.2f")}
+# what is saved is to be seen within a second
+REFRESH_SECONDS = 0.8
+_MONEY = {name: st.column_config.NumberColumn(format="%,.2f") for name in ("revenue", "streamed", "open")}
 _STATUS = "`sales-trends status` tells what runs, `sales-trends up` starts what does not."
 
 
@@ -51,13 +53,16 @@ def board() -> None:
             answer = cached.revenue(settings, glance, chosen or "1 h", zone.key)
         except SalesTrendsError as error:
             fault = error
+    trend = None if answer is None else answer.trend
     if fault:
-        notices.error(_sentence(fault, shown=answer is not None), icon=":material/cloud_off:")
-    if answer is None or glance.snapshot is None:
+        notices.error(_sentence(fault, shown=trend is not None), icon=":material/cloud_off:")
+    if answer is not None and (trend is not None or not fault):
+        with notices:
+            ahead_notices(answer, zone)
+    if answer is None or trend is None:
         if not fault:
             _nothing_yet()
         return
-    trend = answer.trend
     with header:
         _freshness(trend, glance.snapshot, zone, settings, connected=fault is None)
     if answer.figure is None:
@@ -72,13 +77,12 @@ def board() -> None:
     )
     st.caption(
         f"One bar is {length(trend.bucket)}, from {moment(trend.start, zone, trend.end, seconds=False)} "
-        f"to {moment(trend.end, zone, trend.end)}. Together exactly {amount(trend.total)}."
-        + (" The hatched bar is still filling." if trend.is_filling else "")
+        f"to {moment(trend.end, zone, trend.end)}. {parts_in_words(trend)}"
     )
     _rows(trend, zone)
 
 
-def _freshness(trend: Trend, snapshot: Snapshot, zone: ZoneInfo, settings: Settings, *, connected: bool) -> None:
+def _freshness(trend: Trend, snapshot: Snapshot | None, zone: ZoneInfo, settings: Settings, *, connected: bool) -> None:
     now = datetime.now(UTC)
     age = now - trend.end
     if len(trend.faults):
@@ -91,7 +95,7 @@ def _freshness(trend: Trend, snapshot: Snapshot, zone: ZoneInfo, settings: Setti
         badge = ":green-badge[:material/check_circle: Up to date]"
     st.markdown(
         f"{badge} Data as of **{moment(trend.end, zone, now)}** ({length(age)} ago) · "
-        f"saved {moment(snapshot.committed_at, zone, now)} · {zone.key}"
+        f"{_saved(trend, snapshot, zone, now)} · {zone.key}"
     )
     if connected and age > _old_after(trend.window, settings):
         st.warning(
@@ -99,6 +103,13 @@ def _freshness(trend: Trend, snapshot: Snapshot, zone: ZoneInfo, settings: Setti
             f"stands still: {_STATUS}",
             icon=":material/schedule:",
         )
+
+
+def _saved(trend: Trend, snapshot: Snapshot | None, zone: ZoneInfo, now: datetime) -> str:
+    if snapshot is None or trend.committed_until is None:
+        return "nothing saved yet"
+    saved = f"saved {moment(snapshot.committed_at, zone, now)}"
+    return saved if trend.committed_until >= trend.end else f"{saved} until {moment(trend.committed_until, zone, now)}"
 
 
 def _old_after(window: timedelta, settings: Settings) -> timedelta:
@@ -117,7 +128,8 @@ def _figures(trend: Trend, zone: ZoneInfo) -> None:
             trend.total,
             f"since {moment(trend.start, zone, trend.end, seconds=False)}",
             f"Exactly {amount(trend.total)}, from {moment(trend.start, zone, trend.end, seconds=False)} "
-            f"to {moment(trend.end, zone, trend.end)}.",
+            f"to {moment(trend.end, zone, trend.end)}."
+            + (f" Of that, {amount(trend.streamed)} is streamed and not saved yet." if trend.streamed else ""),
         )
         _figure(
             "Per window" if by_window else "Per hour",
@@ -155,7 +167,7 @@ def _rows(trend: Trend, zone: ZoneInfo) -> None:
     panel = st.expander("Table and download", key="revenue_rows", on_change="rerun", icon=":material/table_rows:")
     if not panel.open:
         return
-    rows = bars_as_rows(trend.buckets, end=trend.end, zone=zone)
+    rows = bars_as_rows(trend.buckets, end=trend.end, zone=zone, is_ahead=trend.is_ahead)
     with panel:
         st.dataframe(
             rows,

@@ -1,17 +1,21 @@
 """What one state of `revenue_summary` holds, as far as whoever reads the topic behind it must know."""
 
+import threading
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dashboard.readers.lake_table import LakeTable
+from dashboard.readers.engine import Engine
+from dashboard.readers.lake_table import LakeTable, Snapshot
 
 WINDOW_COLUMNS = ["window_start", "window_end"]
 OFFSET_COLUMNS = ["$$partition", "$$offset"]
 """Where a row stood in the topic, as Tableflow writes it; a table may be without."""
+_LONGEST = timedelta(days=1)
+"""Windows divide a day."""
 
 
 def _no_windows(_after: datetime) -> pa.Table:
@@ -59,3 +63,38 @@ def committed_of(table: LakeTable | None) -> Committed:
         return NOTHING
     columns = WINDOW_COLUMNS + [name for name in OFFSET_COLUMNS if name in table.columns]
     return committed_in(table.read(columns, snapshot_id=table.newest.id), (table.identity, table.newest.id))
+
+
+def committed_by(engine: Engine, snapshot: Snapshot, newest_end: datetime) -> Committed:
+    """What a state holds that an engine answers from, of which the newest window ends then; without offsets.
+
+    Nothing is asked before somebody wants windows, and once for all who want no earlier ones. `windows` raises what
+    `Engine.ask` raises.
+    """
+    # no two states of tables share a snapshot's id, which is random
+    return Committed(snapshot.id, newest_end, windows=_Recent(engine, snapshot, newest_end))
+
+
+class _Recent:
+    """The newest windows of one state, asked of an engine; any thread may call."""
+
+    def __init__(self, engine: Engine, snapshot: Snapshot, newest_end: datetime) -> None:
+        self._engine = engine
+        self._snapshot = snapshot
+        self._end = newest_end
+        self._lock = threading.Lock()
+        self._held: tuple[datetime, pa.Table] | None = None
+
+    def __call__(self, after: datetime) -> pa.Table:
+        with self._lock:
+            if self._held is None or after < self._held[0]:
+                self._held = after, self._asked(after)
+            windows = self._held[1]
+        return windows.filter(pc.greater(windows["window_end"], pa.scalar(after)))
+
+    def _asked(self, after: datetime) -> pa.Table:
+        if after >= self._end:
+            return _no_windows(after)
+        stretch = {"start": after - _LONGEST, "end": self._end}
+        answer = self._engine.ask("revenue_windows", stretch, snapshot_id=self._snapshot.id)
+        return answer.rows.select(WINDOW_COLUMNS)

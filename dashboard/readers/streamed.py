@@ -67,6 +67,11 @@ class Ahead:
     """Why nothing more can be read now, which is tried again and again."""
     fault_since: datetime | None
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it can be shown: all is read, or nothing more can be for now, and this is what was read last."""
+        return self.is_live or (self.fault is not None and self.streamed.num_rows > 0)
+
 
 class Streamed:
     """One for a process and target; any thread may ask. Nothing is read while nobody asks."""
@@ -99,11 +104,17 @@ class Streamed:
             reading = self._reading
         return reading.ahead(of)
 
-    def close(self) -> None:
-        """Ends it; returns when its consumers are closed, or after three seconds. It may be asked again."""
+    def end(self) -> None:
+        """Has it end soon, without waiting for that. It may be asked again."""
         with self._lock:
             if self._reading is not None:
                 self._reading.end()
+
+    def close(self) -> None:
+        """Ends it; returns when its consumers are closed, or after three seconds. It may be asked again."""
+        self.end()
+        with self._lock:
+            if self._reading is not None:
                 self._reading.wait()
 
 

@@ -12,6 +12,9 @@ QUARTER_HOUR = timedelta(minutes=15)
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 """Between them every time can be reckoned with, in every zone."""
 _MINUTE = timedelta(minutes=1)
+_DAY = timedelta(days=1)
+_NONE = timedelta(0)
+_MONDAY = date(1970, 1, 5)
 _CHANGES_IN_A_QUESTION = 2
 """As many as a year has in almost any zone; a longer stretch is asked in pieces."""
 
@@ -75,6 +78,26 @@ def local_midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime.combine(day, time(), zone).astimezone(UTC)
 
 
+def bucket_start(moment: datetime, bucket: timedelta, zone: ZoneInfo) -> datetime:
+    """When the bucket begins that holds this moment, UTC: as the questions over buckets and days have it.
+
+    Buckets of whole days begin at local midnights and are counted from a Monday, shorter ones by the zone's clock.
+    """
+    if bucket % _DAY == _NONE:
+        days = bucket // _DAY
+        day = moment.astimezone(zone).date()
+        return local_midnight(day - (day - _MONDAY).days % days * _DAY, zone)
+    moment = moment.astimezone(UTC)
+    return moment - (moment - EARLIEST + _offset(moment, zone)) % bucket
+
+
+def bucket_end(start: datetime, bucket: timedelta, zone: ZoneInfo) -> datetime:
+    """When the bucket ends that begins then, UTC; days are as long as the zone's clock makes them."""
+    if bucket % _DAY == _NONE:
+        return local_midnight(start.astimezone(zone).date() + bucket, zone)
+    return start + bucket
+
+
 def _changes(start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[datetime]:
     """When the offset becomes another one, in (start, end); UTC."""
     at = start
@@ -93,10 +116,12 @@ def _changes(start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[datetim
 def _change(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
     """The first whole minute with another offset than `before`; between the two there is one change."""
     before = before.replace(second=0, microsecond=0)
+    # between whole minutes alone a middle is nearer to both
+    after += -(after - before) % _MINUTE
     while after - before > _MINUTE:
         middle = before + (after - before) // 2 // _MINUTE * _MINUTE
         before, after = (middle, after) if _offset(middle, zone) == _offset(before, zone) else (before, middle)
-    return after.replace(second=0, microsecond=0)
+    return after
 
 
 def _offset(at: datetime, zone: ZoneInfo) -> timedelta:

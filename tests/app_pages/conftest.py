@@ -2,15 +2,21 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import streamlit as st
 from streamlit import config
+from streamlit.testing.v1 import AppTest
 
-from dashboard import visitor
+from dashboard import lake_engines, visitor
 from dashboard.access import EndedLogins
+from dashboard.readers import lake, mirror
 from dashboard.settings import Settings
+from dashboard.sql_files import ROOT
+from tests.app_pages.revenue_world import MINUTE, Catalogs
+from tests.iceberg_tables import sqlite_catalog
 
 
 @pytest.fixture
@@ -28,3 +34,26 @@ def own_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     for name, value in before.items():
         config.set_option(name, value)
     st.cache_resource.clear()
+
+
+@pytest.fixture
+def catalogs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalogs]:
+    monkeypatch.chdir(tmp_path)  # no .env of the developer's
+    with sqlite_catalog(tmp_path) as catalog:
+        catalogs = Catalogs(catalog)
+        monkeypatch.setattr(lake, "open_catalog", catalogs.open)
+        monkeypatch.setenv("SALES_LAKE__MIRROR", str(tmp_path / "mirror"))
+        monkeypatch.setenv("SALES_LOCAL__KAFKA_PORT", "1")  # where nothing listens
+        # each run of the page sees what was committed before it
+        monkeypatch.setattr(lake_engines, "catalog_interval_of", lambda _settings: timedelta(0))
+        monkeypatch.setattr(mirror, "PATIENCE", MINUTE)
+        st.cache_resource.clear()
+        yield catalogs
+        st.cache_resource.clear()
+
+
+@pytest.fixture
+def page(catalogs: Catalogs) -> AppTest:
+    page = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)
+    page.context = {"timezone": "Europe/Berlin"}
+    return page

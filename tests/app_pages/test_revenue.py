@@ -1,90 +1,16 @@
-"""The page as a reader gets it, on real Iceberg tables; the browser's part is in test_revenue_browser.py."""
+"""The page as a reader gets it, on real Iceberg tables and without Kafka; the browser's part is in another file."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import streamlit as st
-from pyiceberg.catalog import Catalog
 from pyiceberg.expressions import EqualTo
 from streamlit.testing.v1 import AppTest
 
-from dashboard import cached, lake_engines
-from dashboard.errors import UnreachableError
-from dashboard.readers import lake, mirror
 from dashboard.readers.lake_table import LakeTable
-from dashboard.sql_files import ROOT
-from tests.iceberg_tables import NAMESPACE, append, revenue_table, sqlite_catalog
-
-MINUTE = timedelta(minutes=1)
-WINDOW = timedelta(seconds=5)
-
-
-class Catalogs:
-    """Stands where the page opens the catalog at its address: a real one that can be taken away."""
-
-    def __init__(self, catalog: Catalog) -> None:
-        self.catalog = catalog
-        self.reachable = True
-
-    def open(self, uri: str) -> "Catalogs":
-        return self
-
-    def __getattr__(self, name: str) -> object:
-        if not self.reachable:
-            raise UnreachableError("The catalog at http://127.0.0.1:1 cannot be reached.", "Start it with `…`.")
-        return getattr(self.catalog, name)
-
-
-@pytest.fixture
-def catalogs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalogs]:
-    monkeypatch.chdir(tmp_path)  # no .env of the developer's
-    with sqlite_catalog(tmp_path) as catalog:
-        catalogs = Catalogs(catalog)
-        monkeypatch.setattr(lake, "open_catalog", catalogs.open)
-        monkeypatch.setenv("SALES_LAKE__MIRROR", str(tmp_path / "mirror"))
-        # each run of the page sees what was committed before it
-        monkeypatch.setattr(lake_engines, "catalog_interval_of", lambda _settings: timedelta(0))
-        monkeypatch.setattr(mirror, "PATIENCE", MINUTE)
-        st.cache_resource.clear()
-        yield catalogs
-        st.cache_resource.clear()
-
-
-@pytest.fixture
-def page(catalogs: Catalogs) -> AppTest:
-    page = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)
-    page.context = {"timezone": "Europe/Berlin"}
-    return page
-
-
-def run(page: AppTest) -> AppTest:
-    """What the timer does: asks the catalog again and draws."""
-    cached._glance.clear()
-    page.run()
-    assert not page.exception
-    return page
-
-
-def now() -> datetime:
-    moment = datetime.now(UTC).replace(microsecond=0)
-    return moment - timedelta(seconds=moment.second % 5)
-
-
-def texts(page: AppTest) -> str:
-    return "\n".join(element.value for element in [*page.markdown, *page.caption])
-
-
-def metrics(page: AppTest) -> dict[str, str]:
-    return {metric.label: str(metric.value) for metric in page.metric}
-
-
-def charts(page: AppTest) -> int:
-    return len(page.get("plotly_chart"))
-
+from tests.app_pages.revenue_world import MINUTE, WINDOW, Catalogs, charts, metrics, now, run, texts
+from tests.iceberg_tables import NAMESPACE, append, revenue_table
 
 # nothing to see
 

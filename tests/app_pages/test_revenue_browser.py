@@ -52,7 +52,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def catalog_at(uri: str) -> dict[str, str]:
-    return {"SALES_LOCAL__REGISTRY_PORT": re.findall(r":(\d+)/", uri)[0]}
+    """And no Kafka."""
+    return {"SALES_LOCAL__REGISTRY_PORT": re.findall(r":(\d+)/", uri)[0], "SALES_LOCAL__KAFKA_PORT": "1"}
 
 
 def newest_window_end() -> datetime:

@@ -2,13 +2,17 @@
 
 import sqlite3
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import duckdb
 import httpx
 import pyarrow as pa
 import pytest
+import streamlit as st
 
+from dashboard import cached
 from dashboard.lifecycle import LocalStack
 from dashboard.local.broker import CLUSTER_ID
 from dashboard.local.shop.payment_journal import payment_journal_path
@@ -160,3 +164,45 @@ def test_committed_streamed_and_open_windows_follow_each_other_without_a_gap(sta
         assert not set(streamed.ahead(of).streamed["window_start"].to_pylist()) & {row["window_start"] for row in rows}
     finally:
         streamed.close()
+
+
+@pytest.fixture
+def page_of(stack: LocalStack) -> Iterator[LocalStack]:
+    """The stack, with what the page keeps begun anew and ended."""
+    st.cache_resource.clear()
+    yield stack
+    st.cache_resource.clear()
+
+
+def test_the_page_shows_a_window_open_then_streamed_then_committed_and_never_twice(page_of: LocalStack) -> None:
+    settings = page_of.settings
+    seen: defaultdict[datetime, list[str]] = defaultdict(list)
+    final: dict[datetime, Decimal] = {}
+
+    def whole_ways() -> list[datetime] | None:
+        """Windows that were seen as all three, looked at once more."""
+        answer = cached.revenue(settings, cached.glance(settings), "15 min", "UTC")
+        assert (answer.fault, answer.ahead and answer.ahead.doubled) == (None, answer.ahead and ())
+        if answer.trend is None or not answer.trend.is_ahead:
+            return None
+        for row in answer.trend.buckets.to_pylist():
+            # a bar of this range is one window
+            parts = {"open": "open_windows", "streamed": "streamed_windows", "revenue": "windows"}
+            [(kind, windows)] = [(kind, row[counted]) for kind, counted in parts.items() if row[counted]]
+            assert windows == 1, row
+            ways = seen[row["bucket_start"]]
+            if not ways or ways[-1] != kind:
+                ways.append(kind)
+            if kind != "open":
+                assert final.setdefault(row["bucket_start"], row[kind]) == row[kind]
+        return [start for start, ways in seen.items() if len(ways) == 3]
+
+    eventually(lambda: len(whole_ways() or []) >= 3, 120, every_seconds=0.1)
+    order = ["open", "streamed", "revenue"]
+    assert [ways for ways in seen.values() if ways != [one for one in order if one in ways]] == []
+    rows = {row["window_start"]: row["total_revenue"] for row in tables(page_of)[0].to_pylist()}
+    # the newest may not be in this state of the table
+    assert {start: rows[start] for start in final if start in rows} == {
+        start: revenue for start, revenue in final.items() if start in rows
+    }
+    assert len(final.keys() & rows.keys()) > 3
