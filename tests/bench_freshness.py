@@ -10,9 +10,17 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median, quantiles
 
+from pydantic import SecretStr
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from dashboard.endpoints import Newest, endpoints
 from dashboard.freshness.gatherer import Gatherer
+from dashboard.freshness.hops import ways_of
+from dashboard.freshness.judgement import judge
 from dashboard.freshness.open_source import OpenSourceParts
 from dashboard.freshness.readings import Readings
+from dashboard.freshness.thresholds import Thresholds, default_thresholds
 from dashboard.lifecycle import LocalStack
 from tests.conftest import eventually, running_stack, stack_settings
 
@@ -91,6 +99,24 @@ def _shares(stack: LocalStack, look: Callable[[], Readings] | None) -> dict[str,
     return {name: 100 * (after - before[name]) / seconds for name, after in used().items()}
 
 
+def _scrapes(stack: LocalStack, parts: OpenSourceParts) -> None:
+    """Of /metrics, over the last look; less than 20 ms."""
+    pipeline, settings = stack.deployment.pipeline, stack.settings.pipeline
+    ways, seen = ways_of(pipeline, settings, "local"), Gatherer(parts.looks).look()
+    verdict = judge(seen, ways, Thresholds(default_thresholds(ways, settings.window_size)))
+    _scrapes_of(lambda: (verdict, seen))
+
+
+def _scrapes_of(newest: Newest) -> None:
+    routes = endpoints(newest, listens_on=lambda: "127.0.0.1", token=lambda: SecretStr(""))
+    client, took = TestClient(Starlette(routes=routes)), []
+    for _ in range(200):
+        began = time.monotonic()
+        answer = client.get("/metrics")
+        took.append(time.monotonic() - began)
+    _times(f"a scrape of {len(answer.content):,} bytes", took)
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, running_stack(stack_settings(Path(folder) / "home")) as stack:
         eventually(lambda: stack.revenue_rows() > 0, 120)
@@ -98,6 +124,7 @@ def main() -> None:
         _say(f"load average at the start: {os.getloadavg()[0]:.1f}")
         _looks(parts)
         _each(parts)
+        _scrapes(stack, parts)
         _cost(stack, parts)
         _say(f"load average at the end: {os.getloadavg()[0]:.1f}")
         parts.close()

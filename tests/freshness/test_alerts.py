@@ -115,6 +115,12 @@ def test_another_hop_or_state_is_told_once_when_it_has_lasted() -> None:
     ]
 
 
+def test_another_state_is_not_told_when_it_was_good_in_between() -> None:
+    flaps = [*for_minutes(0.9, STALE), Look(10, FRESH)]
+
+    assert kinds([*for_minutes(2, LATE), *flaps * 5]) == [Kind.RAISED]
+
+
 def test_an_alert_that_goes_on_is_told_again_at_the_interval() -> None:
     assert kinds(for_minutes(95, STALE)) == [Kind.RAISED, *[Kind.REMINDER] * 3]
 
@@ -150,7 +156,7 @@ def test_what_began_and_ended_during_a_snooze_is_told_to_nobody() -> None:
 
 
 def test_a_snooze_keeps_back_reminders_and_tells_what_goes_on_at_its_end() -> None:
-    story = [*for_minutes(5, LATE), *for_minutes(120, LATE, snoozed=True), *for_minutes(5, LATE)]
+    story = [*for_minutes(5, LATE), *for_minutes(10, LATE, snoozed=True), *for_minutes(5, LATE)]
 
     assert kinds(story) == [Kind.RAISED, Kind.REMINDER]
 
