@@ -7,6 +7,7 @@ import streamlit as st
 
 from dashboard import visitor
 from dashboard.access import Caller, Remedy, Role
+from dashboard.app_pages.freshness_badge import freshness_badge
 from dashboard.errors import SettingsError
 from dashboard.settings import load_settings
 
@@ -92,6 +93,8 @@ def run() -> None:
     if not who.may(role):
         st.title(page.title, anchor=False)
         visitor.gate(role, page.title)
+    if page.title != "Freshness":
+        freshness_badge()
     page.run()
 
 

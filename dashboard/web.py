@@ -3,7 +3,9 @@
 Streamlit finds `app` here and imports this file as `web`: nothing else may import it, or there would be two of it.
 """
 
-from contextlib import closing
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import streamlit as st
@@ -28,6 +30,17 @@ def _newest() -> tuple[Verdict, Readings] | None:
     return None if overview is None or watch.is_old(overview) else (overview.verdict, overview.readings)
 
 
+@contextmanager
+def _watching() -> Iterator[None]:
+    """Looks at the pipeline as long as the server runs; what that takes is loaded while pages are served already."""
+    with ThreadPoolExecutor(1) as beside, ExitStack() as begun:
+        beginning = beside.submit(lambda: begun.enter_context(cached.freshness_desk().watch))
+        try:
+            yield
+        finally:
+            wait([beginning])
+
+
 app = st.App(
     Path(__file__).with_name("app.py"),
     routes=endpoints(
@@ -37,5 +50,5 @@ app = st.App(
         token=lambda: current_settings().web.metrics_token,
     ),
     # what is begun last is ended first
-    lifespan=lifespan(lambda: closing(opened), lambda: cached.freshness_desk().watch),
+    lifespan=lifespan(lambda: closing(opened), _watching),
 )

@@ -151,8 +151,10 @@ class _Judge:
             return _held_for(replace(hop, state=State.WAITING, delay=_NOTHING), no_input(way, readings, usual))
         behind = max(_NOTHING, newest - frontier)
         hop = replace(hop, delay=behind if topic.lateness is None else min(behind, max(_NOTHING, topic.lateness)))
-        if memory.stood >= _FEWEST_OLD:
-            hop = replace(hop, delay=max(_NOTHING, self._now - frontier))
+        age = min(self._now, at) - frontier  # whichever clock the shop goes by
+        # the frontier stands while records come, or goes on far behind the clock: a past is being sent
+        if memory.stood >= _FEWEST_OLD or age > silent + quiet_after(memory.gap) + way.normal:
+            hop = replace(hop, delay=max(_NOTHING, age))
         elif not self._memory.is_first:  # with one look, all that it saw of the topic is old
             return replace(hop, normal=max(way.normal, hop.delay or _NOTHING))
         old = Cause(

@@ -1,0 +1,42 @@
+"""How late the numbers are, in one line above every page, and where they are held."""
+
+from datetime import UTC, datetime
+
+import streamlit as st
+
+from dashboard import cached, visitor
+from dashboard.app_pages.freshness_views.states import state_badge
+from dashboard.app_pages.reader_zone import reader_zone
+from dashboard.errors import SalesTrendsError
+from dashboard.freshness.verdict import State
+from dashboard.wording import as_markdown, length, moment
+
+_REFRESH_SECONDS = 5
+
+
+@st.fragment(run_every=_REFRESH_SECONDS)
+def freshness_badge() -> None:
+    """Ages while it is looked at; nothing where it cannot be told who looks."""
+    try:
+        who = visitor.caller()
+        if who.role is None:
+            return
+        verdict = cached.freshness_desk().verdict(who)
+    except SalesTrendsError as fault:
+        st.caption(f"{state_badge(State.UNKNOWN)} {as_markdown(fault.message)}")
+        return
+    if verdict is None:
+        st.caption(f"{state_badge(State.UNKNOWN)} Data age unknown: nobody looks at the pipeline")
+        return
+    now = datetime.now(UTC)
+    if verdict.as_of is None:
+        as_of = "No window has reached the table yet"
+    else:
+        as_of = f"Data as of {moment(verdict.as_of, reader_zone(), now)} ({length(now - verdict.as_of)} ago)"
+    held = verdict.held_at
+    where = f" · held at: {as_markdown(held.title)}" if held and verdict.state is not State.WAITING else ""
+    st.caption(f"{state_badge(verdict.state)} {as_of}{where}", help=_why(held.reason if held else ""))
+
+
+def _why(reason: str) -> str | None:
+    return as_markdown(reason) if reason else None
