@@ -9,7 +9,7 @@ import click
 from dashboard.cli_answer import lines_of
 from dashboard.cli_asking import CALLER
 from dashboard.cli_options import json_option, settings_for, since, target_option
-from dashboard.errors import ExitCode, ReadError
+from dashboard.errors import ExitCode, ReadError, SettingsError
 from dashboard.freshness.verdict import Hop, State, Verdict
 from dashboard.narration import Narrator
 from dashboard.setting_kinds import parse_duration
@@ -82,7 +82,7 @@ def watch(narrator: Narrator, target: str) -> None:
 
 @click.group()
 def alerts() -> None:
-    """Alerts on freshness: which are open, and quieting them."""
+    """Alerts on freshness: which are open, quieting them, and whether messages arrive."""
 
 
 @alerts.command("list")
@@ -137,6 +137,26 @@ def wake(narrator: Narrator, target: str, subject: str) -> None:
     """End a snooze."""
     was = _desk(settings_for(target)).wake(CALLER, subject)
     narrator.say(f"{subject} is told of again." if was else f"{subject} was not snoozed.")
+
+
+@alerts.command("try")
+@target_option
+@click.pass_obj
+def try_out(narrator: Narrator, target: str) -> None:
+    """Send a message in every way that settings name, and say who took it."""
+    from dashboard.freshness.telling import try_ways, ways_of
+
+    ways = ways_of(settings_for(target).alerts)
+    if not ways:
+        raise SettingsError(
+            "Nobody is told of alerts.",
+            "Set SALES_ALERTS__WEBHOOK_URL or SALES_ALERTS__MAIL_TO; docs/alerts.md says how.",
+        )
+    faults = try_ways(ways)
+    for name, fault in faults.items():
+        narrator.say(f"✗ {name}: {fault}" if fault else f"✓ {name}")
+    if codes := [fault.exit_code for fault in faults.values() if fault]:
+        raise click.exceptions.Exit(max(codes))
 
 
 def _desk(settings: Settings) -> "FreshnessDesk":

@@ -10,11 +10,12 @@ from typing import Protocol
 
 from dashboard.errors import AlertError, UnreachableError
 from dashboard.freshness.alert_store import AlertStore, Letter
-from dashboard.freshness.alerts import Notice, Rules
+from dashboard.freshness.alerts import CONCERN, Kind, Notice, Rules, Trouble
 from dashboard.freshness.mail import Mail
 from dashboard.freshness.verdict import Verdict
 from dashboard.freshness.webhook import Webhook
 from dashboard.settings import AlertsSettings, Settings
+from dashboard.wording import iso
 
 _CLAIM = timedelta(minutes=2)
 """Longer than any way takes for one message; whoever is killed while telling it keeps it from the others so long."""
@@ -48,6 +49,22 @@ def ways_of(alerts: AlertsSettings) -> list[Way]:
         for person in alerts.mail_to
     ]
     return ways
+
+
+def try_ways(ways: Sequence[Way]) -> dict[str, AlertError | UnreachableError | None]:
+    """Sends everybody a message that says nothing is wrong; what came of it by the name of the way, None for taken."""
+    now, title = datetime.now(UTC), "This is a try-out, and nothing is wrong"
+    name = f"try-{iso(now)}"
+    notice = Notice(f"{name}-1", name, Kind.RAISED, "try", now, now, None, Trouble(CONCERN, title=title), f"{title}.")
+    found: dict[str, AlertError | UnreachableError | None] = {}
+    for way in ways:
+        try:
+            way.tell(notice)
+        except (AlertError, UnreachableError) as fault:
+            found[way.name] = fault
+        else:
+            found[way.name] = None
+    return found
 
 
 def alerts_file(settings: Settings) -> Path:

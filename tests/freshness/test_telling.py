@@ -7,16 +7,21 @@ import sys
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
+from rich.console import Console
 
-from dashboard.errors import AlertError, UnreachableError
+from dashboard.cli_freshness import alerts
+from dashboard.errors import AlertError, SettingsError, UnreachableError
 from dashboard.freshness.alert_store import EVERYTHING, AlertStore, Snooze
 from dashboard.freshness.alerts import PIPELINE, Kind, Notice, Rules
-from dashboard.freshness.telling import Alerts, alerts_file, alerts_of, ways_of
+from dashboard.freshness.telling import Alerts, alerts_file, alerts_of, try_ways, ways_of
 from dashboard.freshness.verdict import State
+from dashboard.narration import Narrator
 from dashboard.settings import load_settings
 from dashboard.sql_files import ROOT
 from tests.conftest import eventually, free_ports
@@ -267,6 +272,29 @@ def test_settings_name_the_ways(tmp_path: Path) -> None:
 
 def test_without_settings_nobody_is_told() -> None:
     assert ways_of(load_settings().alerts) == []
+
+
+def test_a_try_out_reaches_everybody_and_says_who_did_not_take_it(tmp_path: Path) -> None:
+    with web_server() as hook:
+        settings = load_settings(local={"home": tmp_path}, alerts={"webhook_url": hook.url})
+        ada = Person("ada", AlertError("ada refused it.", "Ask her."))
+
+        found = try_ways([ada, *ways_of(settings.alerts)])
+
+        assert [str(found["ada"]), found["webhook"]] == ["ada refused it. Ask her.", None]
+        assert [body["title"] for _, body in hook.posted] == ["This is a try-out, and nothing is wrong"]
+
+
+def test_the_command_that_tries_ends_with_whether_it_was_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run() -> Result:
+        return CliRunner().invoke(alerts, ["try"], obj=Narrator(Console(file=StringIO())))
+
+    assert isinstance(run().exception, SettingsError)
+    with web_server() as hook:
+        monkeypatch.setenv("SALES_ALERTS__WEBHOOK_URL", hook.url)
+        assert run().exit_code == 0
+        hook.statuses.append(404)
+        assert run().exit_code == 1
 
 
 _LOOKING = """
