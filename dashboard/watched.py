@@ -119,8 +119,7 @@ class WatchedTarget:
             deployment.statuses,
             deployment.kafka,
             deployment.registry,
-            lake_of(self._settings),
-            catalog_interval_of(self._settings),
+            _tables(self._settings, deployment.pipeline),
         )
         return parts.looks, parts.close
 
@@ -128,9 +127,24 @@ class WatchedTarget:
         kafka, registry = kafka_and_registry(self._settings)
         names = [*(topic.name for topic in pipeline.topics), *pipeline.created_tables]
         topics = TopicReadings(kafka, registry.schema, names, Backlog())
-        tables = TableReadings(lake_of(self._settings), pipeline.tableflow_topics, catalog_interval_of(self._settings))
+        return {
+            Part.KAFKA: topics.look,
+            **deployment.readings.looks,
+            Part.CATALOG: _tables(self._settings, pipeline),
+        }, topics.close
 
-        return {Part.KAFKA: topics.look, **deployment.readings.looks, Part.CATALOG: tables.look}, topics.close
+
+def _tables(settings: Settings, pipeline: Pipeline) -> Look:
+    """Looks at them; a catalog that is away when the watch begins is asked again and again, as any other part."""
+    reached: list[TableReadings] = []
+
+    def look() -> Seen:
+        if not reached:
+            interval = catalog_interval_of(settings)
+            reached.append(TableReadings(lake_of(settings), pipeline.tableflow_topics, interval))
+        return reached[0].look()
+
+    return look
 
 
 def _newest_end(engine: Engine, now: datetime) -> datetime | None:

@@ -3,52 +3,81 @@
 Streamlit finds `app` here and imports this file as `web`: nothing else may import it, or there would be two of it.
 """
 
+import logging
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard import cached
+from dashboard.crash import save_trace
 from dashboard.current_settings import current_settings
 from dashboard.endpoints import endpoints, lifespan
-from dashboard.errors import ReadError
+from dashboard.errors import ReadError, SalesTrendsError
 from dashboard.freshness.readings import Readings
 from dashboard.freshness.verdict import Verdict
 from dashboard.opened import opened
 
+if TYPE_CHECKING:
+    # it brings PyIceberg and Kafka's client, for which the first page should not wait
+    from dashboard.freshness.watch import Watch
 
-def _newest() -> tuple[Verdict, Readings] | None:
-    """What was seen lately, by whoever looks."""
-    watch = cached.freshness_desk().watch
-    try:
-        overview = watch.newest()
-    except ReadError:
-        # the page says so; to machines nothing is known
-        return None
-    return None if overview is None or watch.is_old(overview) else (overview.verdict, overview.readings)
+log = logging.getLogger(__name__)
+
+_LOADING_SECONDS = 2.0
 
 
-@contextmanager
-def _watching() -> Iterator[None]:
-    """Looks at the pipeline as long as the server runs; what that takes is loaded while pages are served already."""
-    with ThreadPoolExecutor(1) as beside, ExitStack() as begun:
-        beginning = beside.submit(lambda: begun.enter_context(cached.freshness_desk().watch))
+class _Watching:
+    """Looks at the pipeline as long as the server runs. What that takes is loaded beside it: pages are served first."""
+
+    def __init__(self) -> None:
+        self._watch: Watch | None = None
+
+    @contextmanager
+    def until_the_end(self) -> Iterator[None]:
+        with ExitStack() as begun:
+            beginning = Thread(target=self._begin, args=(begun,), name="begins to watch", daemon=True)
+            beginning.start()
+            try:
+                yield
+            finally:
+                # who is still loading has begun nothing that would have to be ended
+                beginning.join(_LOADING_SECONDS)
+
+    def newest(self) -> tuple[Verdict, Readings] | None:
+        """What was seen lately, by whoever looks."""
+        if self._watch is None:
+            return None
         try:
-            yield
-        finally:
-            wait([beginning])
+            overview = self._watch.newest()
+        except ReadError:
+            # the page says so; to machines nothing is known
+            return None
+        return None if overview is None or self._watch.is_old(overview) else (overview.verdict, overview.readings)
+
+    def _begin(self, begun: ExitStack) -> None:
+        from dashboard import cached
+
+        try:
+            self._watch = begun.enter_context(cached.freshness_desk().watch)
+        except SalesTrendsError as fault:
+            # the Freshness page says so too
+            log.warning("The pipeline is not watched: %s", fault)
+        except Exception as error:
+            log.warning("The pipeline is not watched, by a fault of Sales Trends itself; see %s.", save_trace(error))
 
 
+_watching = _Watching()
 app = st.App(
     Path(__file__).with_name("app.py"),
     routes=endpoints(
-        _newest,
+        _watching.newest,
         # what the server was started with, which flags can make another than settings say
         listens_on=lambda: st.get_option("server.address"),
         token=lambda: current_settings().web.metrics_token,
     ),
     # what is begun last is ended first
-    lifespan=lifespan(lambda: closing(opened), _watching),
+    lifespan=lifespan(lambda: closing(opened), _watching.until_the_end),
 )

@@ -20,6 +20,7 @@ from dashboard.freshness.hops import ways_of
 from dashboard.freshness.judgement import judge
 from dashboard.freshness.open_source import OpenSourceParts
 from dashboard.freshness.readings import Readings
+from dashboard.freshness.tables import TableReadings
 from dashboard.freshness.thresholds import Thresholds, default_thresholds
 from dashboard.lifecycle import LocalStack
 from tests.conftest import eventually, running_stack, stack_settings
@@ -40,9 +41,10 @@ def _times(name: str, seconds: list[float]) -> None:
 
 
 def _parts(stack: LocalStack) -> OpenSourceParts:
-    deployment, interval = stack.deployment, stack.settings.local.catalog_interval
+    deployment = stack.deployment
+    tables = TableReadings(stack.lake, deployment.pipeline.tableflow_topics, stack.settings.local.catalog_interval)
     return OpenSourceParts(
-        deployment.statements, deployment.statuses, deployment.kafka, deployment.registry, stack.lake, interval
+        deployment.statements, deployment.statuses, deployment.kafka, deployment.registry, tables.look
     )
 
 

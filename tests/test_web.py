@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx
 
 from tests.browser import dashboard_process
+from tests.conftest import eventually
 from tests.openmetrics import families
 
 TOKEN = "t0ken-of-the-test"  # noqa: S105
@@ -16,13 +17,22 @@ def test_pages_and_endpoints_come_from_one_process_that_closes_what_pages_opened
         f"from pathlib import Path\nfrom dashboard.opened import opened\nopened.callback(Path({str(closed)!r}).touch)\n"
     )
 
-    environment = {"PYTHONPATH": str(tmp_path), "SALES_LOCAL__HOME": str(tmp_path / "home")}
+    environment = {
+        "PYTHONPATH": str(tmp_path),
+        "SALES_LOCAL__HOME": str(tmp_path / "home"),
+        "SALES_LAKE__MIRROR": str(tmp_path / "mirror"),
+        **dict.fromkeys(("SALES_LOCAL__KAFKA_PORT", "SALES_LOCAL__REGISTRY_PORT", "SALES_LOCAL__FLINK_PORT"), "1"),
+    }
     with dashboard_process(tmp_path, environment) as url, httpx.Client(base_url=url) as http:
         assert '<div id="root">' in http.get("/").text
         assert http.get("/healthz").text == "ok\n"
         assert http.get("/readyz").status_code == 503, "there is no stack to look at"
         names = set(families(http.get("/metrics").text))
         assert "process_resident_memory_bytes" in names
+        # the pipeline is looked at as soon as what that takes is loaded
+        told = eventually(lambda: ready if "state" in (ready := http.get("/readyz").json()) else None, 60)
+        assert (told["ready"], told["state"]) == (False, "unknown")
+        assert "sales_trends_state" in set(families(http.get("/metrics").text))
         assert not closed.exists()
 
     assert closed.exists()

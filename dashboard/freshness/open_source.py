@@ -1,15 +1,11 @@
 """The parts of a pipeline on an open-source Flink, the local stack's or anybody's, as a gatherer looks at them."""
 
-from datetime import timedelta
-
 from dashboard.deploy.statements import Deployment
 from dashboard.freshness.backlog import Backlog
 from dashboard.freshness.flink_readings import FlinkReadings, Statuses
 from dashboard.freshness.gatherer import Look
 from dashboard.freshness.readings import Part
-from dashboard.freshness.tables import TableReadings
 from dashboard.freshness.topics import TopicReadings
-from dashboard.readers.lake import Lake
 from dashboard.remotes.flink_metrics import FlinkMetrics
 from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.registry import Registry
@@ -24,21 +20,20 @@ class OpenSourceParts:
         statuses: Statuses,
         kafka: Kafka,
         registry: Registry,
-        lake: Lake,
-        catalog_interval: timedelta,
+        tables: Look,
     ) -> None:
-        """`statuses` says how each statement is, given their jobs; `lake` is asked once a table and interval."""
+        """`statuses` says how each statement is, given their jobs; `tables` looks at the catalog."""
         pipeline, backlog = deployment.pipeline, Backlog()
         names = [*(topic.name for topic in pipeline.topics), *pipeline.created_tables]
         self._topics = TopicReadings(kafka, registry.schema, names, backlog)
         self._statements = FlinkReadings(
             FlinkMetrics(deployment.flink.rest), deployment.statement_names, deployment.jobs, statuses, backlog
         )
-        self._tables = TableReadings(lake, pipeline.tableflow_topics, catalog_interval)
+        self._tables = tables
 
     @property
     def looks(self) -> dict[Part, Look]:
-        return {Part.KAFKA: self._topics.look, Part.FLINK: self._statements.look, Part.CATALOG: self._tables.look}
+        return {Part.KAFKA: self._topics.look, Part.FLINK: self._statements.look, Part.CATALOG: self._tables}
 
     def close(self) -> None:
         """Not during a look."""

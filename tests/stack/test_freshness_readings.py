@@ -11,6 +11,7 @@ from dashboard.deploy.statements import DEDUPLICATION, JOIN
 from dashboard.freshness.gatherer import Gatherer
 from dashboard.freshness.open_source import OpenSourceParts
 from dashboard.freshness.readings import Readings, StatementReading
+from dashboard.freshness.tables import TableReadings
 from dashboard.freshness.topics import EVENT_TIMES
 from dashboard.lifecycle import LocalStack
 from dashboard.remotes.wire_format import Decoder
@@ -31,8 +32,7 @@ def gatherer(stack: LocalStack) -> Iterator[Gatherer]:
         deployment.statuses,
         deployment.kafka,
         deployment.registry,
-        stack.lake,
-        stack.settings.local.catalog_interval,
+        TableReadings(stack.lake, deployment.pipeline.tableflow_topics, stack.settings.local.catalog_interval).look,
     )
     # the machine of the tests is busy with the stack itself
     yield Gatherer(parts.looks, patience=timedelta(seconds=20), first_patience=timedelta(seconds=60))
