@@ -20,8 +20,8 @@ _MOST_MARKS = 64
 _MARKS_A_WAY = 32
 _LEAST_BETWEEN_MARKS = timedelta(seconds=1)
 _SEEDS = 4
-_FEWEST_RECORDS = 3
-"""A single event may be left out for good, such as a payment that was sent twice: only more of them are late."""
+_FEWEST_RECORDS = 4
+"""A few may be left out for good, such as payments that were sent twice: only more of them in a row are late."""
 _SAMPLED_EVERY = timedelta(seconds=5)
 _SAMPLED_FOR = timedelta(minutes=1)
 _WEIGHT = 0.05
@@ -102,13 +102,14 @@ class Memory:
         return self.since == self.at
 
     def overdue(self, way: Way) -> timedelta:
-        """For how long something has been due at the end of a way and has not come."""
-        due = [mark for mark in self.marks.get(way.name, ()) if mark.due_at is not None]
-        if self.at is None or not due or due[0].due_at is None:
-            return timedelta(0)
-        if way.stage is Stage.WATERMARK and due[-1].records - due[0].records + 1 < _FEWEST_RECORDS:
-            return timedelta(0)
-        return max(timedelta(0), self.at - due[0].due_at)
+        """For how long something has been due at the end of a way and has not come.
+
+        Of a statement: since when more have been due than one that it may leave out.
+        """
+        fewest = _FEWEST_RECORDS if way.stage is Stage.WATERMARK else 1
+        due = [(one.due_at, one.records) for one in self.marks.get(way.name, ()) if one.due_at is not None]
+        since = (at for at, records in due if records - due[0][1] + 1 >= fewest)
+        return max(timedelta(0), self.at - at) if self.at and (at := next(since, None)) else timedelta(0)
 
     def grown(self, count: str, within: timedelta = timedelta(minutes=1)) -> tuple[int, timedelta]:
         """By how much a counter has grown in about so long, a minute at most, and in how long exactly."""
@@ -194,7 +195,7 @@ def _seeds(way: Way, start: datetime | None, end: datetime | None, readings: Rea
         Mark(
             end + late * place / _SEEDS + timedelta(milliseconds=1),
             readings.at,
-            place,
+            place * _FEWEST_RECORDS,
             readings.at - late * (_SEEDS - place) / _SEEDS,
         )
         for place in range(_SEEDS)

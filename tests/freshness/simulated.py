@@ -81,7 +81,7 @@ def at(seconds: float | None) -> datetime | None:
 
 
 class Simulated:
-    """Payments at random, 6 partitions, one in ten sent twice and one in thirty without an order."""
+    """Payments at random, 6 partitions, one in ten sent twice, at once or later, and one in thirty without an order."""
 
     def __init__(
         self,
@@ -216,11 +216,15 @@ class Simulated:
         )
 
     def _sell(self, source: str, when: float) -> None:
-        partition = self._random.choice([one for one in range(6) if source != PAYMENTS or one not in self.shut])
+        open_ = [one for one in range(6) if source != PAYMENTS or one not in self.shut]
+        partition = self._random.choice(open_)
         topic = self.topics[source]
         topic.add(partition, when - self.late_by, when)
-        if source == PAYMENTS and self._random.random() < 0.1:
-            topic.add(partition, when - self.late_by, when, counts=False)
+        again = self._random.random()
+        if source == PAYMENTS and again < 0.1:
+            # half of them for an order of before, at the time when that was paid first
+            paid = when - self.late_by + (0.001 if again < 0.05 else -600)
+            topic.add(self._random.choice(open_) if again >= 0.05 else partition, paid, when, counts=False)
 
     def _is_due(self, name: str, every: float) -> bool:
         if self.now < self._due[name]:
