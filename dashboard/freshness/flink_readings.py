@@ -128,8 +128,9 @@ class FlinkReadings:
                 break
             time.sleep(_COLLECTED_SECONDS)
         tasks = [task for id_, each in names.items() if (task := task_of(id_, each)).metrics]
+        is_whole = all(names.values()) and are_whole(tasks)
         with self._tasks_lock:
-            (self._tasks if are_whole(tasks) else self._partial)[job.id] = tasks
+            (self._tasks if is_whole else self._partial)[job.id] = tasks
         return tasks
 
     def _explain(self, jobs: Jobs) -> None:

@@ -201,6 +201,17 @@ def test_a_look_asks_little_once_all_that_is_measured_has_a_name(world: World, m
     world.readings.close()
 
 
+def test_a_second_source_that_begins_later_is_not_left_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flink_readings, "_PARTIAL_KEPT_SECONDS", 0)
+    world = World()
+    job = world.flink.by_id["aa"]
+    job.more["orders"] = {}
+    assert world.look()[FIRST].records_in == 100
+    job.more["orders"] = {"Source__orders[3].currentOutputWatermark": 0, "Source__orders[3].numRecordsIn": 50}
+    assert world.look()[FIRST].records_in == 150
+    world.readings.close()
+
+
 def test_a_job_manager_that_is_away_is_unreachable(world: World) -> None:
     def refuse() -> None:
         raise httpx.ConnectError("refused")
