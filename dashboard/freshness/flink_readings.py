@@ -13,7 +13,7 @@ from cachetools import TTLCache
 from dashboard.deploy.statement_status import StatementStatus, job_state
 from dashboard.errors import DeployError
 from dashboard.freshness.backlog import Backlog
-from dashboard.freshness.flink_tasks import Figures, Task, figures_of, task_of
+from dashboard.freshness.flink_tasks import Figures, Task, are_whole, figures_of, task_of
 from dashboard.freshness.readings import StatementReading
 from dashboard.freshness.seen import Seen
 from dashboard.freshness.side_by_side import begun, side_by_side
@@ -29,9 +29,8 @@ _EXPLAINED_FOR_SECONDS = 10.0
 _MEASURED_WITHIN = timedelta(seconds=20)
 """Beyond the ten seconds between two collections."""
 _OLD = "What its tasks measure is not collected: Flink waits for a TaskManager that is gone"
-_SETTLED = timedelta(seconds=30)
-"""So long after a job began to run, all that will be measured of it has a name."""
 _TASKS_KEPT_SECONDS = 300
+_PARTIAL_KEPT_SECONDS = 3
 _JOBS_KEPT = 1_000
 _COLLECTED_SECONDS = 0.1
 _COLLECTED_TRIES = 4
@@ -79,6 +78,8 @@ class FlinkReadings:
         self._told_until = 0.0
         self._tasks: TTLCache[str, list[Task]] = TTLCache(_JOBS_KEPT, _TASKS_KEPT_SECONDS)
         """By job, those of which something is asked."""
+        self._partial: TTLCache[str, list[Task]] = TTLCache(_JOBS_KEPT, _PARTIAL_KEPT_SECONDS)
+        """The same of jobs of which not all has a name yet: a source's lag has none before it has read."""
         self._tasks_lock = Lock()
 
     def look(self) -> Seen:
@@ -118,7 +119,7 @@ class FlinkReadings:
 
     def _tasks_of(self, job: Job, details: JobDetails) -> list[Task]:
         with self._tasks_lock:
-            known: list[Task] | None = self._tasks.get(job.id)
+            known: list[Task] | None = self._tasks.get(job.id) or self._partial.get(job.id)
         if known is not None:
             return known
         for _ in range(_COLLECTED_TRIES):
@@ -127,9 +128,9 @@ class FlinkReadings:
                 break
             time.sleep(_COLLECTED_SECONDS)
         tasks = [task for id_, each in names.items() if (task := task_of(id_, each)).metrics]
-        if tasks and details.running_for > _SETTLED:
-            with self._tasks_lock:
-                self._tasks[job.id] = tasks
+        is_whole = all(names.values()) and are_whole(tasks)
+        with self._tasks_lock:
+            (self._tasks if is_whole else self._partial)[job.id] = tasks
         return tasks
 
     def _explain(self, jobs: Jobs) -> None:

@@ -10,7 +10,8 @@ from dashboard.remotes.flink_metrics import Measured
 _MOMENTS_MS = range(1, 253_402_300_799_000)
 """A watermark before the first record is the smallest number there is, and after the last one the largest."""
 _POSITION = re.compile(r"(?P<source>.+)\.KafkaSourceReader\.topic\.(?P<topic>.+)\.partition\.\d+\.currentOffset")
-_PENDING = re.compile(r"(?P<source>.+)\.pendingRecords")
+_SOURCE = re.compile(r"(?P<lagging>.+)\.pendingRecords|(?P<named>Source__.+)\.currentOutputWatermark")
+"""By its lag, or before that has a name, by Flink's own name for one."""
 _WRITER = re.compile(r"(?P<writer>.*Writer)\.numRecordsIn")
 _LATE = re.compile(r".*\.numLateRecordsDropped")
 _TASK_WATERMARK = "currentInputWatermark"
@@ -52,7 +53,7 @@ def task_of(id_: str, names: Iterable[str]) -> Task:
     """What to ask of a task in which all of this is measured."""
     names = set(names)
     topics = {match["source"]: match["topic"] for name in names if (match := _POSITION.fullmatch(name))}
-    sources = [match["source"] for name in names if (match := _PENDING.fullmatch(name))]
+    sources = {match["lagging"] or match["named"] for name in names if (match := _SOURCE.fullmatch(name))}
     writers = tuple(sorted(match["writer"] for name in names if (match := _WRITER.fullmatch(name))))
     # what reaches the task, not what its last operator passes on: an interval join does that with the whole interval's
     # delay, for whoever would join further, though it holds no row back
@@ -64,6 +65,12 @@ def task_of(id_: str, names: Iterable[str]) -> Task:
         tuple(sorted(name for name in names if _LATE.fullmatch(name))),
         watermark if writers else (),
     )
+
+
+def are_whole(tasks: Sequence[Task]) -> bool:
+    """Whether these tasks of a job read topics that are all known, and write."""
+    topics = [topic for task in tasks for topic in task.sources.values()]
+    return bool(topics) and all(topics) and any(task.writers for task in tasks)
 
 
 def figures_of(tasks: Sequence[Task], measured: Mapping[str, Mapping[str, Measured]]) -> Figures:

@@ -10,6 +10,7 @@ import httpx
 from dashboard.remotes.flink import Job
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TASK = "cbc357cc"
 READER, WRITER = "Source__payments[1]", "unique_payments[2]__Writer"
 
 
@@ -44,6 +45,9 @@ class FakeJob:
             "Deduplicate[1].numLateRecordsDropped": 2,
         }
     )
+
+    more: dict[str, dict[str, float]] = field(default_factory=dict)
+    """What further tasks measure, by their ids."""
 
     @property
     def job(self) -> Job:
@@ -91,14 +95,16 @@ class JobManager:
             if self.answers_empty:
                 self.answers_empty -= 1
                 return []
-            return [{"id": name} for name in job.measured]
+            task = path.split("/")[4]
+            return [{"id": name} for name in (job.measured if task == TASK else job.more[task])]
         if path.endswith("/subtasks/metrics"):
-            wanted = [name for name in str(get).split(",") if name in job.measured]
-            values = [(name, job.measured[name]) for name in wanted]
+            task = path.split("/")[4]
+            measured = job.measured if task == TASK else job.more[task]
+            values = [(name, measured[name]) for name in str(get).split(",") if name in measured]
             return [{"id": name, "min": value, "max": value, "sum": value} for name, value in values]
         if path.endswith("/metrics"):
             told = {"numRestarts": job.restarts, "uptime": job.uptime // timedelta(milliseconds=1)}
             return [{"id": name, "value": str(value)} for name, value in told.items()]
         at = ms(NOW)
         times = {"now": at, "timestamps": {"RUNNING": at - job.running_for // timedelta(milliseconds=1)}}
-        return times | {"vertices": [{"id": "cbc357cc", "name": "Source: payments[1] -> unique_payments[2]: Writer"}]}
+        return times | {"vertices": [{"id": one} for one in (TASK, *job.more)]}

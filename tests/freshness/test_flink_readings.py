@@ -7,6 +7,7 @@ import pytest
 
 from dashboard.deploy.statement_status import StatementStatus, job_state
 from dashboard.errors import UnreachableError
+from dashboard.freshness import flink_readings
 from dashboard.freshness.backlog import Backlog
 from dashboard.freshness.flink_readings import FlinkReadings
 from dashboard.freshness.readings import StatementReading
@@ -185,19 +186,30 @@ def test_what_the_job_manager_has_not_collected_yet_is_waited_for(world: World) 
     assert [one.records_in for one in world.look().values()] == [100, 100]
 
 
-def test_a_look_asks_little_and_names_of_metrics_only_once_a_job_has_settled(world: World) -> None:
+def test_a_look_asks_little_once_all_that_is_measured_has_a_name(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flink_readings, "_PARTIAL_KEPT_SECONDS", 0)
+    world = World()
     job = world.flink.by_id["bb"]
-    job.running_for = job.uptime = timedelta(seconds=5)
-    unread = {name: value for name, value in job.measured.items() if "pendingRecords" not in name}
-    job.measured, all_of_it = unread, job.measured
+    all_of_it = job.measured
+    job.measured = {name: value for name, value in all_of_it.items() if not name.startswith(READER)}
     assert world.look()[SECOND].pending is None
     job.measured = all_of_it
     assert world.look()[SECOND].pending == 0
-    job.running_for = job.uptime = timedelta(minutes=1)
-    world.look()
     world.flink.requests.clear()
     world.look()
     assert len(world.flink.requests) == 1 + 2 * 4
+    world.readings.close()
+
+
+def test_a_second_source_that_begins_later_is_not_left_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flink_readings, "_PARTIAL_KEPT_SECONDS", 0)
+    world = World()
+    job = world.flink.by_id["aa"]
+    job.more["orders"] = {}
+    assert world.look()[FIRST].records_in == 100
+    job.more["orders"] = {"Source__orders[3].currentOutputWatermark": 0, "Source__orders[3].numRecordsIn": 50}
+    assert world.look()[FIRST].records_in == 150
+    world.readings.close()
 
 
 def test_a_job_manager_that_is_away_is_unreachable(world: World) -> None:

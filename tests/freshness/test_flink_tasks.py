@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-from dashboard.freshness.flink_tasks import figures_of, task_of
+from dashboard.freshness.flink_tasks import are_whole, figures_of, task_of
 from dashboard.remotes.flink_metrics import Measured
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -52,6 +52,13 @@ def test_only_what_is_shown_is_asked_of_a_task() -> None:
         "Source__payments[54].pendingRecords",
     ]
     assert asked(["lake_lkc-local_payments__Rewrite[0].numRecordsIn", "currentInputWatermark", "numRecordsIn"]) == []
+
+
+def test_a_source_whose_lag_has_no_name_yet_is_asked_for_it_all_the_same() -> None:
+    begun = [name for name in PAYMENTS if "pendingRecords" not in name]
+    assert asked(begun) == asked(PAYMENTS)
+    assert not are_whole([task_of("a", ["Source__payments[54].currentOutputWatermark"]), task_of("b", JOINED)])
+    assert are_whole([task_of("a", begun), task_of("b", JOINED)])
 
 
 def test_a_join_is_behind_its_slower_input_and_what_waits_is_told_by_topic() -> None:

@@ -41,20 +41,21 @@ def gatherer(stack: LocalStack) -> Iterator[Gatherer]:
 
 @pytest.fixture(scope="module")
 def readings(stack: LocalStack, gatherer: Gatherer) -> Readings:
-    """Of a stack on which everything has got going."""
+    """Of a stack on which everything has got going, and whose history is worked on."""
 
-    def whole() -> Readings | None:
+    def live() -> Readings | None:
         readings = gatherer.look()
         tables = readings.tables.values()
-        is_whole = (
+        is_live = (
             not readings.silences
             and all(_measured(one) for one in readings.statements.values())
             and len(tables) == len(stack.deployment.pipeline.tableflow_topics)
             and all(one.snapshot_id for one in tables)
+            and (readings.tables["revenue_summary"].frontier or readings.at - 2 * SOON) > readings.at - SOON
         )
-        return readings if is_whole else None
+        return readings if is_live else None
 
-    return eventually(whole, 180)
+    return eventually(live, 240)
 
 
 def _measured(reading: StatementReading) -> bool:
