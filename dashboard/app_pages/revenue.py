@@ -13,12 +13,13 @@ from dashboard.app_pages.reader_zone import reader_zone
 from dashboard.app_pages.revenue_words import ahead_notices, parts_in_words
 from dashboard.charts import HEIGHT, describe
 from dashboard.errors import SalesTrendsError
+from dashboard.freshness.verdict import State
 from dashboard.readers.lake_table import Snapshot
 from dashboard.readers.revenue import RANGES, Trend
 from dashboard.settings import Settings
 from dashboard.shown_rows import as_csv, bars_as_rows, faults_as_rows
-from dashboard.visitor import gate
-from dashboard.wording import amount, compact_amount, length, moment
+from dashboard.visitor import caller, gate
+from dashboard.wording import amount, as_markdown, compact_amount, length, moment
 
 # what is saved is to be seen within a second
 REFRESH_SECONDS = 0.8
@@ -97,12 +98,20 @@ def _freshness(trend: Trend, snapshot: Snapshot | None, zone: ZoneInfo, settings
         f"{badge} Data as of **{moment(trend.end, zone, now)}** ({length(age)} ago) · "
         f"{_saved(trend, snapshot, zone, now)} · {zone.key}"
     )
-    if connected and age > _old_after(trend.window, settings):
+    if not connected or age <= _old_after(trend.window, settings):
+        return
+    verdict = cached.freshness_desk().verdict(caller())
+    since = f"No new window since {moment(trend.end, zone, now)}."
+    if verdict is None or verdict.held_at is None:
         st.warning(
-            f"No new window since {moment(trend.end, zone, now)}. Either nothing was sold, or a part of the pipeline "
-            f"stands still: {_STATUS}",
+            f"{since} Either nothing was sold, or a part of the pipeline stands still: {_STATUS}",
             icon=":material/schedule:",
         )
+    elif verdict.state is State.WAITING:
+        st.info(f"{since} {as_markdown(verdict.held_at.reason)}", icon=":material/hourglass_empty:")
+    else:
+        where = as_markdown(verdict.held_at.title)
+        st.warning(f"{since} Held at: {where}. {as_markdown(verdict.held_at.reason)}", icon=":material/schedule:")
 
 
 def _saved(trend: Trend, snapshot: Snapshot | None, zone: ZoneInfo, now: datetime) -> str:
