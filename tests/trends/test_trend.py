@@ -72,7 +72,7 @@ def worlds(draw: st.DrawFn) -> tuple[dict[datetime, str | None], timedelta, Aske
 
 
 @given(worlds())
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_grain_range_and_zone_sums_up_exactly_and_compares_like_with_like(
     world: tuple[dict[datetime, str | None], timedelta, Asked],
 ) -> None:
