@@ -139,6 +139,18 @@ class LiveSettings(Part):
     )
 
 
+class ViewSettings(Part):
+    """How revenue is shown to everybody who looks, unless they choose otherwise."""
+
+    currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="Currency of all amounts, as its code of ISO 4217")
+    week_start: Literal["monday", "saturday", "sunday"] = Field(
+        "monday", description="The day that a week begins with: monday, saturday or sunday"
+    )
+    fiscal_year_start: int = Field(
+        1, ge=1, le=12, description="The month that a fiscal year begins with, 1 to 12; quarters are counted from it"
+    )
+
+
 class AccessSettings(Part):
     """Who may do what, where people log in; a person is a verified e-mail address, or a subject, which has no @."""
 
@@ -216,6 +228,7 @@ class Settings(BaseSettings):
     local: LocalSettings = Field(default_factory=LocalSettings)
     web: WebSettings = WebSettings()
     live: LiveSettings = LiveSettings()
+    view: ViewSettings = ViewSettings()
     access: AccessSettings = AccessSettings()
     alerts: AlertsSettings = AlertsSettings()
 

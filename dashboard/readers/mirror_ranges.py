@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 from dashboard.readers.engine import Parameter
 from dashboard.readers.questions import compose
-from dashboard.readers.zones import QUARTER_HOUR
+from dashboard.readers.zones import EARLIEST, QUARTER_HOUR
 
 _RELATIONS = "mirror"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_OF_THE_ENDS = frozenset({"revenue_extent", "newest_window"})
+"""Questions that only the first and the last windows have a say in."""
 _FEW_WINDOWS = 60_000
 """So many are summed up as fast as a statement is planned that puts quarter hours and single windows together."""
 
@@ -27,11 +29,20 @@ class Statement:
 def statement(question: str, parameters: Mapping[str, Parameter], *, window: timedelta, ends: datetime) -> Statement:
     """`window` is how long one is, `ends` when the newest one ends; raises what `compose` and its `values` raise."""
     stands_in, given, edges = _relation(parameters, window, ends)
+    if question in _OF_THE_ENDS and _are_all(parameters, ends):
+        composed = compose(question, _RELATIONS, (("windows", "outer_windows"),))
+        return Statement(composed.text, composed.values(given, ends=ends), is_quick=True)
     composed = compose(question, _RELATIONS, (("revenue_buckets", stands_in),))
     used = {name: value for name, value in edges.items() if name in composed.parameters}
     reads_quarters = "revenue_buckets" in composed.relations and stands_in != "single_windows"
     is_quick = reads_quarters or _span(given) <= _FEW_WINDOWS * window
     return Statement(composed.text, composed.values(given, **used), is_quick)
+
+
+def _are_all(parameters: Mapping[str, Parameter], ends: datetime) -> bool:
+    """Whether every window since 1970 is asked about."""
+    start, end = parameters.get("start"), parameters.get("end")
+    return start == EARLIEST and isinstance(end, datetime) and end.tzinfo is not None and end >= ends
 
 
 def _relation(

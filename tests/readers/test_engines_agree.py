@@ -38,6 +38,7 @@ from dashboard.readers.duckdb_catalog import AttachedCatalog, database
 from dashboard.readers.engine import Engine, Limits
 from dashboard.readers.lake import Lake
 from dashboard.readers.questions import question_names
+from dashboard.readers.zones import EARLIEST, LATEST
 from tests.conftest import free_ports
 from tests.engines import ENGINES, agreed, parameters_of_all
 from tests.equality_deletes import delete_by_value
@@ -56,6 +57,8 @@ from tests.iceberg_tables import (
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 PARAMETERS = parameters_of_all(NOON - DAY, NOON + DAY, ZoneInfo("Asia/Kathmandu"))
+
+EVER = {"revenue_extent": {"start": EARLIEST, "end": LATEST}}
 
 
 def at(seconds: int) -> datetime:
@@ -95,6 +98,7 @@ class World:
 
     def answers(self, snapshot_id: int | None = None) -> dict[str, list[dict[str, Any]]]:
         """What every engine says to every question, the same from all of them to the last type."""
+        agreed(self.engines.values(), EVER, snapshot_id)
         return agreed(self.engines.values(), PARAMETERS, snapshot_id)
 
     def windows(self, snapshot_id: int | None = None) -> list[tuple[int, str | None]]:
@@ -202,6 +206,17 @@ def test_doubled_windows_and_missing_amounts_are_faults_in_every_engine(world: W
 
     assert [row["fault"] for row in found["revenue_faults"]] == ["doubled", "no amount"]
     assert found["revenue_totals"][0]["faults"] == 2
+
+
+@pytest.mark.parametrize("question", ["revenue_extent", "newest_window"])
+def test_where_all_windows_begin_and_end_is_one_thing_to_every_engine(world: World, question: str) -> None:
+    table = world.revenue(*((at(7 * n), "1.00") for n in range(0, 9000, 100)))
+    table.append(revenue_rows(table, [(at(9_002), "1.00")], DAY))
+    append(table, [(at(-86_400), "1.00")])
+
+    for start in (EARLIEST, at(-86_395), at(0)):
+        [found] = agreed(world.engines.values(), {question: {"start": start, "end": LATEST}})[question]
+        assert found["newest_end" if question == "revenue_extent" else "window_end"] == at(9_002) + DAY
 
 
 def test_columns_of_tableflow_that_nobody_asks_for_are_no_matter(world: World) -> None:

@@ -1,0 +1,1 @@
+"""What a sales analyst asks of revenue: grains, ranges, comparisons, figures, seasons (`trend` puts them together)."""
