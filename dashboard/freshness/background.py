@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from itertools import chain, repeat
 
 from dashboard.errors import SalesTrendsError
 from dashboard.freshness.lease import Lease
@@ -76,9 +77,11 @@ class Quality:
 
     def _run(self) -> None:
         self._ending.wait(_QUALITY_FIRST_SECONDS)
+        # the second time soon: only then is there anything that both tables must hold
+        pauses = chain([self._checks.settling.total_seconds()], repeat(self._every))
         while not self._ending.is_set():
             for result in self._checks.run():
                 self._results = self._results | {result.name: result}
                 if self._ending.is_set():
                     return
-            self._ending.wait(self._every)
+            self._ending.wait(next(pauses))

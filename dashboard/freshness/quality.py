@@ -10,6 +10,7 @@ from typing import Any
 from dashboard.deploy.checks import CheckResult
 from dashboard.errors import SalesTrendsError
 from dashboard.readers.engine import Engine, Limits
+from dashboard.readers.zones import EARLIEST, LATEST
 from dashboard.wording import amount, length, moment
 
 LOOKED_BACK = timedelta(days=1)
@@ -66,20 +67,27 @@ class QualityChecks:
         settling: timedelta,
     ) -> None:
         """`check` asks a file of pipeline_sql/checks for at most so many rows; `no_rows` has those that must find none,
-        with what that means. `settling` is how long both tables may take until they hold the same.
+        with what that means. `settling` is how long both tables may take until they hold the same: a run looks at what
+        was there so long before it, so the first one has nothing of both tables to look at.
         """
         self._check = check
         self._no_rows = no_rows
         self._engine = engine
-        self._settling = settling
+        self.settling = settling
+        self._seen: tuple[datetime, datetime] | None = None
+        """When it was last asked how far the tables are, and how far they were."""
 
     def run(self) -> Iterator[QualityResult]:
         """Each of them as it is done, whatever becomes of the others."""
         for name, title in self._no_rows:
             yield _result(name, title, lambda name=name: self._rows_of(name))  # type: ignore[misc]
         yield _result("windows-once", "Every window stands in the table once, with an amount", self._faults)
-        yield _result("orders-sum-up", "The orders of every window sum up to its revenue", self._unlike)
-        yield _result("late-orders", "Orders that came after their window had closed", self._late)
+        until, self._seen = self._settled(), self._seen_now()
+        if until is not None:
+            yield _result(
+                "orders-sum-up", "The orders of every window sum up to its revenue", lambda: self._unlike(until)
+            )
+            yield _result("late-orders", "Orders that came after their window had closed", lambda: self._late(until))
 
     def _rows_of(self, name: str) -> Found:
         found = self._check(name, 100)
@@ -88,26 +96,24 @@ class QualityChecks:
         return Found(f"{more}{count:,} rows were found" if count else "None was found", count)
 
     def _faults(self) -> Found:
-        start, end = self._stretch()
+        end = datetime.now(UTC).replace(microsecond=0)
+        start = end - LOOKED_BACK
         rows = self._engine().ask("revenue_faults", {"start": start, "end": end}, limits=_LIMITS).rows
         if not len(rows):
             return Found(f"So it is from {_span(start, end)}", 0)
-        first = rows["window_start"][0].as_py()
-        return Found(
-            f"{len(rows):,} windows are doubled or have no amount, the first at {moment(first, UTC, end)} UTC",
-            len(rows),
-        )
+        first = moment(rows["window_start"][0].as_py(), UTC, end)
+        return Found(f"{len(rows):,} windows are doubled or have no amount, the first at {first} UTC", len(rows))
 
-    def _unlike(self) -> Found:
-        start, end = self._stretch()
+    def _unlike(self, end: datetime) -> Found:
+        start = end - LOOKED_BACK
         [row] = self._engine().ask("revenue_totals", {"start": start, "end": end}, limits=_LIMITS).rows.to_pylist()
         windows, unlike = row["windows"], row["uncounted"] or 0
         if not unlike:
             return Found(f"So it is for all {windows:,} windows from {_span(start, end)}", 0)
         return Found(f"Of {windows:,} windows from {_span(start, end)}, {unlike:,} hold another sum", unlike)
 
-    def _late(self) -> Found:
-        start, end = self._stretch()
+    def _late(self, end: datetime) -> Found:
+        start = end - LOOKED_BACK
         rows: list[dict[str, Any]] = (
             self._engine().ask("late_orders", {"start": start, "end": end}, limits=_LIMITS).rows.to_pylist()
         )
@@ -116,9 +122,20 @@ class QualityChecks:
         told = f"{orders:,} orders of {amount(money)} in {len(rows):,} windows" if orders else "None came late"
         return Found(f"{told} from {_span(start, end)}; they are in no sum", orders, money, is_fault=False)
 
-    def _stretch(self) -> tuple[datetime, datetime]:
-        end = datetime.now(UTC).replace(microsecond=0) - self._settling
-        return end - LOOKED_BACK, end
+    def _seen_now(self) -> tuple[datetime, datetime] | None:
+        """Windows come in order: up to the newest end of now, none is added any more."""
+        try:
+            rows = self._engine().ask("newest_window", {"start": EARLIEST, "end": LATEST}, limits=_LIMITS).rows
+        except SalesTrendsError:
+            return self._seen  # what cannot be asked, the checks say
+        newest: datetime | None = rows["window_end"][0].as_py()
+        return None if newest is None else (datetime.now(UTC), newest)
+
+    def _settled(self) -> datetime | None:
+        """How far the tables were long enough ago; None where that is not known."""
+        if self._seen is None or datetime.now(UTC) - self._seen[0] < self.settling:
+            return None
+        return self._seen[1]
 
 
 def _span(start: datetime, end: datetime) -> str:
