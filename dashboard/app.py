@@ -75,8 +75,8 @@ _PAGES = (
     ),
 )
 
+# they say in their header how late the numbers are, and where they are held; no docstring, which Streamlit would show
 _FRESHNESS_OF_THEIR_OWN = ("Revenue", "Freshness")
-"""They say in their header how late the numbers are, and where they are held."""
 
 
 def run() -> None:
