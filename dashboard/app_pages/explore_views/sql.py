@@ -18,7 +18,7 @@ from dashboard.wording import as_markdown
 
 _TEXT, _FILLED, _PARTS = "explore_sql", "explore_filled", "explore_parts"
 _STATEMENT = "explore_statement"
-_FIRST = f"SELECT *\nFROM {REVENUE_TABLE}\nORDER BY window_start DESC;"
+_FIRST = f"SELECT * FROM {REVENUE_TABLE} ORDER BY window_start DESC;"  # noqa: S608  # of names of our own
 _ROW_CHOICES = [100, ROWS, MOST_ROWS]
 
 
