@@ -98,6 +98,8 @@ class ExploreDesk:
         self._statements: TTLCache[str, Statement] = TTLCache(_KEPT, _KEPT_SECONDS)
         self._running: set[int] = set()
         self._athena: AthenaSandbox | None = None
+        self._has_orders = False
+        """Once there is the table, it stays."""
 
     def engines(self, caller: Caller) -> list[str]:
         """Those that run SQL here, the usual one first."""
@@ -118,8 +120,10 @@ class ExploreDesk:
         """
         caller.require(Role.VIEWER, "Seeing the SQL of a figure")
         composed = compose(inquiry.question, DIRECT)
-        if ORDERS_TABLE in composed.tables and not self.lake.exists(caller, ORDERS_TABLE):
-            composed = compose(inquiry.question, DIRECT, WITHOUT_ORDERS)
+        if ORDERS_TABLE in composed.tables and not self._has_orders:
+            # a page may show the SQL again and again, for which the catalog need not be asked
+            self._has_orders = self.lake.exists(caller, ORDERS_TABLE)
+            composed = composed if self._has_orders else compose(inquiry.question, DIRECT, WITHOUT_ORDERS)
         seconds = int(self._settings.pipeline.window_size.total_seconds())
         parts = [composed.values(part, window_seconds=seconds) for part in inquiry.parts()]
         return [f"{composed.filled(values)};" for values in parts]

@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import visitor
 from dashboard.access import Role
+from dashboard.app_pages.explore_views.numbers import number_columns
 from dashboard.app_pages.faults import show_fault
 from dashboard.app_pages.reader_zone import reader_zone
 from dashboard.errors import SalesTrendsError
@@ -68,7 +69,13 @@ def _rows(found: Found, name: str) -> None:
     if not len(found.rows):
         st.info("The statement found no row.", icon=":material/search_off:")
         return
-    st.dataframe(found.rows, hide_index=True, height=420, key=f"explore_answer_{name}", alt="What the statement found")
+    st.dataframe(
+        found.rows,
+        hide_index=True,
+        key=f"explore_answer_{name}",
+        column_config=number_columns(found.rows),
+        alt="What the statement found",
+    )
     began = f"explore_{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     with st.container(horizontal=True):
         # not made when it is clicked: that happens outside of the session, where nobody can be asked who it is

@@ -7,6 +7,7 @@ import pyarrow as pa
 import streamlit as st
 
 from dashboard import visitor
+from dashboard.app_pages.explore_views.numbers import number_columns
 from dashboard.app_pages.faults import faults_shown
 from dashboard.app_pages.reader_zone import reader_zone
 from dashboard.explore_desk import SHOWN_FILES, ExploreDesk
@@ -90,7 +91,13 @@ def _preview(desk: ExploreDesk, table: str) -> None:
     if not len(rows):
         st.info(f"`{table}` holds no row yet. Its newest rows appear here.", icon=":material/hourglass_empty:")
         return
-    st.dataframe(rows, hide_index=True, key=f"explore_preview_{table}", alt=f"The newest rows of {table}")
+    st.dataframe(
+        rows,
+        hide_index=True,
+        key=f"explore_preview_{table}",
+        column_config=number_columns(rows),
+        alt=f"The newest rows of {table}",
+    )
     st.caption(f"The newest {len(rows):,} rows, times in UTC. Card numbers are hidden.")
 
 
@@ -129,7 +136,6 @@ def _snapshots(desk: ExploreDesk, table: str, zone: ZoneInfo) -> None:
             }
         ),
         hide_index=True,
-        height=420,
         key=f"explore_commits_{table}",
         column_config={"committed": st.column_config.TextColumn(f"committed ({zone.key})")},
         alt=f"Snapshots of {table}, newest first",
@@ -162,7 +168,6 @@ def _files(desk: ExploreDesk, table: str) -> None:
             }
         ),
         hide_index=True,
-        height=420,
         key=f"explore_files_{table}",
         column_config={
             "rows": st.column_config.NumberColumn(format="localized"),
