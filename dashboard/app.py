@@ -42,6 +42,14 @@ _PAGES = (
         "Orders as they are paid, one by one.",
     ),
     _Listed(
+        "Sales",
+        Role.VIEWER,
+        "explore",
+        "Explore",
+        ":material/manage_search:",
+        "The tables behind the numbers, and SQL of your own.",
+    ),
+    _Listed(
         "Ops",
         Role.OPS,
         "freshness",

@@ -30,11 +30,13 @@ from dashboard.targets import LOCAL
 if TYPE_CHECKING:
     from dashboard.administration import Administration
     from dashboard.dead_letter_desk import DeadLetterDesk
+    from dashboard.explore_desk import ExploreDesk
     from dashboard.freshness_desk import FreshnessDesk
     from dashboard.live_desk import LiveDesk
     from dashboard.readers.streamed import Ahead, Streamed
 
 _one_alone = Lock()
+_explore_desks: "dict[str, ExploreDesk]" = {}
 GLANCE_SECONDS = 0.4
 """However many pages are open, the catalog is asked once in this time."""
 
@@ -184,6 +186,19 @@ def live_desk() -> "LiveDesk":
     """What reads topics for all who look; it ends in order with the process."""
     with _one_alone:
         return _live_desk()
+
+
+def explore_desk(settings: Settings) -> "ExploreDesk":
+    """What reads the target's tables for all who explore them, and runs their SQL."""
+    with _one_alone:
+        place = _place(settings)
+        if place not in _explore_desks:
+            from dashboard.explore_desk import ExploreDesk
+            from dashboard.lake_desk import LakeDesk
+
+            desk = _explore_desks[place] = ExploreDesk(settings, LakeDesk(settings))
+            opened.callback(desk.close)
+        return _explore_desks[place]
 
 
 def freshness_desk() -> "FreshnessDesk":

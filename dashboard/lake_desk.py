@@ -29,7 +29,9 @@ from dashboard.readers.lake_table import Column, LakeTable, Snapshot
 from dashboard.readers.questions import TABLES
 from dashboard.readers.readable import masked
 from dashboard.readers.revisions import Revisions, added_by, difference, revisions
+from dashboard.readers.state_file import StateFile
 from dashboard.readers.zones import EARLIEST, LATEST
+from dashboard.sandbox.lender import Lent
 from dashboard.settings import Settings
 
 MOST_ROWS = 1_000
@@ -86,8 +88,7 @@ class LakeDesk:
     def tables(self, caller: Caller) -> list[TableFacts]:
         """Those that this caller may see and that exist, by name. Raises what `Lake.table` raises."""
         caller.require(Role.VIEWER, "Seeing the tables")
-        seen = [name for name in self._names if caller.may(_role(name))]
-        found = ((name, self._lake.table(name)) for name in seen)
+        found = ((name, self._lake.table(name)) for name in self.names(caller))
         return [self._facts(caller, name, table) for name, table in found if table is not None]
 
     def history(self, caller: Caller, table: str, page: int = 1) -> Page:
@@ -168,6 +169,34 @@ class LakeDesk:
                 return found
         return None
 
+    def names(self, caller: Caller) -> list[str]:
+        """The tables that this caller may see, whether they exist or not; nothing is asked."""
+        caller.require(Role.VIEWER, "Seeing the tables")
+        return [name for name in self._names if caller.may(_role(name))]
+
+    def exists(self, caller: Caller, table: str) -> bool:
+        caller.require(_role(table), f"Seeing the table {table}")
+        return self._lake.table(table) is not None
+
+    def lent(self, caller: Caller, table: str) -> Lent:
+        """What this caller may see of a table, for SQL of theirs; raises what `preview` raises."""
+        found = self._table(caller, table)
+        names = [one.name for one in self._open(caller, found.columns_at())]
+        return Lent(table, found, names, self._secret)
+
+    def open_columns(self, caller: Caller, table: str, columns: list[Column]) -> list[Column]:
+        """Those that this caller may see, for admins too without the secret ones: nothing would hide what is clear."""
+        caller.require(_role(table), f"Seeing the table {table}")
+        return [one for one in self._open(caller, columns) if not self._is_secret(one)]
+
+    def files(self, caller: Caller, table: str, snapshot: int | None = None) -> list[StateFile]:
+        """What a state of a table is made of, the largest first."""
+        found = self._table(caller, table)
+        if found.at(snapshot) is None:
+            return []
+        columns = [one.name for one in self._open(caller, found.columns_at(snapshot))]
+        return sorted(found.files(columns, snapshot), key=lambda one: one.bytes, reverse=True)
+
     def close(self) -> None:
         """Ends the engines; for the end of the process."""
         with self._lock:
@@ -220,7 +249,10 @@ class LakeDesk:
         # what holds the whole record holds its secrets too, and cannot be shown without them
         if any(name.startswith("$$") and name not in _PLAIN for name in column.names):
             return False
-        return caller.may(Role.ADMIN) or not any(name.casefold() in self._secret for name in column.names)
+        return caller.may(Role.ADMIN) or not self._is_secret(column)
+
+    def _is_secret(self, column: Column) -> bool:
+        return any(name.casefold() in self._secret for name in column.names)
 
 
 def _role(table: str) -> Role:

@@ -1,11 +1,15 @@
 """Rows as a reader sees them on the screen and in the file that can be downloaded: local times, plain names, CSV."""
 
+import json
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
+import pyarrow.parquet
+
+from dashboard.wording import no_formula
 
 
 def bars_as_rows(buckets: pa.Table, *, end: datetime, zone: ZoneInfo, is_ahead: bool = False) -> pa.Table:
@@ -44,6 +48,27 @@ def as_csv(rows: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     pyarrow.csv.write_csv(rows, sink)
     return bytes(sink.getvalue())
+
+
+def answer_as_csv(rows: pa.Table) -> bytes:
+    """What SQL of somebody's came to: times in UTC, nested values as JSON, and no cell that a spreadsheet would run."""
+    columns = [_cells(rows[place]) for place in range(rows.num_columns)]
+    return as_csv(pa.table(columns, names=rows.schema.names))
+
+
+def answer_as_parquet(rows: pa.Table) -> bytes:
+    """The same with its types."""
+    sink = pa.BufferOutputStream()
+    pyarrow.parquet.write_table(rows, sink)
+    return bytes(sink.getvalue())
+
+
+def _cells(values: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+    kind = values.type
+    if pa.types.is_primitive(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
+        return values
+    told = (one if isinstance(one, str) or one is None else json.dumps(one, default=str) for one in values.to_pylist())
+    return pa.array([one if one is None else no_formula(one) for one in told], pa.string())
 
 
 def _added(one: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.Array:

@@ -9,11 +9,13 @@ import streamlit as st
 
 from dashboard import cached
 from dashboard.access import Role
+from dashboard.app_pages.figure_sql import figure_sql
 from dashboard.app_pages.reader_zone import reader_zone
 from dashboard.app_pages.revenue_words import ahead_notices, parts_in_words
 from dashboard.charts import HEIGHT, describe
 from dashboard.errors import SalesTrendsError
 from dashboard.freshness.verdict import State
+from dashboard.readers.inquiry import Inquiry
 from dashboard.readers.lake_table import Snapshot
 from dashboard.readers.revenue import RANGES, Trend
 from dashboard.settings import Settings
@@ -81,6 +83,7 @@ def board() -> None:
         f"to {moment(trend.end, zone, trend.end)}. {parts_in_words(trend)}"
     )
     _rows(trend, zone)
+    figure_sql(_inquiry(trend, zone), key="revenue_sql")
 
 
 def _freshness(trend: Trend, snapshot: Snapshot | None, zone: ZoneInfo, settings: Settings, *, connected: bool) -> None:
@@ -170,6 +173,13 @@ def _figure(label: str, value: Decimal | str, note: str, explanation: str) -> No
         help=explanation,
         border=True,
     )
+
+
+def _inquiry(trend: Trend, zone: ZoneInfo) -> Inquiry:
+    """What the bars are asked with; longer ones than a day are put together of days."""
+    if trend.bucket % timedelta(days=1):
+        return Inquiry("revenue_by_bucket", trend.start, trend.end, zone, trend.bucket, trend.window)
+    return Inquiry("revenue_by_day", trend.start, trend.end, zone, window=trend.window)
 
 
 def _rows(trend: Trend, zone: ZoneInfo) -> None:

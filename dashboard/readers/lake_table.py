@@ -10,7 +10,7 @@ from typing import Any, cast
 import pyarrow as pa
 from pyiceberg.conversions import from_bytes
 from pyiceberg.expressions import AlwaysTrue, And, BooleanExpression, GreaterThanOrEqual, LessThan
-from pyiceberg.io.pyarrow import ArrowScan
+from pyiceberg.io.pyarrow import ArrowScan, schema_to_pyarrow
 from pyiceberg.manifest import DataFile, ManifestContent
 from pyiceberg.schema import Schema
 from pyiceberg.table import FileScanTask, Table
@@ -27,9 +27,12 @@ from pyiceberg.types import NestedField, PrimitiveType, TimestamptzType
 
 from dashboard.errors import ReadError
 from dashboard.readers.catalog import translated
+from dashboard.readers.state_file import StateFile, told_file
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FILES_AT_ONCE = 8
+"""Read side by side: one may be far away, and all of them are held."""
 
 # both take a name and a value, which PyIceberg's types do not say
 _AT_LEAST: Callable[[str, str], BooleanExpression] = cast(Any, GreaterThanOrEqual)
@@ -209,22 +212,38 @@ class LakeTable:
                     bounds[one.manifest_path] = None if latest == inf else _EPOCH + timedelta(microseconds=latest)
             return bounds
 
+    def files(self, columns: Sequence[str], snapshot_id: int | None = None) -> list[StateFile]:
+        """What a state is made of, with the bounds of these columns; reads manifests, no file of data.
+
+        Raises what `read` raises.
+        """
+        metadata = self._table.metadata
+        with self._translated():
+            scan = self._scan(columns, None, snapshot_id)
+            schema, specs = scan.projection(), metadata.specs()
+            whole = metadata.schema()
+            return [told_file(task, specs[task.file.spec_id], whole, schema.fields) for task in scan.plan_files()]
+
+    def batches_of(
+        self, files: Sequence[StateFile], columns: Sequence[str], snapshot_id: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of some of its files, few of them at a time to bound memory. Raises what `read` raises."""
+        for place in range(0, len(files), _FILES_AT_ONCE):
+            with self._translated():
+                scan = self._scan(columns, None, snapshot_id)
+                read = ArrowScan(self._table.metadata, self._table.io, scan.projection(), AlwaysTrue())
+                yield from read.to_record_batches([one.task for one in files[place : place + _FILES_AT_ONCE]])
+
+    def arrow_schema(self, columns: Sequence[str], snapshot_id: int | None = None) -> pa.Schema:
+        """How rows of a state come, in the order of these columns; times in UTC."""
+        with self._translated():
+            stored = schema_to_pyarrow(self._scan(columns, None, snapshot_id).projection(), include_field_ids=False)
+        return normalised(pa.schema([stored.field(name) for name in columns]).empty_table()).schema
+
     def columns_at(self, snapshot_id: int | None = None) -> list[Column]:
         """The columns of a state, in order; raises ReadError when it is gone."""
-        ever: dict[int, set[str]] = defaultdict(set)
-        for schema in self._table.metadata.schemas:
-            for id_ in schema.field_ids:
-                ever[id_].add(schema.find_field(id_).name)
         with self._translated():
-            fields = self._scan(("*",), None, snapshot_id).projection().fields
-        return [
-            Column(
-                field.name,
-                str(field.field_type),
-                frozenset(name for id_ in Schema(field).field_ids for name in ever[id_] | {field.name}),
-            )
-            for field in fields
-        ]
+            return columns_of(self._table.metadata, self._scan(("*",), None, snapshot_id).projection())
 
     def _rows(self, scan: Any, tasks: Sequence[FileScanTask]) -> pa.Table:
         read = ArrowScan(self._table.metadata, self._table.io, scan.projection(), AlwaysTrue())
@@ -252,6 +271,22 @@ class LakeTable:
 
     def _translated(self) -> Any:
         return translated(self._uri, self._name)
+
+
+def columns_of(metadata: TableMetadata, schema: Schema) -> list[Column]:
+    """Those of one of the table's schemas, with all names that they ever had in it."""
+    ever: dict[int, set[str]] = defaultdict(set)
+    for known in metadata.schemas:
+        for id_ in known.field_ids:
+            ever[id_].add(known.find_field(id_).name)
+    return [
+        Column(
+            field.name,
+            str(field.field_type),
+            frozenset(name for id_ in Schema(field).field_ids for name in ever[id_] | {field.name}),
+        )
+        for field in schema.fields
+    ]
 
 
 def told(snapshot: IcebergSnapshot) -> Snapshot:

@@ -56,6 +56,14 @@ class Composed:
         together = {**given, **added}
         return {name: _naive(name, together[name]) for name in self.parameters}
 
+    def filled(self, values: Mapping[str, Parameter]) -> str:
+        """The statement for copying, each table as it is now, each parameter as a literal.
+
+        `values` are numbers and times alone, as the method `values` gives them; no text of anybody's gets into it.
+        """
+        text = at_snapshots(self.text, {})
+        return _PARAMETER.sub(lambda one: _literal(values[one["name"]]) if one["name"] else one[0], text)
+
 
 def question_names() -> list[str]:
     """Everything that can be asked."""
@@ -95,6 +103,11 @@ def at_snapshots(text: str, clauses: Mapping[str, str]) -> str:
     A table without a clause is read as it is now. Clauses are made of numbers by the engines, never of anybody's text.
     """
     return _AT.sub(lambda one: f"{one['table']} {clauses.get(one['table'], '')}".rstrip(), text)
+
+
+def _literal(value: Parameter) -> str:
+    """A time in UTC without a zone, as the tables' times compare with."""
+    return f"TIMESTAMP '{value:%Y-%m-%d %H:%M:%S.%f}'" if isinstance(value, datetime) else f"{value:d}"
 
 
 def _naive(name: str, value: Parameter) -> Parameter:

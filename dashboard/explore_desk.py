@@ -1,0 +1,236 @@
+"""What people do on the page Explore: tables, their columns, snapshots and files, and SQL of their own that only reads.
+
+Each function takes who calls and checks that before anything else. SQL of people is never run where a secret is: DuckDB
+runs it in a process that is lent what the caller may see (`sandbox/`), Athena over views of just that.
+"""
+
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from cachetools import TTLCache
+
+from dashboard.access import Caller, Role
+from dashboard.deploy.pipeline import load_pipeline
+from dashboard.errors import AccessError, ReadError, SettingsError
+from dashboard.lake_connections import athena_access_of
+from dashboard.lake_desk import LakeDesk
+from dashboard.readers.athena_access import AthenaAccess
+from dashboard.readers.engine import Limits
+from dashboard.readers.inquiry import Inquiry
+from dashboard.readers.lake import ORDERS_TABLE
+from dashboard.readers.lake_table import Column
+from dashboard.readers.questions import DIRECT, WITHOUT_ORDERS, compose
+from dashboard.readers.state_file import StateFile
+from dashboard.sandbox.admission import ALL_TABLES
+from dashboard.sandbox.lender import Lent
+from dashboard.sandbox.limits import LONGEST_TEXT, MOST_ROWS, ROWS, TIME
+from dashboard.sandbox.process import Found, run
+from dashboard.settings import Settings
+
+if TYPE_CHECKING:
+    from dashboard.sandbox.athena import AthenaSandbox
+
+DUCKDB, ATHENA = "duckdb", "athena"
+AT_ONCE = 2
+"""Statements that run: each may take a gigabyte and a processor."""
+SHOWN_FILES = 200
+_WHAT = "Running SQL"
+_KEPT, _KEPT_SECONDS = 32, 600
+
+
+@dataclass(frozen=True)
+class Files:
+    """Of a table's newest state."""
+
+    largest: list[StateFile]
+    """SHOWN_FILES of them at most."""
+    count: int
+    bytes: int
+    """Of all of them."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """SQL of somebody's that was begun; any thread may look."""
+
+    by: str
+    """The caller's name."""
+    role: Role | None
+    """At that time; whoever has less now sees nothing of it."""
+    engine: str
+    began: datetime
+    """UTC."""
+    unwanted: threading.Event = field(default_factory=threading.Event, repr=False)
+    result: "Future[Found]" = field(default_factory=Future, repr=False)
+
+    @property
+    def is_done(self) -> bool:
+        return self.result.done()
+
+    @property
+    def ran(self) -> timedelta:
+        """So far."""
+        return datetime.now(UTC) - self.began
+
+    def found(self) -> Found:
+        """Waits for it; raises what kept it from being answered."""
+        return self.result.result()
+
+
+class ExploreDesk:
+    """Of one target; one for a process. Any thread may call."""
+
+    def __init__(
+        self, settings: Settings, lake: LakeDesk, athena: Callable[[Settings], AthenaAccess] = athena_access_of
+    ) -> None:
+        self._settings = settings
+        self.lake = lake
+        """For tables, previews and snapshots."""
+        self._athena_access = athena
+        self._lock = threading.Lock()
+        self._statements: TTLCache[str, Statement] = TTLCache(_KEPT, _KEPT_SECONDS)
+        self._running: set[int] = set()
+        self._athena: AthenaSandbox | None = None
+        self._has_orders = False
+        """Once there is the table, it stays."""
+
+    def engines(self, caller: Caller) -> list[str]:
+        """Those that run SQL here, the usual one first."""
+        caller.require(Role.VIEWER, _WHAT)
+        with suppress(SettingsError):
+            self._athena_access(self._settings)
+            return [DUCKDB, ATHENA]
+        return [DUCKDB]
+
+    def files(self, caller: Caller, table: str) -> Files:
+        found = self.lake.files(caller, table)
+        return Files(found[:SHOWN_FILES], len(found), sum(one.bytes for one in found))
+
+    def sql_of(self, caller: Caller, inquiry: Inquiry) -> list[str]:
+        """The statements that a figure comes from, to be copied and run; several where the zone's clock changes.
+
+        Raises what `Inquiry.parts` raises.
+        """
+        caller.require(Role.VIEWER, "Seeing the SQL of a figure")
+        composed = compose(inquiry.question, DIRECT)
+        if ORDERS_TABLE in composed.tables and not self._has_orders:
+            # a page may show the SQL again and again, for which the catalog need not be asked
+            self._has_orders = self.lake.exists(caller, ORDERS_TABLE)
+            composed = composed if self._has_orders else compose(inquiry.question, DIRECT, WITHOUT_ORDERS)
+        seconds = int(self._settings.pipeline.window_size.total_seconds())
+        parts = [composed.values(part, window_seconds=seconds) for part in inquiry.parts()]
+        return [f"{composed.filled(values)};" for values in parts]
+
+    def run(
+        self, caller: Caller, sql: str, engine: str = DUCKDB, rows: int = ROWS, limits: Limits | None = None
+    ) -> Found:
+        """The first rows of one statement that only reads. Waits for it, TIME at most.
+
+        Raises SettingsError for what is refused and for a fault in the text, saying where; AccessError for a table that
+        this caller may not see; ReadError at a limit; UnreachableError where catalog, files or engine do not answer.
+        """
+        caller.require(Role.VIEWER, _WHAT)
+        _check(sql, rows)
+        if engine not in self.engines(caller):
+            raise SettingsError(f"There is no engine {engine!r} here.", f"Wanted {' or '.join(self.engines(caller))}.")
+        limits = limits or Limits(TIME)
+        if engine == ATHENA:
+            return self._asked_of_athena().run(sql, partial(self._permitted, caller), rows, limits)
+        return run(sql, partial(self._lend, caller), rows, limits)
+
+    def begin(self, caller: Caller, sql: str, engine: str = DUCKDB, rows: int = ROWS) -> str:
+        """Begins it, and gives the name under which the same caller can watch and cancel it.
+
+        Raises what `run` raises before it starts, and ReadError when as many run as may.
+        """
+        caller.require(Role.VIEWER, _WHAT)
+        _check(sql, rows)
+        statement = Statement(caller.name, caller.role, engine, datetime.now(UTC))
+        name = uuid.uuid4().hex
+        with self._lock:
+            if len(self._running) >= AT_ONCE:
+                raise ReadError(f"{AT_ONCE} statements run already.", "Try again when one of them is done.")
+            self._running.add(id(statement))
+            with self._statements.timer:
+                self._statements[name] = statement
+        limits = Limits(TIME, statement.unwanted)
+        work = threading.Thread(
+            target=self._carry_out, args=(statement, caller, sql, rows, limits), name="SQL of people", daemon=True
+        )
+        work.start()
+        return name
+
+    def watch(self, caller: Caller, name: str) -> Statement:
+        """Raises ReadError for one that is forgotten or somebody else's."""
+        caller.require(Role.VIEWER, _WHAT)
+        with self._lock, self._statements.timer:
+            statement = self._statements.get(name)
+        if statement is None or statement.by != caller.name or statement.role != caller.role:
+            raise ReadError("The result of that statement is kept no more.", "Run it again.")
+        return statement
+
+    def cancel(self, caller: Caller, name: str) -> None:
+        self.watch(caller, name).unwanted.set()
+
+    def close(self) -> None:
+        """Ends what runs; for the end of the process."""
+        with self._lock, self._statements.timer:
+            for statement in self._statements.values():
+                statement.unwanted.set()
+            if self._athena is not None:
+                self._athena.close()
+
+    def _asked_of_athena(self) -> "AthenaSandbox":
+        # boto3 and sqlglot, for which nobody else should wait
+        from dashboard.sandbox.athena import AthenaSandbox
+
+        with self._lock:
+            if self._athena is None:
+                self._athena = AthenaSandbox(self._athena_access(self._settings))
+            return self._athena
+
+    def _carry_out(self, statement: Statement, caller: Caller, sql: str, rows: int, limits: Limits) -> None:
+        try:
+            statement.result.set_result(self.run(caller, sql, statement.engine, rows, limits))
+        except BaseException as error:  # whoever looks raises it
+            statement.result.set_exception(error)
+        finally:
+            with self._lock:
+                self._running.discard(id(statement))
+
+    def _lend(self, caller: Caller, names: Sequence[str]) -> list[Lent]:
+        """Raises AccessError or SettingsError for a table that is not there for this caller."""
+        if ALL_TABLES in names:
+            names = [name for name in self.lake.names(caller) if self.lake.exists(caller, name)]
+        return [self.lake.lent(caller, name) for name in dict.fromkeys(self._known(caller, name) for name in names)]
+
+    def _permitted(self, caller: Caller, name: str, columns: list[Column]) -> tuple[str, list[Column]]:
+        known = self._known(caller, name)
+        return known, self.lake.open_columns(caller, known, columns)
+
+    def _known(self, caller: Caller, name: str) -> str:
+        """The table as the pipeline calls it."""
+        seen = self.lake.names(caller)
+        for one in seen:
+            if one.casefold() == name.casefold():
+                return one
+        hint = f"You may ask about {', '.join(seen)}."
+        if name.casefold() in map(str.casefold, load_pipeline(self._settings.pipeline).tableflow_topics):
+            raise AccessError(f"Seeing the table {name} is for {Role.OPS.people}.", hint)
+        raise SettingsError(f"There is no table {name[:100]} here.", hint)
+
+
+def _check(sql: str, rows: int) -> None:
+    if not sql.strip():
+        raise SettingsError("There is no SQL to run.", "Write a SELECT, or take one of the questions.")
+    if len(sql) > LONGEST_TEXT:
+        raise SettingsError(f"The SQL has {len(sql):,} characters.", f"At most {LONGEST_TEXT:,} are run.")
+    if not 0 < rows <= MOST_ROWS:
+        raise SettingsError(f"{rows:,} rows are too few or too many.", f"Wanted 1 to {MOST_ROWS:,}.")

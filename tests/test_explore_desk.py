@@ -1,0 +1,261 @@
+"""SQL of people, asked as somebody would who wants to see more than they may."""
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from dashboard.access import Caller, Role
+from dashboard.errors import AccessError, ReadError, SettingsError
+from dashboard.explore_desk import AT_ONCE, ExploreDesk
+from dashboard.readers.engine import Limits
+from dashboard.readers.inquiry import Inquiry
+from dashboard.readers.lake import Lake
+from dashboard.readers.questions import question_names
+from dashboard.sandbox.lender import Lent
+from dashboard.sandbox.limits import LONGEST_TEXT, MOST_ROWS
+from dashboard.sandbox.process import run
+from tests.conftest import eventually
+from tests.desk_world import ADA, CARD, CIPHERTEXT, NOBODY, OTTO, VERA, World, desk_world
+from tests.iceberg_tables import NAMESPACE, append, revenue_table, sqlite_catalog
+from tests.readers.test_history import NOON
+
+FOREVER = "SELECT sum(a.range * b.range) FROM range(100000000) AS a, range(100000000) AS b"
+SECRET_NAMES = ("cc_number", "renamed", "card", "cards", "by_name", "$$raw-value", "$$headers", "$$cc_number")
+"""Of payments, as it is now: called so, once called so, holding one that is, or the whole record."""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with desk_world(tmp_path_factory.mktemp("lake")) as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def desk(world: World) -> Iterator[ExploreDesk]:
+    desk = ExploreDesk(world.settings, world.desk)
+    yield desk
+    desk.close()
+
+
+# who sees what
+
+
+def test_viewers_ask_about_revenue_and_orders_and_ops_about_every_table(desk: ExploreDesk) -> None:
+    both = "SELECT sum(total_revenue), (SELECT count(*) FROM Completed_Orders) FROM revenue_summary"
+    for who in (VERA, OTTO, ADA):
+        assert list(desk.run(who, both).rows.to_pylist()[0].values()) == [Decimal("3.30"), 2]
+    for sql in ("SELECT count(*) FROM payments", "FROM revenue_summary WHERE 1 IN (SELECT order_id FROM PAYMENTS)"):
+        with pytest.raises(AccessError, match="is for ops"):
+            desk.run(VERA, sql)
+    assert desk.run(OTTO, "SELECT count(*) AS n FROM payments").rows["n"].to_pylist() == [3]
+    for act in (lambda: desk.run(NOBODY, both), lambda: desk.begin(NOBODY, both), lambda: desk.engines(NOBODY)):
+        with pytest.raises(AccessError):
+            act()
+
+
+def test_show_tables_lists_what_the_caller_may_see(desk: ExploreDesk) -> None:
+    seen = {who.name: desk.run(who, "SHOW TABLES").rows["name"].to_pylist() for who in (VERA, OTTO)}
+
+    assert seen["vera"] == ["completed_orders", "revenue_summary"]
+    assert seen["otto"] == ["completed_orders", "payments", "revenue_summary"]
+
+
+@pytest.mark.parametrize("column", ["cc_number", "renamed", "$$raw-value"])
+def test_a_secret_column_is_not_there_for_whoever_may_not_see_it(desk: ExploreDesk, column: str) -> None:
+    with pytest.raises(SettingsError, match="not found"):
+        desk.run(OTTO, 'SELECT "?" FROM payments'.replace("?", column))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT *, payments, to_json(payments), unnest(payments), reverse(note), string_split(note, '-') FROM payments",
+        "SUMMARIZE payments",
+        "DESCRIBE payments",
+        "WITH p AS (FROM payments) SELECT COLUMNS('.*') FROM p JOIN payments USING (order_id)",
+    ],
+)
+def test_no_sql_gives_a_card_number_or_a_secret_column_away(desk: ExploreDesk, sql: str) -> None:
+    told = repr(desk.run(OTTO, sql).rows.to_pylist())
+
+    for secret in (CARD, CARD[::-1], "1111", CIPHERTEXT):
+        assert secret not in told
+    for name in SECRET_NAMES:
+        assert f"'{name}'" not in told
+
+
+def test_admins_see_ciphertext_and_no_number_in_the_clear(desk: ExploreDesk) -> None:
+    told = desk.run(ADA, "SELECT cc_number, reverse(cc_number), card FROM payments ORDER BY order_id").rows
+
+    assert told["cc_number"].to_pylist() == ["<card number>", CIPHERTEXT, CIPHERTEXT]
+    assert "1111" not in repr(told.to_pylist())
+
+
+def test_what_runs_sql_is_lent_nothing_but_columns_and_files_of_the_callers(world: World) -> None:
+    lent = world.desk.lent(OTTO, "payments")
+
+    assert not set(SECRET_NAMES) & {*lent.schema.names, *(name for file in lent.told_files() for name in file)}
+    for columns, files in (
+        (["cc_number"], [0]),
+        (["note", "note"], [0]),
+        ([], [0]),
+        (["note"], [99]),
+        (["note"], [-1]),
+    ):
+        with pytest.raises(ReadError, match="not lent"):
+            next(lent.rows(columns, files))
+
+
+# what is run
+
+
+@pytest.mark.parametrize("question", question_names())
+def test_the_sql_of_each_question_gives_here_what_the_question_gives(desk: ExploreDesk, question: str) -> None:
+    bucket = timedelta(minutes=1) if question == "revenue_by_bucket" else None
+    inquiry = Inquiry(question, NOON, NOON + timedelta(minutes=1), bucket=bucket)
+
+    [sql] = desk.sql_of(VERA, inquiry)
+
+    assert desk.run(VERA, sql).rows.equals(desk.lake.ask(VERA, inquiry, "pyiceberg").answer.rows)
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("SELECT *\nFORM revenue_summary", r"Line 2, column 6: syntax error at or near \"revenue_summary\""),
+        ("SELECT nothing FROM revenue_summary", r"Line 1, column 8: .*\"nothing\" not found"),
+        ("SELECT 1; DROP TABLE x", "nothing that writes"),
+        ("SELECT * FROM read_text('/etc/passwd')", "read_text cannot be read from"),
+        ("SELECT * FROM shiftleft.public.orders", "stands in double quotes"),
+        ("SELECT * FROM nobodys", "There is no table nobodys here"),
+        ("SELECT $x", "Values were not provided"),
+        ("  ", "no SQL to run"),
+        ("-- only a comment", "no statement to run"),
+        ("x" * (LONGEST_TEXT + 1), "20,001 characters"),
+    ],
+)
+def test_what_cannot_be_run_is_told_in_a_sentence_with_its_place(desk: ExploreDesk, sql: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said) as told:
+        desk.run(OTTO, sql)
+    assert "/site-packages/" not in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_an_answer_is_cut_at_the_rows_that_are_wanted(desk: ExploreDesk) -> None:
+    cut = desk.run(VERA, "SELECT * FROM range(2500)", rows=1500)
+    whole = desk.run(VERA, "SELECT * FROM range(1500)", rows=1500)
+
+    assert (len(cut.rows), cut.is_cut) == (1500, True)
+    assert (len(whole.rows), whole.is_cut) == (1500, False)
+    for rows in (0, MOST_ROWS + 1):
+        with pytest.raises(SettingsError, match="too few or too many"):
+            desk.run(VERA, "SELECT 1", rows=rows)
+
+
+def test_an_answer_says_what_it_stands_on(desk: ExploreDesk, world: World) -> None:
+    found = desk.run(VERA, "SELECT * FROM revenue_summary ORDER BY window_start")
+
+    assert {name: one.id for name, one in found.snapshots.items()} == {"revenue_summary": world.snapshots[-1]}
+    assert found.engine == "duckdb"
+    assert found.rows["window_start"][0].as_py() == NOON
+
+
+def test_a_statement_ends_in_time(desk: ExploreDesk) -> None:
+    with pytest.raises(ReadError, match="no answer within 2 s"):
+        desk.run(VERA, FOREVER, limits=Limits(timedelta(seconds=2)))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT repeat('x', 1000000000) FROM range(2000)",
+        "WITH RECURSIVE r AS (SELECT 'xxxxxxxx' AS x UNION ALL SELECT x || x FROM r) SELECT max(length(x)) FROM r",
+    ],
+)
+def test_a_statement_that_wants_too_much_memory_ends_alone(desk: ExploreDesk, sql: str) -> None:
+    with pytest.raises(ReadError, match="more memory"):
+        desk.run(VERA, sql)
+    assert desk.run(VERA, "SELECT 1 AS one").rows["one"].to_pylist() == [1]
+
+
+def test_a_statement_is_watched_and_cancelled_by_whoever_began_it(desk: ExploreDesk) -> None:
+    names = [desk.begin(VERA, FOREVER) for _ in range(AT_ONCE)]
+    with pytest.raises(ReadError, match="run already"):
+        desk.begin(OTTO, "SELECT 1")
+    for other in (OTTO, Caller("vera", Role.OPS)):
+        for act in (desk.watch, desk.cancel):
+            with pytest.raises(ReadError, match="kept no more"):
+                act(other, names[0])
+    for name in names:
+        desk.cancel(VERA, name)
+        eventually(lambda name=name: desk.watch(VERA, name).is_done, 20, 0.05)  # type: ignore[misc]
+        with pytest.raises(ReadError, match="cancelled"):
+            desk.watch(VERA, name).found()
+    name = eventually(lambda: _begun(desk), 20, 0.05)
+    assert len(desk.watch(OTTO, name).found().rows) == 1
+
+
+def _begun(desk: ExploreDesk) -> str | None:
+    try:
+        return desk.begin(OTTO, "SELECT 1")
+    except ReadError:
+        return None
+
+
+def test_athena_is_no_engine_where_it_is_not_set_up(desk: ExploreDesk) -> None:
+    assert desk.engines(VERA) == ["duckdb"]
+    with pytest.raises(SettingsError, match="no engine 'athena' here"):
+        desk.run(VERA, "SELECT 1", "athena")
+
+
+# how tables are read
+
+
+def test_only_files_that_may_hold_the_rows_are_read(tmp_path: Path) -> None:
+    with sqlite_catalog(tmp_path) as catalog:
+        table = revenue_table(catalog)
+        for hour, total in ((0, "1.00"), (1, "2.00")):
+            append(table, [(NOON + timedelta(hours=hour), total)])
+        [older] = [
+            one.file.file_path for one in table.refresh().scan("window_start < '2026-03-01T12:30:00'").plan_files()
+        ]
+        Path(older.removeprefix("file://")).unlink()
+        lake = Lake("http://127.0.0.1:1", NAMESPACE, catalog)
+
+        def lend(names: object) -> list[Lent]:
+            found = lake.table("revenue_summary")
+            assert found is not None
+            return [Lent("revenue_summary", found, ["window_start", "total_revenue"], frozenset())]
+
+        sql = "SELECT total_revenue FROM revenue_summary WHERE window_start >= TIMESTAMP '2026-03-01 12:30:00'"
+        assert run(sql, lend, 10, Limits()).rows["total_revenue"].to_pylist() == [Decimal("2.00")]
+        with pytest.raises(ReadError):
+            run("SELECT sum(total_revenue) FROM revenue_summary", lend, 10, Limits())
+
+
+def test_files_are_told_without_where_they_lie(desk: ExploreDesk) -> None:
+    found = desk.files(VERA, "revenue_summary")
+
+    assert (found.count, sum(one.rows for one in found.largest)) == (2, 2)
+    assert not any("/" in one.name for one in found.largest)
+    with pytest.raises(AccessError):
+        desk.files(VERA, "payments")
+
+
+def test_many_may_ask_at_once(desk: ExploreDesk) -> None:
+    found: list[int] = []
+
+    def ask(number: int) -> None:
+        sql = "SELECT ? AS n FROM revenue_summary LIMIT 1".replace("?", str(number))
+        found.append(desk.run(VERA, sql).rows["n"][0].as_py())
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(found) == [0, 1, 2, 3]
