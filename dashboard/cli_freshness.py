@@ -68,7 +68,11 @@ def watch(narrator: Narrator, target: str) -> None:
         narrator.say(f"Watching {target}; Ctrl-C ends it. What is seen is kept in {watching.folder}.")
         while True:
             overview = watching.newest()
-            line = "" if overview is None else f"{_looker(overview, mine=watching.looks)}{overview.verdict.headline()}."
+            line = (
+                ""
+                if overview is None
+                else f"{_looker(overview, mine=overview.watcher == watching.who)}{overview.verdict.headline()}."
+            )
             state = "" if overview is None else f"{overview.watcher} {_state(overview.verdict)}"
             if state and state != told:
                 narrator.say(f"{iso(datetime.now(UTC).replace(microsecond=0))} {printable(line)}")

@@ -35,7 +35,8 @@ class Watch:
         """`watched` is called by the first look; `who` is told to people as the one who looks, such as `dashboard`."""
         self._settings = settings
         self._make = watched
-        self._who = f"{who} {os.getpid()}"
+        self.who = f"{who} {os.getpid()}"
+        """As overviews name it."""
         self.folder = settings.local.home / "freshness" / settings.target
         self._lease = Lease(self.folder / "lease")
         self._file = OverviewFile(self.folder / "overview.json")
@@ -76,7 +77,7 @@ class Watch:
         """
         watched = self._make()
         try:
-            return look_once(watched, self._settings, self.profile_file, self._who)
+            return look_once(watched, self._settings, self.profile_file, self.who)
         finally:
             watched.close()
 
@@ -127,7 +128,7 @@ class Watch:
             looking = Looking(watched, self.history, self._settings, self.profile_file)
             while self._lease.held and not self._ending.is_set():
                 began = time.monotonic()
-                overview = looking.look(quality.results, self._who)
+                overview = looking.look(quality.results, self.who)
                 self._newest = overview
                 self._file.write(overview)
                 self.fault = looking.fault

@@ -229,7 +229,7 @@ def test_one_idle_partition_holds_the_watermark(stack: LocalStack, watch: Watch,
             "watermark:unique-payments-maintenance",
             State.LATE,
             State.STALE,
-            reason="partition 5 of payments",
+            reason="Partition 5 of payments",
         )
     clears(watch, say)
 
