@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 from itertools import chain, repeat
 
-from dashboard.errors import SalesTrendsError
+from dashboard.errors import AlertError, SalesTrendsError
 from dashboard.freshness.lease import Lease
 from dashboard.freshness.quality import QualityChecks, QualityResult
 from dashboard.freshness.telling import Alerts
@@ -38,10 +38,14 @@ class Teller:
         if self._lease is not None:
             self._lease.release()
 
-    def see(self, verdict: Verdict) -> None:
-        """Raises AlertError where nothing can be kept."""
-        if self._may_tell:
-            self._alerts.see(verdict)
+    def see(self, verdict: Verdict) -> SalesTrendsError | None:
+        """Why nobody can be told of it, where nothing can be kept."""
+        try:
+            if self._may_tell:
+                self._alerts.see(verdict)
+        except AlertError as fault:
+            return fault
+        return None
 
     def _run(self) -> None:
         while not self._ending.is_set():

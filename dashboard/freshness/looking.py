@@ -81,44 +81,59 @@ class Looking:
         self._learned_at = -float("inf")
         self._memory = Memory()
         self._before: Verdict | None = None
+        self._counted_until: datetime | None = None
+        """Windows that end by then are in the history, or were there before anybody looked."""
+        self._wrong_file: SalesTrendsError | None = None
         self.fault: SalesTrendsError | None = None
-        """Of the file of thresholds; those of before hold meanwhile."""
+        """Why not all of the last look could be kept; it counts all the same."""
 
     def look(self, quality: tuple[QualityResult, ...], who: str) -> Overview:
         readings = self._gatherer.look()
         self._refresh_thresholds()
         self._memory = self._memory.after(readings, self._watched.ways)
         verdict = judge(readings, self._watched.ways, self._thresholds, self._before, self._memory)
-        came = self._windows(self._before, verdict)
         self._before = verdict
-        verdict = replace(verdict, concerns=(*verdict.concerns, *_concerns(quality), *self._wrong_file()))
-        self._history.add(verdict, _silences(readings, self._watched.ways), came)
+        wrong = [Concern("thresholds", f"{self._wrong_file} Those of before hold.")] if self._wrong_file else []
+        verdict = replace(verdict, concerns=(*verdict.concerns, *_concerns(quality), *wrong))
+        self._keep(readings, verdict)
         return Overview(verdict, readings, quality, who, self._watched.interval)
 
-    def _windows(self, before: Verdict | None, now: Verdict) -> list[datetime]:
-        """The ends of those windows that came to the table between two looks."""
-        if before is None or before.as_of is None or now.as_of is None or now.as_of <= before.as_of:
+    def _keep(self, readings: Readings, verdict: Verdict) -> None:
+        """In the history; a disk that is full, or a lake that does not answer, must keep nobody from being told."""
+        self.fault = None
+        came: list[datetime] = []
+        try:
+            came = self._windows(verdict.as_of)
+        except SalesTrendsError as fault:
+            self.fault = fault  # they are asked for again
+        else:
+            self._counted_until = verdict.as_of or self._counted_until
+        try:
+            self._history.add(verdict, _silences(readings, self._watched.ways), came)
+        except SalesTrendsError as fault:
+            self.fault = fault
+
+    def _windows(self, as_of: datetime | None) -> list[datetime]:
+        """The ends of those windows that came to the table since they were counted last."""
+        since = self._counted_until
+        if since is None or as_of is None or as_of <= since:
             return []
-        stretch = {"start": before.as_of, "end": now.as_of}
-        rows = self._watched.engine().ask("revenue_windows", stretch).rows
-        return [end for end in rows["window_end"].to_pylist() if before.as_of < end <= now.as_of]
+        rows = self._watched.engine().ask("revenue_windows", {"start": since, "end": as_of}).rows
+        return [end for end in rows["window_end"].to_pylist() if since < end <= as_of]
 
     def _refresh_thresholds(self) -> None:
         """From the file of people and habits, whenever it is another one; once a day habits are learned anew."""
         try:
             if time.monotonic() - self._learned_at > _LEARN_EVERY.total_seconds():
-                save_learned(self._file, usual_delays(self._history), usual_silences(self._history))
                 self._learned_at = time.monotonic()
+                save_learned(self._file, usual_delays(self._history), usual_silences(self._history))
             changed = self._file.stat().st_mtime if self._file.exists() else 0.0
             if changed != self._read:
                 self._thresholds = Thresholds(self._defaults, load_profile(self._file, self._names))
                 self._read = changed
-            self.fault = None
+            self._wrong_file = None
         except SalesTrendsError as fault:
-            self.fault = fault
-
-    def _wrong_file(self) -> list[Concern]:
-        return [Concern("thresholds", f"{self.fault} Those of before hold.")] if self.fault else []
+            self._wrong_file = fault
 
 
 def _concerns(quality: tuple[QualityResult, ...]) -> list[Concern]:

@@ -114,6 +114,17 @@ class Watch:
                     self._ending.wait(_AGAIN_SECONDS)
         self._lease.release()
 
+    def _keep(self, overview: Overview) -> SalesTrendsError | None:
+        """For other processes; why not, where it cannot be written."""
+        try:
+            self._file.write(overview)
+        except OSError as error:
+            return ReadError(
+                f"{self._file.path} cannot be written: {error.strerror or error}.",
+                "Make room or grant the right; other processes show what was seen before.",
+            )
+        return None
+
     def _look_on(self) -> None:
         """As long as this process has the lease."""
         with ExitStack() as begun:
@@ -130,8 +141,7 @@ class Watch:
                 began = time.monotonic()
                 overview = looking.look(quality.results, self.who)
                 self._newest = overview
-                self._file.write(overview)
-                self.fault = looking.fault
-                teller.see(overview.verdict)
+                faults = (looking.fault, self._keep(overview), teller.see(overview.verdict))
+                self.fault = next((one for one in faults if one is not None), None)
                 self.told = teller.faults
                 self._ending.wait(max(0.0, watched.interval.total_seconds() - (time.monotonic() - began)))
