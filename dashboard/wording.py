@@ -70,7 +70,8 @@ def printable(text: str, longest: int = 10_000) -> str:
 
 def no_formula(cell: str) -> str:
     """A cell of a table that others open: a spreadsheet would reckon with what begins so."""
-    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+    # some take off the blanks before it first
+    return f"'{cell}" if cell.startswith(("\t", "\r", "\n")) or cell.lstrip().startswith(("=", "+", "-", "@")) else cell
 
 
 _CODE = re.compile(r"(`[^`]+`)")

@@ -1,0 +1,100 @@
+"""What somebody must know of figures that have left the page: of what, by whom, of which state, on whose clock."""
+
+import calendar
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from dashboard.errors import ReadError
+from dashboard.trends.ranges import RANGES, Range
+from dashboard.trends.trend import Trend
+from dashboard.wording import iso
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All of it is text for people and programs, by names that stay; times are UTC, ISO 8601."""
+
+    series: str
+    """What the rows are: `revenue by hour`."""
+    target: str
+    engine: str
+    snapshot: str | None
+    """The id of revenue_summary's snapshot, as text: many readers of JSON round a number of so many digits."""
+    snapshot_committed_at: str | None
+    zone: str
+    week_start: str
+    range: str
+    """As the reader chose it: `7 d`, `Last week`, or two moments."""
+    start: str
+    """Inclusive."""
+    end: str
+    """Exclusive; what lies behind `data_as_of` has not closed."""
+    grain: str
+    compared_with: str
+    filters: str
+    total: str
+    """Revenue of all windows of the range that have closed, to the cent."""
+    not_committed: str
+    """How much of it has closed and stands in no snapshot yet."""
+    data_as_of: str
+    """When the newest window ends that has closed."""
+    made_at: str
+
+    @property
+    def facts(self) -> dict[str, str | None]:
+        return asdict(self)
+
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        """Name and value of each, for people."""
+        return [(name.replace("_", " "), value or "none") for name, value in self.facts.items()]
+
+
+def manifest_of(
+    answer: Trend, *, engine: str, target: str, made_at: datetime, filters: Mapping[str, str] | None = None
+) -> Manifest:
+    """Of an answer that may be given away.
+
+    Raises ReadError while windows are at fault: then no sum is right, and none must leave the page.
+    """
+    if answer.total.faults:
+        raise ReadError(
+            f"{answer.total.faults} windows are doubled or have no amount, so no sum is right.",
+            "`sales-trends query revenue_faults` lists them.",
+        )
+    snapshot, asked = answer.snapshot, answer.asked
+    return Manifest(
+        series=f"revenue by {answer.choice.grain.name}",
+        target=target,
+        engine=engine,
+        snapshot=None if snapshot is None else str(snapshot.id),
+        snapshot_committed_at=None if snapshot is None else iso(snapshot.committed_at),
+        zone=asked.calendar.zone.key,
+        week_start=calendar.day_name[asked.calendar.week_start],
+        range=range_name(asked.range, asked.calendar.zone),
+        start=iso(answer.stretch.start),
+        end=iso(answer.stretch.end),
+        grain=answer.choice.grain.name,
+        compared_with="; ".join(one.name for one in answer.compared) or "nothing",
+        filters="; ".join(f"{name}: {value}" for name, value in (filters or {}).items()) or "none",
+        total=str(answer.total.revenue),
+        not_committed=str(answer.total.streamed),
+        data_as_of=iso(answer.extent.until),
+        made_at=iso(made_at),
+    )
+
+
+def range_name(asked: Range, zone: ZoneInfo) -> str:
+    """What a reader calls it."""
+    known = next((name for name, one in RANGES.items() if one == asked), None)
+    if known is not None:
+        return known
+    ends = (getattr(asked, "start", None), getattr(asked, "end", None))
+    return " to ".join(local_text(one, zone) for one in ends if one is not None)
+
+
+def local_text(at: datetime, zone: ZoneInfo) -> str:
+    """By the reader's clock with its offset, so that an hour that is shown twice can be told apart."""
+    return at.astimezone(zone).isoformat(" ")
