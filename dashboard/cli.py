@@ -29,6 +29,7 @@ from dashboard.cli_options import (
     window_option,
 )
 from dashboard.cli_query import query
+from dashboard.cli_report import report
 from dashboard.cli_tables import TABLE_COMMANDS
 from dashboard.cli_tail import tail
 from dashboard.cli_token import token
@@ -340,6 +341,7 @@ for _command in (
     dlq,
     doctor,
     query,
+    report,
     tail,
     token,
     verify,

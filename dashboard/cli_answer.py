@@ -68,7 +68,11 @@ def check_output(output: Path | None) -> None:
 
 def write(told: Told, form: str, output: Path | None) -> None:
     """To a file, which is whole or not there; to a device or a pipe as it is; or to stdout."""
-    made = _MAKERS[form](told)
+    write_made(_MAKERS[form](told), output)
+
+
+def write_made(made: bytes, output: Path | None) -> None:
+    """The same of what is made already."""
     if output is None:
         click.echo(made, nl=False)
         return

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -35,6 +36,18 @@ target_option = click.option(
     show_default="SALES_TARGET, else local",
     callback=_known_target,
     help="The system to work on.",
+)
+
+
+def _zone(_context: click.Context, _parameter: click.Parameter, name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise click.BadParameter(f"{name!r} is no time zone such as Europe/Berlin.") from error
+
+
+zone_option = click.option(
+    "--zone", default="UTC", show_default=True, callback=_zone, help="Of days, buckets and times you give."
 )
 lose_option = click.option("--lose", multiple=True, metavar="NAME", help="Data that may be dropped; `plan` names it.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print facts as JSON on stdout.")

@@ -11,7 +11,7 @@ import click
 
 from dashboard.cli_answer import FORMATS, Told, check_output, format_of, lines_of, write
 from dashboard.cli_asking import CALLER, interruptible
-from dashboard.cli_options import settings_for, target_option
+from dashboard.cli_options import settings_for, target_option, zone_option
 from dashboard.errors import ReadError
 from dashboard.narration import Narrator
 from dashboard.readers.zones import EARLIEST, LATEST
@@ -29,13 +29,6 @@ _SPAN = timedelta(hours=24)
 _ROWS_ARE_WINDOWS = ("revenue_windows", "revenue_faults")
 """Their rows are no sums, and are printed with what is wrong in them."""
 _LARGEST_ID = 2**63
-
-
-def _zone(_context: click.Context, _parameter: click.Parameter, name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise click.BadParameter(f"{name!r} is no time zone such as Europe/Berlin.") from error
 
 
 def _bucket(_context: click.Context, _parameter: click.Parameter, text: str | None) -> timedelta | None:
@@ -58,7 +51,7 @@ def _bucket(_context: click.Context, _parameter: click.Parameter, text: str | No
 )
 @click.option("--from", "begin", metavar="TIME", help="Inclusive: 2026-11-22T12:00, or 2h before the end.  [24h]")
 @click.option("--to", "end", metavar="TIME", help="Exclusive; or 2h before now.  [the newest window's end]")
-@click.option("--zone", default="UTC", show_default=True, callback=_zone, help="Of days, buckets and times you give.")
+@zone_option
 @click.option("--bucket", callback=_bucket, metavar="LENGTH", help="Of revenue_by_bucket, such as 1h.")
 @click.option("--at", metavar="SNAPSHOT|TIME", help="As the table was then; `tables NAME --snapshots` lists them.")
 @click.option("--format", "form", type=click.Choice(FORMATS), help="By default as FILE ends, else table.")

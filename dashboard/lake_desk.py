@@ -33,6 +33,9 @@ from dashboard.readers.state_file import StateFile
 from dashboard.readers.zones import EARLIEST, LATEST
 from dashboard.sandbox.lender import Lent
 from dashboard.settings import Settings
+from dashboard.trends.sales import NOTHING_AHEAD, Ahead
+from dashboard.trends.trend import Asked as AskedTrend
+from dashboard.trends.trend import Trend, trend
 
 MOST_ROWS = 1_000
 """Of a preview."""
@@ -155,6 +158,20 @@ class LakeDesk:
             if name.casefold() in self._secret:
                 raise AccessError(f"The answer of {inquiry.question} holds {name}, which nobody may ask for.")
         return Asked(answer, as_of, faults_in(inquiry.question, answer.rows))
+
+    def trend(
+        self,
+        caller: Caller,
+        asked: AskedTrend,
+        engine: str = "",
+        *,
+        ahead: Ahead = NOTHING_AHEAD,
+        at: int | None = None,
+    ) -> Trend | None:
+        """Everything of one range, of one state; None while no window has closed. Raises what `trends.trend` raises."""
+        caller.require(Role.VIEWER, "Asking about revenue")
+        engine_asked = self._engine(engine or self._settings.lake.engine)
+        return trend(engine_asked, asked, ahead=ahead, snapshot_id=at)
 
     def newest_end(
         self, caller: Caller, engine: str = "", at: int | datetime | None = None, limits: Limits = WITHOUT_HASTE

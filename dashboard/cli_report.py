@@ -1,0 +1,152 @@
+"""The command that writes the page's figures as a document, for a scheduler to mail."""
+
+import calendar
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import click
+
+from dashboard.cli_answer import check_output, write_made
+from dashboard.cli_asking import CALLER, interruptible
+from dashboard.cli_options import settings_for, target_option, zone_option
+from dashboard.errors import ReadError
+from dashboard.narration import Narrator
+from dashboard.settings import Settings
+
+if TYPE_CHECKING:
+    # these bring Arrow, DuckDB and PyIceberg, for which no other command should wait
+    from dashboard.readers.engine import Limits
+    from dashboard.report import Report
+    from dashboard.trends.trend import Asked
+
+_ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown"}
+_WEEKDAYS = [name.lower() for name in calendar.day_name]
+_NOTHING = "nothing"
+
+
+@click.command()
+@target_option
+@click.option(
+    "--engine",
+    default="",
+    show_default="SALES_LAKE__ENGINE",
+    help="mirror, duckdb, pyiceberg or athena.",
+    metavar="NAME",
+)
+@click.option(
+    "--range",
+    "range_name",
+    default="7d",
+    show_default=True,
+    metavar="RANGE",
+    help="As the page has it: 24h, last-week.",
+)
+@click.option("--grain", metavar="GRAIN", help="Such as hour or day.  [the finest that fits a mail]")
+@click.option(
+    "--compare",
+    "compared",
+    multiple=True,
+    metavar="WITH",
+    help="previous, week, year, several, or nothing.  [previous]",
+)
+@zone_option
+@click.option(
+    "--week-start", default="monday", show_default=True, metavar="DAY", type=click.Choice(_WEEKDAYS), help="Of weeks."
+)
+@click.option(
+    "--format", "form", type=click.Choice(("markdown", "html")), help="By default as FILE ends, else markdown."
+)
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Instead of stdout.")
+@click.pass_obj
+def report(
+    narrator: Narrator,
+    target: str,
+    engine: str,
+    range_name: str,
+    grain: str | None,
+    compared: tuple[str, ...],
+    zone: ZoneInfo,
+    week_start: str,
+    form: str | None,
+    output: Path | None,
+) -> None:
+    """Write the figures of a range, as the page shows them, as one document to be mailed.
+
+    HTML needs nothing beside itself and runs nothing. Exit 1 when a window makes a sum wrong: then nothing is written.
+    Such as: sales-trends report --range last-week --zone Europe/Berlin --output week.html
+    """
+    check_output(output)
+    settings = settings_for(target)
+    wanted = _asked(range_name, grain, compared, zone, week_start)
+    made = interruptible(lambda limits: _report(settings, wanted, engine, limits))
+    chosen = form or (_ENDINGS.get(output.suffix.lower()) if output else None) or "markdown"
+    narrator.say(f"Data as of {made.data_as_of}; snapshot {made.manifest.snapshot}.")
+    write_made(_document(made, chosen).encode(), output)
+
+
+def _asked(range_name: str, grain: str | None, compared: tuple[str, ...], zone: ZoneInfo, week_start: str) -> "Asked":
+    """Raises click.BadParameter for what there is not."""
+    from dashboard.report import MOST_ROWS
+    from dashboard.trends.calendars import Calendar
+    from dashboard.trends.comparisons import COMPARISONS, PREVIOUS
+    from dashboard.trends.ranges import RANGES
+    from dashboard.trends.trend import Asked
+
+    ranges = {_plain(name): one for name, one in RANGES.items()}
+    if _plain(range_name) not in ranges:
+        known = ", ".join(name.lower().replace(" ", "" if name[0].isdigit() else "-") for name in RANGES)
+        raise click.BadParameter(f"--range {range_name!r} is none of {known}.")
+    names = compared or (PREVIOUS,)
+    if unknown := [name for name in names if name not in (*COMPARISONS, _NOTHING)]:
+        raise click.BadParameter(f"--compare {unknown[0]!r} is none of {', '.join((*COMPARISONS, _NOTHING))}.")
+    names = tuple(name for name in names if name != _NOTHING)
+    return Asked(
+        ranges[_plain(range_name)],
+        Calendar(zone, _WEEKDAYS.index(week_start)),
+        grain,
+        names,
+        wide=MOST_ROWS,
+        today=datetime.now(zone).date(),
+    )
+
+
+def _report(settings: Settings, asked: "Asked", engine: str, limits: "Limits") -> "Report":
+    from dashboard.freshness_desk import FreshnessDesk
+    from dashboard.lake_desk import LakeDesk
+    from dashboard.lake_engines import engine_of
+    from dashboard.manifest import manifest_of
+    from dashboard.report import report_of
+    from dashboard.watched import watch_of
+
+    desk = LakeDesk(settings, engines=partial(engine_of, patience=limits.timeout))
+    try:
+        answer = desk.trend(CALLER, asked, engine)
+    finally:
+        desk.close()
+    if answer is None:
+        raise ReadError(
+            "No window of revenue has closed yet, so there is nothing to report.",
+            "`sales-trends status` says what the pipeline waits for.",
+        )
+    manifest = manifest_of(
+        answer,
+        engine=engine or settings.lake.engine,
+        target=settings.target,
+        made_at=datetime.now(UTC).replace(microsecond=0),
+    )
+    verdict = FreshnessDesk(settings, watch_of(settings, "report")).verdict(CALLER)
+    return report_of(answer, manifest, "" if verdict is None else verdict.headline(asked.calendar.zone))
+
+
+def _document(made: "Report", form: str) -> str:
+    from dashboard.report import as_html, as_markdown_document
+
+    return as_html(made) if form == "html" else as_markdown_document(made)
+
+
+def _plain(name: str) -> str:
+    """However people write it: `7d`, `7 d`, `last-week`, `Last week`."""
+    return "".join(one for one in name.casefold() if one.isalnum())
