@@ -7,6 +7,7 @@ SalesTrendsError                 message: what failed, on which thing, seen and 
 ├── ReadError           (1)      the lake, a topic or the journal could not be read
 ├── AccessError         (1)      somebody may not do what they asked for
 ├── AlertError          (1)      an alert could not be kept, or somebody who is told of it refused it
+├── KeepError           (1)      what somebody wants kept on the page, a note or a view, could not be
 ├── StackError          (1)      a part of the local stack could not be started, used or stopped
 └── UnreachableError    (69)     a remote system did not answer
 """
@@ -61,6 +62,10 @@ class AccessError(SalesTrendsError):
 
 
 class AlertError(SalesTrendsError):
+    pass
+
+
+class KeepError(SalesTrendsError):
     pass
 
 

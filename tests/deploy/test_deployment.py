@@ -7,6 +7,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from dashboard.annotations import deployments
 from dashboard.deploy.audit import AUDIT_TOPIC, Act, AuditReader
 from dashboard.deploy.deployment import TargetDeployment
 from dashboard.deploy.raw_records import RawRecords
@@ -138,6 +139,18 @@ def test_the_log_tells_when_each_thing_was_made_and_when_it_was_ready(deployment
     told = acts(deployment)
     for one in PIPELINE:
         assert told.index(("make", str(one.id), "ok")) < told.index(("ready", str(one.id), "ok"))
+
+
+def test_what_the_log_tells_of_a_deployment_is_one_annotation_and_of_none_it_is_none(
+    deployment: TargetDeployment,
+) -> None:
+    deployment.apply()
+    deployment.apply()
+
+    [told] = deployments(deployment.audit.acts())
+
+    assert told.text == f"A deployment changed {len(PIPELINE)} things"
+    assert f"make {PIPELINE[0].id}" in told.detail
 
 
 def test_a_reader_of_the_log_reads_each_act_once_and_begins_anew_with_another_topic(

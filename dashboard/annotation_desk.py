@@ -1,0 +1,141 @@
+"""What people see of annotations and do about notes: the functions behind the sales page.
+
+Each takes who calls and checks that before anything else. Viewers see; ops write, delete and take a deletion back. Who
+deployed or redrove, and what exactly, is for ops.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from dashboard.access import Caller, Role
+from dashboard.annotations import Annotation, Kind, deployments, redrives, within
+from dashboard.card_numbers import holds_card_number
+from dashboard.clusters import kafka_and_registry
+from dashboard.dead_letters.markers import Marker, markers
+from dashboard.deploy.audit import Act, AuditLog, AuditReader
+from dashboard.errors import SalesTrendsError, SettingsError
+from dashboard.kept_file import KeptFile, kept_file, microseconds, moment_of
+from dashboard.readers.zones import EARLIEST, LATEST
+from dashboard.settings import Settings
+
+LONGEST_TEXT = 200
+MOST_NOTES = 5_000
+"""Of a target, those that were deleted not counted."""
+UNDO_FOR = timedelta(days=30)
+"""How long a deletion can be taken back."""
+_LOOK_SECONDS = 15.0
+"""However many pages are open, Kafka is asked what happened once in this time."""
+_KEPT = "SELECT id, start, until, text, who, made_at FROM notes WHERE deleted_at IS NULL AND start < ? AND until >= ?"
+
+
+@dataclass(frozen=True)
+class Annotations:
+    found: list[Annotation]
+    """The earliest first."""
+    fault: SalesTrendsError | None
+    """Why deployments and redrives are not among them, or are as they were a while ago."""
+
+
+class AnnotationDesk:
+    """Of one target; one for a process. Any thread may call."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        acts: Callable[[], Iterable[Act]] | None = None,
+        sent_again: Callable[[], Iterable[Marker]] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._given = acts, sent_again
+        self._lock = threading.Lock()
+        self._looked_at = -_LOOK_SECONDS
+        self._told: list[Annotation] = []
+        self._fault: SalesTrendsError | None = None
+        self._reader: AuditReader | None = None
+
+    def within(self, caller: Caller, start: datetime, end: datetime) -> Annotations:
+        """All that share time with [start, end). Raises KeepError; that Kafka cannot be asked is an answer too."""
+        caller.require(Role.VIEWER, "Seeing annotations")
+        with closing(KeptFile(kept_file(self._settings))) as kept:
+            notes = [_note(*row) for row in kept.rows(_KEPT, microseconds(end), microseconds(start))]
+        told, fault = self._happened()
+        if not caller.may(Role.OPS):
+            told = [replace(one, who="", detail="") for one in told]
+        return Annotations(within([*notes, *told], start, end), fault)
+
+    def add(self, caller: Caller, text: str, start: datetime, end: datetime | None = None) -> Annotation:
+        """A note on a moment, or on [start, end). Raises SettingsError for what cannot be kept, and KeepError."""
+        caller.require(Role.OPS, "Writing a note")
+        text, until = _checked(text), start if end is None else end
+        if not EARLIEST <= start <= until <= LATEST:
+            raise SettingsError("A note cannot end before it starts.", "Choose an end that is after the start.")
+        now = datetime.now(UTC)
+        with closing(KeptFile(kept_file(self._settings))) as kept, kept.changing():
+            kept.rows("DELETE FROM notes WHERE deleted_at < ?", microseconds(now - UNDO_FOR))
+            _check_room(kept)
+            row = (microseconds(start), microseconds(until), text, caller.name, microseconds(now))
+            put = "INSERT INTO notes (start, until, text, who, made_at) VALUES (?, ?, ?, ?, ?) RETURNING id"
+            [(number,)] = kept.rows(put, *row)
+        return _note(number, *row)
+
+    def delete(self, caller: Caller, number: int) -> bool:
+        """Takes a note away; whether there was one. `restore` takes that back. Raises KeepError."""
+        caller.require(Role.OPS, "Deleting a note")
+        gone = "UPDATE notes SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL RETURNING id"
+        with closing(KeptFile(kept_file(self._settings))) as kept:
+            return bool(kept.rows(gone, microseconds(datetime.now(UTC)), number))
+
+    def restore(self, caller: Caller, number: int) -> bool:
+        """Takes a deletion back, for UNDO_FOR at least; whether there was one. Raises SettingsError and KeepError."""
+        caller.require(Role.OPS, "Restoring a note")
+        back = "UPDATE notes SET deleted_at = NULL WHERE id = ? AND deleted_at IS NOT NULL RETURNING id"
+        with closing(KeptFile(kept_file(self._settings))) as kept, kept.changing():
+            _check_room(kept)
+            return bool(kept.rows(back, number))
+
+    def _happened(self) -> tuple[list[Annotation], SalesTrendsError | None]:
+        with self._lock:
+            if time.monotonic() - self._looked_at >= _LOOK_SECONDS:
+                try:
+                    acts, sent = self._sources()
+                    self._told, self._fault = [*deployments(list(acts())), *redrives(sent())], None
+                except SalesTrendsError as error:
+                    # notes are shown all the same, and whoever shows them says what is missing
+                    self._fault = error
+                self._looked_at = time.monotonic()
+            return self._told, self._fault
+
+    def _sources(self) -> tuple[Callable[[], Iterable[Act]], Callable[[], Iterable[Marker]]]:
+        acts, sent = self._given
+        if acts is not None and sent is not None:
+            return acts, sent
+        kafka, _ = kafka_and_registry(self._settings)
+        log = AuditLog(kafka, self._settings.target)
+        if self._reader is None or not self._reader.reads(log):
+            self._reader = AuditReader(log)
+        return self._reader.acts, lambda: markers(kafka).values()
+
+
+def _checked(text: str) -> str:
+    """On one line. Raises SettingsError."""
+    line = " ".join(text.split())
+    if not line or len(line) > LONGEST_TEXT or not line.isprintable():
+        seen = f"{len(line)} characters" if line.isprintable() else "signs that cannot be shown"
+        raise SettingsError(f"A note of {seen} cannot be kept.", f"Wanted 1 to {LONGEST_TEXT} characters.")
+    if holds_card_number(line):
+        raise SettingsError("The note holds what looks like a card number.", "Leave that out: everybody reads notes.")
+    return line
+
+
+def _check_room(kept: KeptFile) -> None:
+    [(count,)] = kept.rows("SELECT count(*) FROM notes WHERE deleted_at IS NULL")
+    if count >= MOST_NOTES:
+        raise SettingsError(f"{count:,} notes are as many as are kept.", "Delete some that nobody needs.")
+
+
+def _note(number: int, start: int, until: int, text: str, who: str, made_at: int) -> Annotation:
+    return Annotation(Kind.NOTE, moment_of(start), moment_of(until), text, who, moment_of(made_at), id=number)

@@ -1,0 +1,94 @@
+"""The file that people's notes and views stand in, used by several processes at once."""
+
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from dashboard.errors import KeepError
+from dashboard.kept_file import KeptFile, microseconds, moment_of
+
+PROCESSES, EACH = 2, 20
+_PUT = "INSERT INTO views (owner, name, query, who, made_at) VALUES ('', ?, '', '', 0)"
+
+
+def fill_up(file: Path) -> int:
+    """As many as there is room for, one at a time; how many it was."""
+    written = 0
+    for _ in range(EACH):
+        with closing(KeptFile(file)) as kept, kept.changing():
+            [(count,)] = kept.rows("SELECT count(*) FROM views")
+            if count < EACH:
+                kept.rows(_PUT, str(count))
+                written += 1
+    return written
+
+
+def test_processes_that_begin_at_once_lose_nothing_and_none_goes_beyond_the_limit(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "kept.sqlite"
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+        written = sum(pool.map(fill_up, [file] * PROCESSES))
+
+    with closing(KeptFile(file)) as kept:
+        names = [int(name) for (name,) in kept.rows("SELECT name FROM views")]
+    assert sorted(names) == list(range(EACH))
+    assert written == EACH
+
+
+def test_what_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
+    with closing(KeptFile(tmp_path / "kept.sqlite")) as kept:
+        with pytest.raises(KeepError, match="UNIQUE"), kept.changing():
+            [kept.rows(_PUT, name) for name in ("one", "two", "one")]
+
+        assert kept.rows("SELECT name FROM views") == []
+
+
+def test_nobody_else_on_the_machine_reads_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "kept.sqlite"
+    KeptFile(file).close()
+
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def damage(file: Path) -> None:
+    file.write_bytes(b"no database" * 100)
+
+
+def write_by_a_newer_version(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as newer:
+        newer.execute("PRAGMA user_version = 99")
+
+
+def put_a_folder_there(file: Path) -> None:
+    file.mkdir()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (damage, "file is not a database"),
+        (write_by_a_newer_version, "newer version"),
+        (put_a_folder_there, "unable to open"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_with_the_reason_and_the_next_step(
+    tmp_path: Path, spoil: Callable[[Path], None], told: str
+) -> None:
+    file = tmp_path / "kept.sqlite"
+    spoil(file)
+
+    with pytest.raises(KeepError, match=told) as fault:
+        KeptFile(file)
+
+    assert str(file) in fault.value.message
+    assert fault.value.hint
+
+
+@pytest.mark.parametrize("at", [datetime(1970, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, 23, 59, 59, 999_999, UTC)])
+def test_moments_come_back_to_the_microsecond(at: datetime) -> None:
+    assert moment_of(microseconds(at)) == at
