@@ -22,7 +22,7 @@ from dashboard.lake_connections import lake_of
 from dashboard.lake_engines import engine_of
 from dashboard.pipeline_reading import secret_names
 from dashboard.readers.engine import WITHOUT_HASTE, Answer, Engine, Limits
-from dashboard.readers.history import AsOf, History, Page
+from dashboard.readers.history import AsOf, Commit, History, Page
 from dashboard.readers.inquiry import Inquiry, ask_whole, faults_in
 from dashboard.readers.lake import REVENUE_TABLE, Lake
 from dashboard.readers.lake_table import Column, LakeTable, Snapshot
@@ -97,6 +97,10 @@ class LakeDesk:
     def history(self, caller: Caller, table: str, page: int = 1) -> Page:
         """The snapshots of a table, the newest first."""
         return History(self._table(caller, table)).page(page)
+
+    def commit(self, caller: Caller, snapshot_id: int) -> Commit | None:
+        """What a snapshot of revenue did; None where there is none of that id, or no more."""
+        return History(self._table(caller, REVENUE_TABLE)).find(snapshot_id)
 
     def as_of(self, caller: Caller, when: datetime) -> AsOf | None:
         """What stands for revenue at a time; None while nothing was committed."""
