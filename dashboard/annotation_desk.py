@@ -52,9 +52,8 @@ class AnnotationDesk:
         self._settings = settings
         self._given = acts, sent_again
         self._lock = threading.Lock()
-        self._looked_at = -_LOOK_SECONDS
-        self._told: list[Annotation] = []
-        self._fault: SalesTrendsError | None = None
+        self._looked_at = 0.0
+        self._last: Annotations | None = None
         self._reader: AuditReader | None = None
 
     def within(self, caller: Caller, start: datetime, end: datetime) -> Annotations:
@@ -62,10 +61,11 @@ class AnnotationDesk:
         caller.require(Role.VIEWER, "Seeing annotations")
         with closing(KeptFile(kept_file(self._settings))) as kept:
             notes = [_note(*row) for row in kept.rows(_KEPT, microseconds(end), microseconds(start))]
-        told, fault = self._happened()
+        happened = self._happened()
+        told = happened.found
         if not caller.may(Role.OPS):
             told = [replace(one, who="", detail="") for one in told]
-        return Annotations(within([*notes, *told], start, end), fault)
+        return Annotations(within([*notes, *told], start, end), happened.fault)
 
     def add(self, caller: Caller, text: str, start: datetime, end: datetime | None = None) -> Annotation:
         """A note on a moment, or on [start, end). Raises SettingsError for what cannot be kept, and KeepError."""
@@ -97,17 +97,26 @@ class AnnotationDesk:
             _check_room(kept)
             return bool(kept.rows(back, number))
 
-    def _happened(self) -> tuple[list[Annotation], SalesTrendsError | None]:
-        with self._lock:
-            if time.monotonic() - self._looked_at >= _LOOK_SECONDS:
-                try:
-                    acts, sent = self._sources()
-                    self._told, self._fault = [*deployments(list(acts())), *redrives(sent())], None
-                except SalesTrendsError as error:
-                    # notes are shown all the same, and whoever shows them says what is missing
-                    self._fault = error
-                self._looked_at = time.monotonic()
-            return self._told, self._fault
+    def _happened(self) -> Annotations:
+        """Whoever comes while another asks Kafka gets what was known before, but for the first."""
+        if self._lock.acquire(blocking=self._last is None):
+            try:
+                if self._last is None or time.monotonic() - self._looked_at >= _LOOK_SECONDS:
+                    self._last = self._look(self._last)
+                    self._looked_at = time.monotonic()
+                return self._last
+            finally:
+                self._lock.release()
+        assert self._last is not None  # noqa: S101  # only then it does not wait
+        return self._last
+
+    def _look(self, before: Annotations | None) -> Annotations:
+        try:
+            acts, sent = self._sources()
+            return Annotations([*deployments(list(acts())), *redrives(sent())], None)
+        except SalesTrendsError as error:
+            # notes are shown all the same, and whoever shows them says what is missing
+            return Annotations(before.found if before else [], error)
 
     def _sources(self) -> tuple[Callable[[], Iterable[Act]], Callable[[], Iterable[Marker]]]:
         acts, sent = self._given

@@ -30,7 +30,7 @@ class KeptFile:
         self._file = file
         with self._faults():
             file.parent.mkdir(parents=True, exist_ok=True)
-            # as others may have been told to read the stack's folder, and notes name people
+            # notes and views name people, and the stack's folder may be open to others
             file.touch(mode=0o600)
             self._connection = sqlite3.connect(file, timeout=_BUSY_SECONDS, isolation_level=None)
         try:

@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from dashboard.errors import ReadError
-from dashboard.trends.ranges import RANGES, Range
+from dashboard.trends.ranges import RANGES, Between, Of, Range
 from dashboard.trends.trend import Trend
 from dashboard.wording import iso
 
@@ -88,11 +88,12 @@ def manifest_of(
 
 def range_name(asked: Range, zone: ZoneInfo) -> str:
     """What a reader calls it."""
-    known = next((name for name, one in RANGES.items() if one == asked), None)
-    if known is not None:
-        return known
-    ends = (getattr(asked, "start", None), getattr(asked, "end", None))
-    return " to ".join(local_text(one, zone) for one in ends if one is not None)
+    match asked:
+        case Between():
+            return f"{local_text(asked.start, zone)} to {local_text(asked.end, zone)}"
+        case Of() if asked not in RANGES.values():
+            return f"{asked.ago} {asked.part}s before this {asked.part}"
+    return next(name for name, one in RANGES.items() if one == asked)
 
 
 def local_text(at: datetime, zone: ZoneInfo) -> str:

@@ -1,8 +1,10 @@
 """What happened is told where the chart has it, once, and to each only what they may know."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -285,3 +287,31 @@ def test_kafka_is_asked_once_in_a_while_however_many_look(settings: Settings) ->
         desk.within(VERA, NOON, NOON + HOUR)
 
     assert len(asked) == 1
+
+
+def test_while_one_waits_for_kafka_others_get_what_was_known_before(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.annotation_desk._LOOK_SECONDS", 0.0)
+    log = acts(("apply begins",), ("make", "statement/a"), ("apply ended",))
+    asked, answered = Event(), Event()
+    waits = False
+
+    def slow() -> list[Act]:
+        if waits:
+            asked.set()
+            assert answered.wait(30)
+            return []
+        return log
+
+    desk = AnnotationDesk(settings, slow, list)
+    known = desk.within(OTTO, NOON, NOON + HOUR).found
+    waits = True
+    with ThreadPoolExecutor(1) as other:
+        waiting = other.submit(desk.within, OTTO, NOON, NOON + HOUR)
+        assert asked.wait(30)
+        seen = desk.within(OTTO, NOON, NOON + HOUR).found
+        answered.set()
+
+    assert seen == known != []
+    assert waiting.result().found == []

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
@@ -18,10 +19,14 @@ from dashboard.readers.inquiry import Inquiry
 from dashboard.readers.pyiceberg_engine import PyicebergEngine
 from dashboard.readers.questions import question_names
 from dashboard.settings import load_settings
+from dashboard.trends.calendars import Calendar
+from dashboard.trends.ranges import RANGES
+from dashboard.trends.trend import Asked as AskedTrend
 from tests.desk_world import ADA, CARD, CIPHERTEXT, NOBODY, OTTO, VERA, WINDOW, World, desk_world
 from tests.readers.test_history import NOON
 
 ENGINES = ("pyiceberg", "duckdb")
+WEEK = AskedTrend(RANGES["7 d"], Calendar(ZoneInfo("UTC")))
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +51,8 @@ REVENUE_ACTS: dict[str, Callable[[World, Caller], object]] = {
     "ask": lambda world, who: world.desk.ask(who, inquiry(), "pyiceberg"),
     "ask at a time": lambda world, who: world.desk.ask(who, inquiry(), "pyiceberg", NOON),
     "tables": lambda world, who: world.desk.tables(who),
+    "commit": lambda world, who: world.desk.commit(who, world.snapshots[0]),
+    "trend": lambda world, who: world.desk.trend(who, WEEK, "pyiceberg"),
 }
 TABLE_ACTS: dict[str, Callable[[World, Caller, str], object]] = {
     "history": lambda world, who, table: world.desk.history(who, table),
@@ -219,6 +226,8 @@ def test_nothing_of_a_catalog_is_asked_before_the_role_is(tmp_path: Path) -> Non
         lambda: desk.history(VERA, "payments"),
         lambda: desk.ask(NOBODY, inquiry()),
         lambda: desk.newest_end(NOBODY),
+        lambda: desk.trend(NOBODY, WEEK),
+        lambda: desk.commit(NOBODY, 1),
     ):
         with pytest.raises(AccessError):
             act()

@@ -118,7 +118,7 @@ def test_a_strangers_long_text_is_cut_off() -> None:
     assert printable("x" * 10, 10) == "x" * 10
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1"])
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x", "\t=1", "\r=1", "\n=1", " =1", "\u00a0@x"])
 def test_a_cell_that_a_spreadsheet_would_reckon_with_is_a_text(cell: str) -> None:
     assert no_formula(cell) == f"'{cell}"
     assert no_formula("a" + cell) == "a" + cell
