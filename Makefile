@@ -3,7 +3,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help setup demo test test-long check check-format check-lint check-types check-sql check-layers bench bench-freshness bench-lake bench-live bench-stack lock
+.PHONY: help setup demo test test-long check check-format check-lint check-types check-sql check-layers bench bench-freshness bench-lake bench-live bench-revenue bench-stack lock
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -55,6 +55,9 @@ bench-live: setup ## measure following a topic: commit to browser, viewers, catc
 bench-lake: setup ## measure the mirror beside other engines on a year of windows; ten minutes, and 700 MB of packages
 	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
 	@exec .venv/bin/python -m tests.bench_lake $(ARGS)
+
+bench-revenue: setup ## measure the page of revenue over a year of windows; a minute
+	@exec .venv/bin/python -m tests.bench_revenue $(ARGS)
 
 bench-stack: setup ## measure the whole local stack: starts, delays, throughput, memory; nine minutes a run
 	@exec .venv/bin/python -m tests.bench_stack $(ARGS)

@@ -5,27 +5,26 @@ of the commit is kept until it changes.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard.deployments import settings_of
-from dashboard.drawn_revenue import DrawnRevenue
-from dashboard.errors import SalesTrendsError
+from dashboard.drawn_revenue import Drawn, DrawnRevenue
+from dashboard.errors import ReadError, SalesTrendsError, SettingsError
 from dashboard.lake_engines import engine_of
 from dashboard.opened import opened
 from dashboard.readers.committed import NOTHING, Committed, committed_by
 from dashboard.readers.engine import Engine
+from dashboard.readers.lake import REVENUE_TABLE
 from dashboard.readers.lake_table import Snapshot
-from dashboard.readers.revenue import RANGES, Range, Trend, trend
-from dashboard.readers.revenue_ahead import wider
+from dashboard.readers.no_tables import NoTables
 from dashboard.settings import Settings, load_settings
 from dashboard.targets import LOCAL
+from dashboard.trends.sales import NewState, Sales
+from dashboard.trends.trend import Asked
 
 if TYPE_CHECKING:
     from dashboard.administration import Administration
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
 _one_alone = Lock()
 _explore_desks: "dict[str, ExploreDesk]" = {}
+_TRIES = 5
 GLANCE_SECONDS = 0.4
 """However many pages are open, the catalog is asked once in this time."""
 
@@ -74,59 +74,73 @@ def _glance(place: str, _settings: Settings) -> Glance:
 
 @dataclass(frozen=True)
 class Answer:
-    """One range as it is now, ready to be shown. Shared by all who look: never change it."""
+    """One view as it is now, ready to be shown. Shared by all who look: never change it."""
 
-    trend: Trend | None
-    """None when no window has closed yet."""
-    figure: go.Figure | None
-    """None without a trend, and while it has faults: a wrong bar is worse than none."""
+    drawn: Drawn
     ahead: "Ahead | None"
-    """What is ahead of the state that the trend is of; None where it cannot be asked for."""
+    """What is ahead of the state that it is of; None where it cannot be asked for."""
     fault: SalesTrendsError | None
     """Why what is ahead is not known, or not any more."""
+    old: SalesTrendsError | None = None
+    """Why it is not of the newest state, but what was drawn last."""
 
 
-def revenue(settings: Settings, glance: Glance, range_name: str, zone: str) -> Answer:
-    """What one range holds: at one snapshot, and what is ahead of that. Raises what `Engine.ask` raises."""
-    place, asked = _place(settings), RANGES[range_name]
+def revenue(settings: Settings, glance: Glance, asked: Asked, show: str, *, is_selectable: bool = True) -> Answer:
+    """What one view shows: of one snapshot, and what is ahead of that; `show` is a name of `revenue_view.SHOWS`.
+
+    Raises SettingsError for what windows do not fit, and where nothing was drawn before what `Engine.ask` raises.
+    """
+    place = _place(settings)
+    drawn = _drawn(place, f"{asked!r} {show} {is_selectable}", asked, show, is_selectable)
     if glance.snapshot is None and glance.fault:
         # nobody knows what is committed, so nobody knows what is ahead of it
-        return Answer(None, None, None, None)
-    found = _committed(glance, place, asked, zone)
-    ahead, fault = _ahead(settings, glance, found)
-    if ahead is not None and (instead := wider(found, ahead, asked)):
-        found = _committed(glance, place, instead, zone)
-        ahead, fault = _ahead(settings, glance, found)
-    return Answer(*_drawn(place, range_name, zone).of(found, ahead), ahead, fault)
-
-
-def _committed(glance: Glance, place: str, asked: Range, zone: str) -> Trend | None:
-    if glance.engine is None or glance.snapshot is None:
-        return None
-    return _trend(glance.engine, place, glance.snapshot.id, asked, zone)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _trend(_engine: Engine, place: str, snapshot_id: int, asked: Range, zone: str) -> Trend | None:
-    return trend(_engine, asked, ZoneInfo(zone))
-
-
-def _ahead(settings: Settings, glance: Glance, of: Trend | None) -> "tuple[Ahead | None, SalesTrendsError | None]":
-    """What is ahead of the state that a trend is of; that Kafka cannot be asked takes away nothing committed."""
-    place = _place(settings)
+        return Answer(drawn.last, None, None)
+    engine = glance.engine or NoTables()
+    snapshot = glance.snapshot
     try:
-        state = NOTHING
-        if of is not None and of.snapshot and of.committed_until and glance.engine:
-            state = _state(glance.engine, place, of.snapshot.id, of.snapshot, of.committed_until)
-        found = _streamed(place, settings).ahead(state)
-    except SalesTrendsError as fault:
-        return None, fault
-    return found, found.fault
+        for _ in range(_TRIES):
+            state = _state(engine, place, None if snapshot is None else snapshot.id)
+            ahead, fault = _ahead(settings, state.committed)
+            try:
+                found = drawn.of(engine, state.snapshot, ahead)
+            except NewState:
+                snapshot = engine.newest()
+            else:
+                return Answer(found, ahead, fault)
+        raise ReadError(f"{REVENUE_TABLE} was committed to again and again while it was read.", "Try again.")
+    except SettingsError:
+        raise
+    except SalesTrendsError as error:
+        if drawn.last.trend is None:
+            raise
+        return Answer(drawn.last, None, None, error)
+
+
+@dataclass(frozen=True)
+class _State:
+    """What is committed."""
+
+    snapshot: Snapshot | None
+    committed: Committed
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _state(_engine: Engine, place: str, snapshot_id: int, _snapshot: Snapshot, _until: datetime) -> Committed:
-    return committed_by(_engine, _snapshot, _until)
+def _state(_engine: Engine, place: str, snapshot_id: int | None) -> _State:
+    """Of that snapshot or a newer one."""
+    sales = Sales(_engine)
+    extent = sales.extent()
+    if extent is None or extent.committed_until is None or sales.snapshot is None:
+        return _State(sales.snapshot, NOTHING)
+    return _State(sales.snapshot, committed_by(_engine, sales.snapshot, extent.committed_until))
+
+
+def _ahead(settings: Settings, of: Committed) -> "tuple[Ahead | None, SalesTrendsError | None]":
+    """What is ahead of that state; that Kafka cannot be asked takes away nothing committed."""
+    try:
+        found = _streamed(_place(settings), settings).ahead(of)
+    except SalesTrendsError as fault:
+        return None, fault
+    return found, found.fault
 
 
 @st.cache_resource(max_entries=4, show_spinner=False, on_release=lambda streamed: streamed.end())
@@ -142,8 +156,8 @@ def _streamed(_place: str, _settings: Settings) -> "Streamed":
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _drawn(place: str, range_name: str, zone: str) -> DrawnRevenue:
-    return DrawnRevenue(RANGES[range_name], ZoneInfo(zone))
+def _drawn(place: str, key: str, _asked: Asked, _show: str, _is_selectable: bool) -> DrawnRevenue:
+    return DrawnRevenue(_asked, _show, is_selectable=_is_selectable)
 
 
 @dataclass

@@ -1,47 +1,76 @@
-"""The revenue of one range as it was drawn last, and drawn anew no more often than what it shows has changed."""
+"""One view of revenue as it was drawn last, and drawn anew no more often than what it shows has changed."""
 
 import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import plotly.graph_objects as go
 
-from dashboard.charts import revenue_bars
-from dashboard.readers.revenue import Range, Trend
-from dashboard.readers.revenue_ahead import with_ahead
+from dashboard.readers.engine import Engine
+from dashboard.readers.lake_table import Snapshot
+from dashboard.revenue_charts import heat_map, revenue_bars, running_lines
+from dashboard.revenue_view import HEAT, RUNNING
+from dashboard.trends.sales import NOTHING_AHEAD, Ahead, NewState
+from dashboard.trends.trend import Asked, Trend, trend
 
 if TYPE_CHECKING:
-    from dashboard.readers.streamed import Ahead
+    # the clients of Kafka, which whoever looks at the table alone does not need
+    from dashboard.readers import streamed
 
 OPEN_SECONDS = 2.0
 """For so long the bars stay while nothing but open windows changes: a chart that is drawn anew closes its hover."""
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A trend and its figure, the same objects as long as nothing has changed. Shared: never change them."""
+
+    trend: Trend | None
+    """None while no window has closed."""
+    figure: go.Figure | None
+    """None without a trend, and while it has faults: a wrong bar is worse than none."""
+    is_ahead: bool
+    """Whether what is ahead of the commit is in it; else nothing is streamed and nothing open."""
+
+
 class DrawnRevenue:
-    """One for all who look at a range in a zone; any thread may ask."""
+    """One for all who look at the same in the same zone; any thread may ask."""
 
-    def __init__(self, asked: Range, zone: ZoneInfo) -> None:
+    def __init__(self, asked: Asked, show: str, *, is_selectable: bool = True) -> None:
+        """`show` is a name of `revenue_view.SHOWS`."""
         self._asked = asked
-        self._zone = zone
+        self._show = show
+        self._is_selectable = is_selectable
         self._lock = threading.Lock()
-        self._of: tuple[Trend | None, Ahead | None] | None = None
-        self._shown: tuple[Trend | None, go.Figure | None] = None, None
+        self._of: tuple[Snapshot | None, streamed.Ahead | None] | None = None
         self._drawn_at = 0.0
+        self.last = Drawn(None, None, is_ahead=False)
+        """What was drawn last."""
 
-    def of(self, committed: Trend | None, ahead: "Ahead | None") -> tuple[Trend | None, go.Figure | None]:
-        """The trend with what is ahead of it, and its figure; without one where a sum would be wrong.
+    def of(self, engine: Engine, snapshot: Snapshot | None, ahead: "streamed.Ahead | None") -> Drawn:
+        """The trend of that state with what is ahead of it, which must be of the same one.
 
-        Both are the same objects as before while nothing has changed, so that they can be told apart by that.
+        Raises NewState where the engine has another one by now, and what
+        `trend` raises.
         """
         with self._lock:
-            if self._of is None or committed is not self._of[0] or not self._stands(self._of[1], ahead):
-                shown = committed if ahead is None else with_ahead(committed, ahead, self._asked, self._zone)
-                self._shown = shown, None if shown is None or len(shown.faults) else self._figure(shown)
-                self._of, self._drawn_at = (committed, ahead), time.monotonic()
-            return self._shown
+            if self._of is None or snapshot != self._of[0] or not self._stands(self._of[1], ahead):
+                self.last = self._draw(engine, snapshot, ahead)
+                self._of, self._drawn_at = (snapshot, ahead), time.monotonic()
+            return self.last
 
-    def _stands(self, before: "Ahead | None", ahead: "Ahead | None") -> bool:
+    def _draw(self, engine: Engine, snapshot: Snapshot | None, ahead: "streamed.Ahead | None") -> Drawn:
+        is_ahead = ahead is not None and ahead.is_known
+        more = Ahead(ahead.streamed, ahead.open) if ahead is not None and ahead.is_known else NOTHING_AHEAD
+        found = trend(engine, self._asked, ahead=more)
+        if found is not None and found.snapshot != snapshot:
+            raise NewState
+        if found is None or len(found.faults):
+            return Drawn(found, None, is_ahead)
+        return Drawn(found, self._figure(found, is_ahead=is_ahead), is_ahead)
+
+    def _stands(self, before: "streamed.Ahead | None", ahead: "streamed.Ahead | None") -> bool:
         if before is None or ahead is None or before.is_known != ahead.is_known:
             return before is ahead
         if not ahead.is_known:
@@ -51,12 +80,8 @@ class DrawnRevenue:
             return False
         return before.open == ahead.open or time.monotonic() - self._drawn_at < OPEN_SECONDS
 
-    def _figure(self, trend: Trend) -> go.Figure:
-        return revenue_bars(
-            trend.buckets,
-            start=trend.start,
-            end=trend.end,
-            bucket=trend.bucket,
-            zone=self._zone,
-            is_ahead=trend.is_ahead,
-        )
+    def _figure(self, found: Trend, *, is_ahead: bool) -> go.Figure:
+        if self._show == HEAT:
+            return heat_map(found)
+        draw = running_lines if self._show == RUNNING else revenue_bars
+        return draw(found, is_ahead=is_ahead, is_selectable=self._is_selectable)

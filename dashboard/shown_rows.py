@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -9,27 +10,51 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from dashboard.trends.seasons import HEAT
+from dashboard.trends.trend import Trend
 from dashboard.wording import no_formula
 
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
-def bars_as_rows(buckets: pa.Table, *, end: datetime, zone: ZoneInfo, is_ahead: bool = False) -> pa.Table:
-    """The bars of a chart, newest first: start, revenue, windows, end; a phone shows the first two.
 
-    Revenue and windows are of all that closed; where `is_ahead`, two more columns tell how much of it is streamed and
-    not saved yet, and how much more is open so far. A bar that is still filling ends at `end`, one that is open alone
-    where its time does. Times are text in the time of `zone` with its offset, such as 2026-03-01 13:00:00+01:00, so
-    that the hour which an autumn night has twice can be told apart.
+def buckets_as_rows(trend: Trend, *, is_ahead: bool = False) -> pa.Table:
+    """The bars of a chart in which something was sold, newest first: start, revenue, windows, running, end, state.
+
+    A phone shows the first two. Revenue and windows are of all that closed; where `is_ahead`, two more columns tell how
+    much of it is streamed and not saved yet, and how much more is open so far. For each comparison a column holds what
+    the same time came to then, and with a band three what was to be expected. A bar that is still filling ends where
+    what is known ends, one that is open alone where its time does. Times are text by the reader's clock with its
+    offset, such as 2026-03-01 13:00:00+01:00, so that the hour which an autumn night has twice can be told apart.
     """
-    newest_first = buckets[::-1]
-    columns = {
-        "start": _local(newest_first["bucket_start"], zone),
-        "revenue": _added(newest_first["revenue"], newest_first["streamed"]),
-        "windows": pc.add(newest_first["windows"], newest_first["streamed_windows"]),
-        "end": _ends(newest_first, zone, end),
-    }
+    zone, buckets = trend.asked.calendar.zone, trend.buckets
+    more = {f"compared with {one.name}": one.rows["total"] for one in trend.compared if one.rows is not None}
+    if trend.band is not None and trend.band.rows is not None:
+        more |= {name: trend.band.rows[name] for name in ("low", "expected", "high")}
     if is_ahead:
-        columns |= {"streamed": newest_first["streamed"], "open": newest_first["open"]}
-    return pa.table(columns)
+        more = {"streamed": _or_zero(buckets["streamed"]), "open": _or_zero(buckets["open"]), **more}
+    windows = pc.add(*(pc.fill_null(buckets[name], 0) for name in ("windows", "streamed_windows")))
+    rows = pa.table(
+        {
+            "start": _local(buckets["bucket_start"], zone),
+            "revenue": _or_zero(buckets["total"]),
+            "windows": windows,
+            "running": buckets["running"],
+            "end": _ends(buckets, zone, trend.stretch.until),
+            "state": buckets["state"],
+            **more,
+        }
+    )
+    sold = pc.or_(pc.is_valid(buckets["total"]), pc.is_valid(buckets["open"]))
+    return rows.filter(sold)[::-1]
+
+
+def hours_as_rows(trend: Trend) -> pa.Table:
+    """The fields of the heat map: weekday (Monday to Sunday), hour, average, revenue, hours."""
+    heat = HEAT.empty_table() if trend.heat is None else trend.heat
+    weekdays = [_DAYS[day] for day in heat["weekday"].to_pylist()]
+    return heat.set_column(0, "weekday", pa.array(weekdays, pa.string())).select(
+        ["weekday", "hour", "average", "revenue", "hours"]
+    )
 
 
 def faults_as_rows(faults: pa.Table, *, zone: ZoneInfo) -> pa.Table:
@@ -71,9 +96,8 @@ def _cells(values: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
     return pa.array([one if one is None else no_formula(one) for one in told], pa.string())
 
 
-def _added(one: pa.ChunkedArray, other: pa.ChunkedArray) -> pa.Array:
-    # Arrow has no room for a digit more, though none is needed
-    return pa.array([a + b for a, b in zip(one.to_pylist(), other.to_pylist(), strict=True)], one.type)
+def _or_zero(amounts: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.fill_null(amounts, pa.scalar(Decimal(0), amounts.type))
 
 
 def _ends(buckets: pa.Table, zone: ZoneInfo, known_until: datetime) -> pa.Array:

@@ -1,85 +1,109 @@
 """When a chart is drawn anew, and when it is not."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import plotly.graph_objects as go
+import pyarrow as pa
 import pytest
 
 from dashboard import drawn_revenue
-from dashboard.drawn_revenue import DrawnRevenue
+from dashboard.drawn_revenue import Drawn, DrawnRevenue
 from dashboard.readers.lake import REVENUE_SCHEMA
-from dashboard.readers.revenue import RANGES, Trend, trend
-from tests.readers.test_revenue import NOON, SECONDS_5, UTC_ZONE, TableOf, table
-from tests.readers.test_revenue_ahead import ahead_of, open_at
+from dashboard.readers.lake_table import Snapshot
+from dashboard.readers.open_windows import OpenWindow
+from dashboard.readers.streamed import Ahead
+from dashboard.revenue_view import TOTAL
+from dashboard.trends.calendars import Calendar
+from dashboard.trends.ranges import RANGES
+from dashboard.trends.sales import NewState
+from dashboard.trends.trend import Asked
+from tests.trends.world import NOON, SECONDS_5, UTC_ZONE, TableOf, table
 
 STREAMED = table({NOON + SECONDS_5: "2.00"})
 OPEN = NOON + 2 * SECONDS_5
+NONE = REVENUE_SCHEMA.empty_table()
+
+
+def ahead_of(streamed: pa.Table, open_: Sequence[OpenWindow] = (), *, is_live: bool = True) -> Ahead:
+    return Ahead(streamed, tuple(open_), (), 0, is_live, 0, "", None, None)
+
+
+def open_at(start: datetime, revenue: str = "1.00") -> OpenWindow:
+    return OpenWindow(start, start + SECONDS_5, 2, Decimal(revenue))
 
 
 @pytest.fixture
-def committed() -> Trend:
-    found = trend(TableOf(table({NOON: "1.00"})), RANGES["1 h"], UTC_ZONE)
-    assert found is not None
-    return found
+def engine() -> TableOf:
+    return TableOf(table({NOON: "1.00"}))
 
 
 @pytest.fixture
 def drawn() -> DrawnRevenue:
-    return DrawnRevenue(RANGES["1 h"], UTC_ZONE)
+    return DrawnRevenue(Asked(RANGES["15 min"], Calendar(UTC_ZONE), comparisons=()), TOTAL)
 
 
-def heights(figure: go.Figure | None) -> list[float]:
-    assert figure is not None
-    return list(figure.data[0].y)
+def heights(drawn: Drawn) -> list[float]:
+    assert isinstance(drawn.figure, go.Figure)
+    return list(drawn.figure.data[0].y)
 
 
-def test_it_is_the_same_figure_while_nothing_changes(committed: Trend, drawn: DrawnRevenue) -> None:
-    first = drawn.of(committed, ahead_of(STREAMED, [open_at(OPEN)]))
+def test_it_is_the_same_figure_and_nothing_is_asked_while_nothing_changes(engine: TableOf, drawn: DrawnRevenue) -> None:
+    first = drawn.of(engine, engine.snapshot, ahead_of(STREAMED, [open_at(OPEN)]))
+    engine.asked.clear()
 
-    again = drawn.of(committed, ahead_of(STREAMED, [open_at(OPEN)]))
+    again = drawn.of(engine, engine.snapshot, ahead_of(STREAMED, [open_at(OPEN)]))
 
-    assert first[0] is again[0]
-    assert first[1] is again[1]
-    assert heights(again[1]) == [1.0, 2.0, 1.0]
+    assert first is again
+    assert heights(again) == [1.0, 2.0, 1.0]
+    assert engine.asked == []
 
 
-def test_a_window_that_closes_is_drawn_at_once(committed: Trend, drawn: DrawnRevenue) -> None:
-    drawn.of(committed, ahead_of(REVENUE_SCHEMA.empty_table()))
+def test_a_window_that_closes_is_drawn_at_once(engine: TableOf, drawn: DrawnRevenue) -> None:
+    drawn.of(engine, engine.snapshot, ahead_of(NONE))
 
-    _, figure = drawn.of(committed, ahead_of(STREAMED))
-
-    assert heights(figure) == [1.0, 2.0]
+    assert heights(drawn.of(engine, engine.snapshot, ahead_of(STREAMED))) == [1.0, 2.0]
 
 
 def test_open_windows_are_drawn_anew_when_the_chart_has_stood_for_a_while(
-    committed: Trend, drawn: DrawnRevenue, monkeypatch: pytest.MonkeyPatch
+    engine: TableOf, drawn: DrawnRevenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    empty = REVENUE_SCHEMA.empty_table()
-    drawn.of(committed, ahead_of(empty, [open_at(OPEN, "1.00")]))
+    drawn.of(engine, engine.snapshot, ahead_of(NONE, [open_at(OPEN, "1.00")]))
 
     monkeypatch.setattr(drawn_revenue, "OPEN_SECONDS", 3600.0)
-    shown, figure = drawn.of(committed, ahead_of(empty, [open_at(OPEN, "2.00")]))
-    assert (heights(figure), shown and shown.open) == ([1.0, 1.0], Decimal("1.00"))
+    assert heights(drawn.of(engine, engine.snapshot, ahead_of(NONE, [open_at(OPEN, "2.00")]))) == [1.0, 1.0]
 
     monkeypatch.setattr(drawn_revenue, "OPEN_SECONDS", 0.0)
-    shown, figure = drawn.of(committed, ahead_of(empty, [open_at(OPEN, "2.00")]))
-    assert (heights(figure), shown and shown.open) == ([1.0, 2.0], Decimal("2.00"))
+    assert heights(drawn.of(engine, engine.snapshot, ahead_of(NONE, [open_at(OPEN, "2.00")]))) == [1.0, 2.0]
 
 
-def test_a_state_of_the_table_or_of_kafka_that_changes_is_drawn_at_once(committed: Trend, drawn: DrawnRevenue) -> None:
-    drawn.of(committed, ahead_of(STREAMED))
-    later = trend(TableOf(table({NOON: "1.00", NOON + SECONDS_5: "2.00"})), RANGES["1 h"], UTC_ZONE)
+def test_a_state_of_the_table_or_of_kafka_that_changes_is_drawn_at_once(engine: TableOf, drawn: DrawnRevenue) -> None:
+    drawn.of(engine, engine.snapshot, ahead_of(STREAMED))
+    later = TableOf(table({NOON: "1.00", NOON + SECONDS_5: "2.50"}))
+    later.snapshot = Snapshot(2, NOON)
 
-    assert heights(drawn.of(later, ahead_of(STREAMED.slice(0, 0)))[1]) == [3.0]
-    assert heights(drawn.of(committed, None)[1]) == [1.0]
-    assert drawn.of(None, None) == (None, None)
+    assert heights(drawn.of(later, later.snapshot, ahead_of(NONE))) == [1.0, 2.5]
+    assert heights(drawn.of(engine, engine.snapshot, None)) == [1.0]
 
 
-def test_a_fault_takes_the_chart_away_and_its_end_brings_it_back(committed: Trend, drawn: DrawnRevenue) -> None:
-    shown, figure = drawn.of(committed, ahead_of(table({NOON + timedelta(minutes=1): None})))
-    assert figure is None
-    assert shown is not None
-    assert shown.faults["fault"].to_pylist() == ["no amount"]
+def test_what_is_ahead_of_one_state_is_never_put_into_another(engine: TableOf, drawn: DrawnRevenue) -> None:
+    with pytest.raises(NewState):
+        drawn.of(engine, Snapshot(2, NOON), ahead_of(STREAMED))
 
-    assert heights(drawn.of(committed, ahead_of(STREAMED))[1]) == [1.0, 2.0]
+    assert drawn.last.trend is None
+
+
+def test_before_all_is_read_only_what_is_committed_is_shown(engine: TableOf, drawn: DrawnRevenue) -> None:
+    shown = drawn.of(engine, engine.snapshot, ahead_of(STREAMED, is_live=False))
+
+    assert (heights(shown), shown.is_ahead) == ([1.0], False)
+
+
+def test_a_fault_takes_the_chart_away_and_its_end_brings_it_back(engine: TableOf, drawn: DrawnRevenue) -> None:
+    shown = drawn.of(engine, engine.snapshot, ahead_of(table({NOON + timedelta(minutes=1): None})))
+    assert shown.figure is None
+    assert shown.trend is not None
+    assert shown.trend.faults["fault"].to_pylist() == ["no amount"]
+
+    assert heights(drawn.of(engine, engine.snapshot, ahead_of(STREAMED))) == [1.0, 2.0]

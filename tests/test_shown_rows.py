@@ -1,95 +1,102 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from dashboard.shown_rows import as_csv, bars_as_rows, faults_as_rows
+from dashboard.readers.open_windows import OpenWindow
+from dashboard.shown_rows import as_csv, buckets_as_rows, faults_as_rows, hours_as_rows
+from dashboard.trends.calendars import Calendar
+from dashboard.trends.ranges import RANGES, Between
+from dashboard.trends.sales import Ahead
+from dashboard.trends.trend import Asked, Trend, trend
+from tests.trends.world import BERLIN, NOON, SECONDS_5, Rows, TableOf, found, table
 
-BERLIN = ZoneInfo("Europe/Berlin")
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 INSTANT = pa.timestamp("us", tz="UTC")
+TWO_HOURS = Between(NOON, NOON + 2 * HOUR)
 
 
-def buckets(*starts: datetime, streamed: str = "0.00", open_: str = "0.00") -> pa.Table:
-    def money(text: str) -> pa.Array:
-        return pa.array([Decimal(text)] * len(starts), pa.decimal128(38, 2))
+def ahead_of(rows: Rows, streamed: Rows, opened: tuple[OpenWindow, ...] = ()) -> Trend:
+    asked = Asked(RANGES["1 h"], Calendar(BERLIN), "hour", ())
+    answer = trend(TableOf(table(rows)), asked, ahead=Ahead(table(streamed), opened))
+    assert answer is not None
+    return answer
 
-    return pa.table(
+
+def test_bars_are_rows_with_the_newest_first_in_the_readers_time_and_what_was_not_sold_has_none() -> None:
+    rows = {NOON: "1234.50", NOON + SECONDS_5: "1.00", NOON + 3 * HOUR - SECONDS_5: "2.00"}
+    answer = found(rows, Between(NOON, NOON + 3 * HOUR), BERLIN, grain="hour")
+
+    assert buckets_as_rows(answer).to_pylist() == [
         {
-            "bucket_start": pa.array(starts, INSTANT),
-            "bucket_end": pa.array([start + HOUR for start in starts], INSTANT),
-            "windows": range(1, len(starts) + 1),
-            "revenue": money("1234.50"),
-            "streamed_windows": [1 if Decimal(streamed) else 0] * len(starts),
-            "streamed": money(streamed),
-            "open": money(open_),
-        }
-    )
-
-
-def test_bars_are_rows_with_the_newest_first_in_the_readers_time() -> None:
-    rows = bars_as_rows(buckets(NOON, NOON + HOUR), end=NOON + 2 * HOUR, zone=BERLIN)
-
-    assert rows.to_pylist() == [
-        {
-            "start": "2026-03-01 14:00:00+01:00",
-            "end": "2026-03-01 15:00:00+01:00",
-            "windows": 2,
-            "revenue": Decimal("1234.50"),
+            "start": "2026-03-01 15:00:00+01:00",
+            "revenue": Decimal("2.00"),
+            "windows": 1,
+            "running": Decimal("1237.50"),
+            "end": "2026-03-01 16:00:00+01:00",
+            "state": "final",
         },
         {
             "start": "2026-03-01 13:00:00+01:00",
+            "revenue": Decimal("1235.50"),
+            "windows": 2,
+            "running": Decimal("1235.50"),
             "end": "2026-03-01 14:00:00+01:00",
-            "windows": 1,
-            "revenue": Decimal("1234.50"),
+            "state": "final",
         },
     ]
 
 
 def test_a_bar_that_is_still_filling_ends_where_the_windows_end() -> None:
-    rows = bars_as_rows(buckets(NOON), end=NOON + timedelta(minutes=7), zone=BERLIN)
+    answer = found({NOON: "1.00", NOON + 7 * SECONDS_5: "2.00"}, TWO_HOURS, BERLIN, grain="hour")
 
-    assert rows["end"].to_pylist() == ["2026-03-01 13:07:00+01:00"]
+    assert buckets_as_rows(answer)["end"].to_pylist() == ["2026-03-01 13:00:40+01:00"]
 
 
 def test_what_is_streamed_is_a_part_of_the_revenue_and_what_is_open_is_not() -> None:
-    rows = bars_as_rows(
-        buckets(NOON, NOON + HOUR, streamed="0.50", open_="7.00"),
-        end=NOON + timedelta(minutes=7),
-        zone=BERLIN,
-        is_ahead=True,
-    )
+    opened = OpenWindow(NOON + HOUR, NOON + HOUR + SECONDS_5, 1, Decimal("7.00"))
+    answer = ahead_of({NOON: "1234.50"}, {NOON + SECONDS_5: "0.50"}, (opened,))
 
-    assert rows.column_names == ["start", "revenue", "windows", "end", "streamed", "open"]
-    assert rows.to_pylist()[1] == {
-        "start": "2026-03-01 13:00:00+01:00",
-        "revenue": Decimal("1235.00"),
-        "windows": 2,
-        "end": "2026-03-01 13:07:00+01:00",
-        "streamed": Decimal("0.50"),
-        "open": Decimal("7.00"),
-    }
+    newest, first = buckets_as_rows(answer, is_ahead=True).to_pylist()
+
+    assert (first["revenue"], first["streamed"], first["open"]) == (Decimal("1235.00"), Decimal("0.50"), Decimal(0))
+    assert (first["windows"], first["end"]) == (2, "2026-03-01 13:00:10+01:00")
+    assert (newest["revenue"], newest["open"], newest["running"]) == (Decimal(0), Decimal("7.00"), None)
     # nothing of it has closed, so it is known until nowhere in it
-    assert rows["end"][0].as_py() == "2026-03-01 15:00:00+01:00"
+    assert newest["end"] == "2026-03-01 15:00:00+01:00"
+
+
+def test_each_comparison_is_a_column_beside_the_bars() -> None:
+    rows = {NOON - HOUR: "3.00", NOON: "1.00", NOON + HOUR - SECONDS_5: "1.00"}
+    answer = found(rows, Between(NOON, NOON + HOUR), BERLIN, grain="hour", comparisons=("previous",))
+
+    [row] = buckets_as_rows(answer).to_pylist()
+
+    assert row["compared with the 1 h before"] == Decimal("3.00")
 
 
 def test_the_hour_that_comes_twice_in_autumn_can_be_told_apart() -> None:
     first = datetime(2026, 10, 25, 0, tzinfo=UTC)
+    answer = found({first: "1.00", first + HOUR: "1.00"}, Between(first, first + 2 * HOUR), BERLIN, grain="hour")
 
-    assert bars_as_rows(buckets(first, first + HOUR), end=first + 2 * HOUR, zone=BERLIN)["start"].to_pylist() == [
-        "2026-10-25 02:00:00+01:00",
-        "2026-10-25 02:00:00+02:00",
+    assert buckets_as_rows(answer)["start"].to_pylist() == ["2026-10-25 02:00:00+01:00", "2026-10-25 02:00:00+02:00"]
+
+
+def test_the_heat_map_is_rows_of_weekdays_and_hours() -> None:
+    answer = found({NOON: "2.00", NOON + HOUR - SECONDS_5: "1.00"}, Between(NOON, NOON + HOUR), BERLIN, heat=True)
+
+    assert hours_as_rows(answer).to_pylist() == [
+        {"weekday": "Sunday", "hour": 13, "average": Decimal("3.00"), "revenue": Decimal("3.00"), "hours": 1}
     ]
+    assert len(hours_as_rows(found({NOON: "2.00"}, TWO_HOURS, BERLIN))) == 0
 
 
 def test_the_csv_has_a_heading_and_plain_exact_amounts() -> None:
-    text = as_csv(bars_as_rows(buckets(NOON), end=NOON + HOUR, zone=BERLIN)).decode()
+    answer = found({NOON: "1234.50", NOON + HOUR - SECONDS_5: "0.00"}, Between(NOON, NOON + HOUR), BERLIN, grain="hour")
 
-    assert text.splitlines() == [
-        '"start","revenue","windows","end"',
-        '"2026-03-01 13:00:00+01:00",1234.50,1,"2026-03-01 14:00:00+01:00"',
+    assert as_csv(buckets_as_rows(answer)).decode().splitlines() == [
+        '"start","revenue","windows","running","end","state"',
+        '"2026-03-01 13:00:00+01:00",1234.50,2,1234.50,"2026-03-01 14:00:00+01:00","final"',
     ]
 
 

@@ -1,28 +1,70 @@
 """What is ahead of the commit, in words: what each part of a bar is, and what keeps any of it from being known."""
 
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from dashboard.cached import Answer
 from dashboard.errors import SalesTrendsError
-from dashboard.readers.revenue import Trend
-from dashboard.wording import amount, as_markdown, moment
+from dashboard.revenue_view import HEAT, TOTAL
+from dashboard.trends.grains import WINDOW
+from dashboard.trends.periods import REVISED
+from dashboard.trends.trend import Trend
+from dashboard.wording import amount, as_markdown, length, moment
+
+if TYPE_CHECKING:
+    from dashboard.readers.streamed import Ahead
 
 
-def parts_in_words(trend: Trend) -> str:
-    """What the bars add up to, and what of it is not saved or not final."""
-    together = f"Together exactly {amount(trend.total)}."
-    if not trend.is_ahead:
-        return together + (" The hatched bar is still filling." if trend.is_filling else "")
-    parts = [f"▉ solid: {amount(trend.committed)} saved in Iceberg"]
-    if trend.streamed:
-        parts.append(f"▒ faint: {amount(trend.streamed)} streamed, final and saved with the next commit")
-    if trend.open:
-        parts.append(f"▨ hatched: {amount(trend.open)} in open windows so far, not final and not in any total")
-    if trend.open_later:
-        windows = "1 open window is" if trend.open_later == 1 else f"{trend.open_later:,} open windows are"
-        parts.append(f"{windows} too far ahead to be drawn")
+_LINES = ("thin line", "dashed line", "dotted line")
+
+
+def chart_in_words(trend: Trend, show: str, currency: str, *, is_ahead: bool) -> str:
+    """What one bar is, what they add up to, what of it is not saved or not final, and what else is drawn."""
+    zone, stretch = trend.asked.calendar.zone, trend.stretch
+    start, until = moment(stretch.start, zone, stretch.until, seconds=False), moment(stretch.until, zone, stretch.until)
+    if show == HEAT:
+        return f"Averages of whole hours from {start} to {until}, in {currency}; hours in which nothing was sold count."
+    one = length(trend.extent.window) if trend.choice.grain == WINDOW else trend.choice.grain.name
+    told = [f"One bar is {one}, from {start} to {until}, in {currency}. {_parts(trend, is_ahead=is_ahead)}"]
+    lines = [
+        f"{line}: {compared.name}"
+        for line, compared in zip(_LINES, trend.compared, strict=False)
+        if compared.rows is not None
+    ]
+    if show == TOTAL:
+        states = set(trend.buckets["state"].to_pylist())
+        lines += ["◆ revised: not what it was at first"] if REVISED in states else []
+        if trend.band is not None and trend.band.rows is not None:
+            lines.append("○ outside of what was expected, the grey area")
+    if lines:
+        told.append(" · ".join(lines))
+    if trend.band is not None:
+        told.append(as_markdown(trend.band.note))
+    return "  \n".join(told)
+
+
+def too_far_ahead(trend: Trend, ahead: "Ahead | None") -> str:
+    """How many open windows are not drawn; nothing where all are, or nobody asked for the newest."""
+    if ahead is None or not trend.stretch.moves:
+        return ""
+    many = sum(one.start >= trend.periods.bounds[-1] for one in ahead.open)
+    windows = "1 open window is" if many == 1 else f"{many:,} open windows are"
+    return f"  \n{windows} too far ahead to be drawn." if many else ""
+
+
+def _parts(trend: Trend, *, is_ahead: bool) -> str:
+    total = trend.total
+    together = f"Together exactly {amount(total.revenue)}."
+    if not is_ahead:
+        is_filling = trend.buckets["bucket_end"][-1].as_py() > trend.stretch.until
+        return together + (" The hatched bar is still filling." if is_filling else "")
+    parts = [f"▉ solid: {amount(total.committed)} saved in Iceberg"]
+    if total.streamed:
+        parts.append(f"▒ faint: {amount(total.streamed)} streamed, final and saved with the next commit")
+    if total.open:
+        parts.append(f"▨ hatched: {amount(total.open)} in open windows so far, not final and not in any total")
     return f"{together}  \n{' · '.join(parts)}"
 
 
@@ -34,7 +76,7 @@ def ahead_notices(answer: Answer, zone: ZoneInfo) -> None:
     ahead, fault = answer.ahead, answer.fault
     if fault is not None:
         shown = "Shown is what is saved in Iceberg; what is streamed is not known."
-        if answer.trend is not None and answer.trend.is_ahead:
+        if answer.drawn.trend is not None and answer.drawn.is_ahead:
             shown = "What is streamed is shown as it was read last."
         st.caption(f":material/cloud_off: {shown} {_told(fault)}")
     if ahead is None:

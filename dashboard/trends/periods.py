@@ -53,6 +53,11 @@ class Periods:
     bounds: tuple[datetime, ...]
     """Of bucket n: the n-th is its start, the next one its end."""
 
+    @property
+    def spans(self) -> list[tuple[datetime, datetime]]:
+        """Start and end of each."""
+        return list(pairwise(self.bounds))
+
     def start_of(self, at: datetime) -> datetime:
         """When the bucket begins that a moment of the range falls into: of whatever kind what happened then is."""
         return max(self.grid.start_of(at), self.bounds[0])
@@ -82,7 +87,7 @@ def periods(grid: Grid, stretch: Stretch, newest_open: datetime | None = None) -
 def buckets(sales: Sales, of: Periods, extent: Extent, revised: frozenset[datetime]) -> pa.Table:
     """By BUCKETS; `revised` are the starts of windows that are not what they were at first. Asks the engine."""
     sums = of.sums(sales, of.bounds)
-    spans = list(pairwise(of.bounds))
+    spans = of.spans
     cut = _cut(of, extent)
     touched = _touched(of, revised)
     states = [

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 
 import pyarrow as pa
 
@@ -90,15 +91,15 @@ class Trend:
             return None
         return half_up(self.total.revenue * (span // microsecond) / (passed // microsecond))
 
-    @property
+    @cached_property
     def best_bucket(self) -> Best | None:
         return best_bucket(self.buckets)
 
-    @property
+    @cached_property
     def best_day(self) -> Best | None:
         return best_day(self.buckets, self.asked.calendar)
 
-    @property
+    @cached_property
     def sparks(self) -> Sparks:
         return sparks(self.buckets)
 

@@ -53,7 +53,11 @@ def catalogs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalo
 
 
 @pytest.fixture
-def page(catalogs: Catalogs) -> AppTest:
+def page(catalogs: Catalogs) -> Iterator[AppTest]:
+    # as .streamlit/config.toml says, which is not read from the folder of a test
+    config.set_option("runner.magicEnabled", False)
+    config.set_option("global.disableWidgetStateDuplicationWarning", True)
     page = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)
     page.context = {"timezone": "Europe/Berlin"}
-    return page
+    yield page
+    config.set_option("runner.magicEnabled", True)

@@ -1,6 +1,7 @@
 """The page of revenue without a browser, and a catalog that a test can take away."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from pyiceberg.catalog import Catalog
 from streamlit.testing.v1 import AppTest
@@ -51,3 +52,8 @@ def metrics(page: AppTest) -> dict[str, str]:
 
 def charts(page: AppTest) -> int:
     return len(page.get("plotly_chart"))
+
+
+def control(page: AppTest, name: str) -> Any:
+    """One of the row above the chart."""
+    return page.get_by_key(f"revenue_control_{name}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -21,6 +22,7 @@ from tests.iceberg_tables import append, revenue_table, served_catalog
 pytestmark = pytest.mark.browser
 WINDOW = timedelta(seconds=5)
 BARS = ".js-plotly-plot .bars .point"
+_PHONE = "Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Mobile Safari/537.36"
 
 
 @dataclass
@@ -69,6 +71,7 @@ def opened(browser: Browser, url: str, *, width: int = 1280, scheme: str = "ligh
         color_scheme="dark" if scheme == "dark" else "light",
         timezone_id="America/New_York",
         accept_downloads=True,
+        user_agent=_PHONE if width < 600 else None,
         has_touch=width < 600,
         is_mobile=width < 600,
     )
@@ -104,10 +107,11 @@ def test_the_bars_and_the_exact_total_fit_the_screen(browser: Browser, site: Sit
 
 def test_a_range_is_kept_in_the_address(browser: Browser, site: Site) -> None:
     with opened(browser, site.url) as page:
-        page.get_by_text("24 h", exact=True).click()
-        expect(page.get_by_text("One bar is 15 min")).to_be_visible()
+        page.get_by_role("combobox", name="Range").click()
+        page.get_by_role("option", name="24 h", exact=True).click()
+        expect(page.get_by_text("One bar is 5 min")).to_be_visible()
         page.reload()
-        expect(page.get_by_text("One bar is 15 min")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("One bar is 5 min")).to_be_visible(timeout=60_000)
 
         assert "revenue_range=24" in page.url
 
@@ -123,22 +127,30 @@ def test_the_download_holds_what_the_screen_shows(browser: Browser, site: Site) 
 
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == bars
-    assert list(rows[0]) == ["start", "revenue", "windows", "end"]
+    assert list(rows[0])[:6] == ["start", "revenue", "windows", "running", "end", "state"]
     assert rows[0]["start"].endswith(("-04:00", "-05:00"))
     assert f"exactly {sum(Decimal(row['revenue']) for row in rows):,.2f}." in shown
 
 
 def test_new_windows_appear_without_a_reload_and_nothing_below_the_chart_moves(browser: Browser, site: Site) -> None:
     with opened(browser, f"{site.url}/?revenue_range=15+min") as page:
-        table = page.get_by_text("Table and download")
-        before = table.bounding_box()
+
+        def below() -> float:
+            """From the controls to what is below the chart; above them, what is old is said after a while."""
+            controls = page.get_by_role("combobox", name="Range").bounding_box()
+            table = page.get_by_text("Table and download").bounding_box()
+            assert controls is not None
+            assert table is not None
+            return table["y"] - controls["y"]
+
+        before = below()
 
         site.add([max(site.totals) + WINDOW, max(site.totals) + 2 * WINDOW])
         since = max(site.totals) + WINDOW - timedelta(minutes=15)
 
         expect(page.get_by_text("Together exactly")).to_contain_text(f"exactly {site.total(since)}.", timeout=30_000)
         expect(page.locator(BARS)).to_have_count(sum(start >= since for start in site.totals))
-        assert table.bounding_box() == before
+        assert below() == before
 
 
 def test_a_mouse_over_a_bar_tells_its_exact_amount(browser: Browser, site: Site) -> None:
@@ -150,6 +162,36 @@ def test_a_mouse_over_a_bar_tells_its_exact_amount(browser: Browser, site: Site)
         page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=5)
 
         expect(page.locator(".hoverlayer")).to_contain_text(f"{site.totals[start]:,.2f}")
+
+
+def test_what_is_drawn_on_the_chart_is_the_range_of_the_whole_page_until_one_goes_back(
+    browser: Browser, site: Site
+) -> None:
+    with opened(browser, f"{site.url}/?revenue_range=15+min&revenue_grain=1+min") as page:
+        expect(page.get_by_text("Together exactly")).to_be_visible()
+        before = page.locator(BARS).count()
+        draw(page, 0.3, 0.6)
+
+        expect(page.get_by_role("button", name="Back")).to_be_visible()
+        start, end = re.findall(r"revenue_range=(.+?)%2F([^&]+)", page.url)[0]
+        since, until = (datetime.fromisoformat(unquote(one)) for one in (start, end))
+        total = sum(total for at, total in site.totals.items() if since <= at < until)
+        expect(page.get_by_text("Together exactly")).to_contain_text(f"exactly {total:,.2f}.")
+
+        page.get_by_role("button", name="Back").click()
+
+        expect(page.locator(BARS)).to_have_count(before)
+        assert re.findall("revenue_range=([^&]+)", page.url) == ["15+min"]
+
+
+def draw(page: Page, first: float, last: float) -> None:
+    """From one part of the chart's width to another."""
+    box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + first * box["width"], box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + last * box["width"], box["y"] + 90, steps=8)
+    page.mouse.up()
 
 
 def test_a_finger_on_the_chart_scrolls_the_page(browser: Browser, site: Site) -> None:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import duckdb
 import httpx
@@ -25,6 +26,9 @@ from dashboard.readers.order_counts import cents_of
 from dashboard.readers.questions import compose
 from dashboard.readers.streamed import Ahead, Streamed
 from dashboard.remotes.registry import Registry
+from dashboard.trends.calendars import Calendar
+from dashboard.trends.ranges import RANGES
+from dashboard.trends.trend import Asked
 from tests.conftest import eventually
 from tests.stack.records import send_payment
 
@@ -176,19 +180,23 @@ def page_of(stack: LocalStack) -> Iterator[LocalStack]:
 
 def test_the_page_shows_a_window_open_then_streamed_then_committed_and_never_twice(page_of: LocalStack) -> None:
     settings = page_of.settings
+    asked = Asked(RANGES["15 min"], Calendar(ZoneInfo("UTC")), comparisons=())
     seen: defaultdict[datetime, list[str]] = defaultdict(list)
     final: dict[datetime, Decimal] = {}
 
     def whole_ways() -> list[datetime] | None:
         """Windows that were seen as all three, looked at once more."""
-        answer = cached.revenue(settings, cached.glance(settings), "15 min", "UTC")
+        answer = cached.revenue(settings, cached.glance(settings), asked, "total")
         assert (answer.fault, answer.ahead and answer.ahead.doubled) == (None, answer.ahead and ())
-        if answer.trend is None or not answer.trend.is_ahead:
+        if answer.drawn.trend is None or not answer.drawn.is_ahead:
             return None
-        for row in answer.trend.buckets.to_pylist():
+        for row in answer.drawn.trend.buckets.to_pylist():
             # a bar of this range is one window
             parts = {"open": "open_windows", "streamed": "streamed_windows", "revenue": "windows"}
-            [(kind, windows)] = [(kind, row[counted]) for kind, counted in parts.items() if row[counted]]
+            held = [(kind, row[counted]) for kind, counted in parts.items() if row[counted]]
+            if not held:
+                continue
+            [(kind, windows)] = held
             assert windows == 1, row
             ways = seen[row["bucket_start"]]
             if not ways or ways[-1] != kind:

@@ -1,0 +1,58 @@
+"""What the reader wants to see, as the page's address has it: read when the page runs, written when a control changes.
+
+Between two runs the session is asked: a refresh may still carry the address from before a change.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from dashboard.revenue_view import DEFAULT_RANGE, PREFIX, View, address_of, view_of
+from dashboard.trends.ranges import Between
+
+_VIEW, _ADDRESS, _WRONG, _BEFORE = (f"{PREFIX}{name}_now" for name in ("view", "address", "wrong", "before"))
+
+
+def read_address() -> None:
+    """Takes over what the address says, if it is another one than this page wrote."""
+    found = {name: text for name, text in st.query_params.items() if name.startswith(PREFIX)}
+    if _VIEW in st.session_state and found == st.session_state[_ADDRESS]:
+        return
+    st.session_state[_VIEW], st.session_state[_WRONG] = view_of(found)
+    st.session_state[_ADDRESS] = found
+    if st.session_state[_WRONG]:
+        _write()
+
+
+def current_view() -> View:
+    view: View = st.session_state[_VIEW]
+    return view
+
+
+def what_was_wrong() -> tuple[str, ...]:
+    """In the address, in sentences, until a control is changed."""
+    wrong: tuple[str, ...] = st.session_state[_WRONG]
+    return wrong
+
+
+def change(**changes: Any) -> None:
+    """Another view from now on."""
+    before = current_view()
+    st.session_state[_VIEW] = replace(before, **changes)
+    if not isinstance(before.range, Between):
+        st.session_state[_BEFORE] = before.range
+    st.session_state[_WRONG] = ()
+    _write()
+
+
+def back() -> None:
+    """From two moments to the range that was looked at before."""
+    if isinstance(current_view().range, Between):
+        change(range=st.session_state.get(_BEFORE, DEFAULT_RANGE))
+
+
+def _write() -> None:
+    others = {name: text for name, text in st.query_params.items() if not name.startswith(PREFIX)}
+    st.session_state[_ADDRESS] = address_of(current_view())
+    st.query_params.from_dict(others | st.session_state[_ADDRESS])
