@@ -23,6 +23,7 @@ from dashboard.readers.inquiry import Inquiry
 from dashboard.revenue_alt import describe
 from dashboard.revenue_view import HEAT, View, selected
 from dashboard.settings import Settings
+from dashboard.trends.grains import WINDOW
 from dashboard.trends.trend import Trend
 from dashboard.visitor import gate
 from dashboard.wording import as_markdown
@@ -110,7 +111,9 @@ def _inquiry(trend: Trend, zone: ZoneInfo) -> Inquiry:
     stretch, window, grid = trend.stretch, trend.extent.window, trend.periods.grid
     if grid.grain.is_days:
         return Inquiry("revenue_by_day", stretch.start, stretch.until, zone, window=window)
-    return Inquiry("revenue_by_bucket", stretch.start, stretch.until, zone, grid.step, window)
+    # windows keep to UTC, whatever the clock does
+    of = ZoneInfo("UTC") if grid.grain == WINDOW else zone
+    return Inquiry("revenue_by_bucket", stretch.start, stretch.until, of, grid.step, window)
 
 
 def _has_mouse() -> bool:

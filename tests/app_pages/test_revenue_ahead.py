@@ -95,7 +95,7 @@ def test_a_window_is_open_then_streamed_then_committed_and_the_total_does_not_ju
     shown(page, "▒ faint: 2.50 streamed, final and saved with the next commit")
     assert "hatched" not in texts(page)
     before = metrics(page)
-    assert (before["Revenue"], before["Best window"]) == ("3.50", "2.50")
+    assert (before["Revenue"], before["Best 15 s"]) == ("3.50", "2.50")
     assert "Together exactly 3.50." in texts(page)
 
     committed(catalogs, (end, "2.50"), table=table)

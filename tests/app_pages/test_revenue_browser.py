@@ -196,9 +196,12 @@ def draw(page: Page, first: float, last: float) -> None:
 
 def test_a_finger_on_the_chart_scrolls_the_page(browser: Browser, site: Site) -> None:
     with opened(browser, site.url, width=390) as page:
-        box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+        chart = page.locator(".js-plotly-plot .nsewdrag").first
+        chart.evaluate("chart => chart.scrollIntoView({block: 'center'})")
+        before = page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop")
+        box = chart.bounding_box()
         assert box is not None
-        x, y = box["x"] + box["width"] / 2, box["y"] + 30
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         finger = page.context.new_cdp_session(page)
 
         def touch(kind: str, *points: dict[str, float]) -> None:
@@ -209,4 +212,6 @@ def test_a_finger_on_the_chart_scrolls_the_page(browser: Browser, site: Site) ->
             touch("touchMove", {"x": x, "y": y - 15 * step})
         touch("touchEnd")
 
-        page.wait_for_function("document.querySelector('[data-testid=stMain]').scrollTop > 50")
+        page.wait_for_function(
+            "before => document.querySelector('[data-testid=stMain]').scrollTop > before + 50", arg=before
+        )
