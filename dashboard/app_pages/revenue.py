@@ -96,7 +96,11 @@ def _shown(answer: cached.Answer, trend: Trend, view: View, zone: ZoneInfo, curr
 
 
 def _on_select(trend: Trend, zone: ZoneInfo) -> None:
-    """What is drawn on the chart is the range of the whole page; a double click takes it back."""
+    """What is drawn on the chart is the range of the whole page.
+
+    A double click takes it back only until the chart is drawn anew, which Streamlit takes for another chart: there is a
+    button for it, and Escape.
+    """
     boxes = st.session_state[_CHART].selection.box
     if not boxes:
         back()
