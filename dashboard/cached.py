@@ -4,7 +4,7 @@ What is committed is keyed by snapshot id: a snapshot never changes, so it is ri
 of the commit is kept until it changes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -28,14 +28,17 @@ from dashboard.trends.trend import Asked
 
 if TYPE_CHECKING:
     from dashboard.administration import Administration
+    from dashboard.annotation_desk import AnnotationDesk
     from dashboard.dead_letter_desk import DeadLetterDesk
     from dashboard.explore_desk import ExploreDesk
     from dashboard.freshness_desk import FreshnessDesk
+    from dashboard.lake_desk import LakeDesk
     from dashboard.live_desk import LiveDesk
     from dashboard.readers.streamed import Ahead, Streamed
 
 _one_alone = Lock()
 _explore_desks: "dict[str, ExploreDesk]" = {}
+_lake_desks: "dict[str, LakeDesk]" = {}
 _TRIES = 5
 GLANCE_SECONDS = 0.4
 """However many pages are open, the catalog is asked once in this time."""
@@ -164,6 +167,8 @@ def _drawn(place: str, key: str, _asked: Asked, _show: str, _is_selectable: bool
 class _Known:
     engine: Engine | None = None
     snapshot: Snapshot | None = None
+    beginning: Lock = field(default_factory=Lock)
+    """Pages and the watch of freshness may ask first at the same moment."""
 
     def close(self) -> None:
         if self.engine is not None:
@@ -208,11 +213,39 @@ def explore_desk(settings: Settings) -> "ExploreDesk":
         place = _place(settings)
         if place not in _explore_desks:
             from dashboard.explore_desk import ExploreDesk
-            from dashboard.lake_desk import LakeDesk
 
-            desk = _explore_desks[place] = ExploreDesk(settings, LakeDesk(settings))
+            desk = _explore_desks[place] = ExploreDesk(settings, _lake_desk(settings))
             opened.callback(desk.close)
         return _explore_desks[place]
+
+
+def lake_desk(settings: Settings) -> "LakeDesk":
+    """What people see of the target's tables and their past."""
+    with _one_alone:
+        return _lake_desk(settings)
+
+
+def _lake_desk(settings: Settings) -> "LakeDesk":
+    place = _place(settings)
+    if place not in _lake_desks:
+        from dashboard.lake_desk import LakeDesk
+
+        desk = _lake_desks[place] = LakeDesk(settings)
+        opened.callback(desk.close)
+    return _lake_desks[place]
+
+
+def annotation_desk() -> "AnnotationDesk":
+    """Notes, and what happened on this dashboard's target."""
+    with _one_alone:
+        return _annotation_desk()
+
+
+@cache
+def _annotation_desk() -> "AnnotationDesk":
+    from dashboard.annotation_desk import AnnotationDesk
+
+    return AnnotationDesk(settings_of(load_settings().target))
 
 
 def freshness_desk() -> "FreshnessDesk":
@@ -233,9 +266,10 @@ def _freshness_desk() -> "FreshnessDesk":
 def _engine(settings: Settings) -> Engine:
     """The one that the pages ask."""
     known = _known(_place(settings))
-    if known.engine is None:
-        known.engine = engine_of(settings, settings.lake.engine)
-    return known.engine
+    with known.beginning:
+        if known.engine is None:
+            known.engine = engine_of(settings, settings.lake.engine)
+        return known.engine
 
 
 @cache

@@ -15,6 +15,7 @@ from dashboard.app_pages.revenue_views.address import back, change, current_view
 from dashboard.app_pages.revenue_views.controls import controls
 from dashboard.app_pages.revenue_views.figures import figures
 from dashboard.app_pages.revenue_views.headline import STATUS, headline
+from dashboard.app_pages.revenue_views.keep import keep_view, pinned_view
 from dashboard.app_pages.revenue_views.rows import faults_view, rows_view
 from dashboard.app_pages.revenue_words import ahead_notices, chart_in_words, too_far_ahead
 from dashboard.charts import HEIGHT
@@ -58,6 +59,7 @@ def board() -> None:
             fault = error
     trend = None if answer is None else answer.drawn.trend
     with notices:
+        pinned_view(settings)
         for sentence in what_was_wrong():
             st.warning(as_markdown(sentence), icon=":material/link_off:")
         if fault:
@@ -72,10 +74,11 @@ def board() -> None:
     elif len(trend.faults):
         faults_view(trend, zone)
     else:
-        _shown(answer, trend, view, zone, settings.view.currency)
+        _shown(answer, trend, view, zone, settings)
 
 
-def _shown(answer: cached.Answer, trend: Trend, view: View, zone: ZoneInfo, currency: str) -> None:
+def _shown(answer: cached.Answer, trend: Trend, view: View, zone: ZoneInfo, settings: Settings) -> None:
+    currency = settings.view.currency
     figures(trend, zone, currency)
     for note in trend.notes:
         st.caption(f":material/info: {as_markdown(note)}")
@@ -91,7 +94,8 @@ def _shown(answer: cached.Answer, trend: Trend, view: View, zone: ZoneInfo, curr
         chart_in_words(trend, view.show, currency, is_ahead=answer.drawn.is_ahead) + too_far_ahead(trend, answer.ahead)
     )
     with st.container(key="revenue_below"):
-        rows_view(trend, view.show, is_ahead=answer.drawn.is_ahead)
+        keep_view(trend, settings, zone)
+        rows_view(trend, view.show, settings, is_ahead=answer.drawn.is_ahead)
         figure_sql(_inquiry(trend, zone), key="revenue_sql")
 
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from urllib.parse import unquote
+from zipfile import ZipFile
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -120,16 +120,18 @@ def test_the_download_holds_what_the_screen_shows(browser: Browser, site: Site) 
     with opened(browser, f"{site.url}/?revenue_range=15+min") as page:
         page.get_by_text("Table and download").click()
         with page.expect_download() as started:
-            page.get_by_text("Download as CSV").click()
-        text = Path(started.value.path()).read_text()
+            page.get_by_role("button", name="CSV", exact=True).click()
+        with ZipFile(started.value.path()) as archive:
+            text, about = (archive.read(name).decode() for name in sorted(archive.namelist(), key=len))
         shown = page.get_by_text("Together exactly").inner_text()
         bars = page.locator(BARS).count()
 
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == bars
-    assert list(rows[0])[:6] == ["start", "revenue", "windows", "running", "end", "state"]
+    assert list(rows[0])[:6] == ["start", "end", "revenue", "orders", "windows", "running"]
+    assert "America/New_York" in about
     assert rows[0]["start"].endswith(("-04:00", "-05:00"))
-    assert f"exactly {sum(Decimal(row['revenue']) for row in rows):,.2f}." in shown
+    assert f"exactly {sum(Decimal(row['revenue'] or 0) for row in rows):,.2f}." in shown
 
 
 def test_new_windows_appear_without_a_reload_and_nothing_below_the_chart_moves(browser: Browser, site: Site) -> None:
@@ -173,6 +175,7 @@ def test_what_is_drawn_on_the_chart_is_the_range_of_the_whole_page_until_one_goe
         draw(page, 0.3, 0.6)
 
         expect(page.get_by_role("button", name="Back")).to_be_visible()
+        expect(page).to_have_url(re.compile("revenue_range=.+%2F"))
         start, end = re.findall(r"revenue_range=(.+?)%2F([^&]+)", page.url)[0]
         since, until = (datetime.fromisoformat(unquote(one)) for one in (start, end))
         total = sum(total for at, total in site.totals.items() if since <= at < until)

@@ -441,6 +441,7 @@ def test_more_windows_than_are_held_wait_in_kafka_until_the_table_has_others(
 def test_no_group_is_joined_and_nothing_is_committed_to_kafka(kafka: Kafka, begin: Begin) -> None:
     send_windows(kafka, range(3))
     live(begin(), wanted=has(0, 1, 2))
-    listed = AdminClient({"bootstrap.servers": kafka.bootstrap}).list_consumer_groups().result()
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})  # one that is forgotten never answers
+    listed = admin.list_consumer_groups().result(30)
     assert [group.group_id for group in listed.valid] == []
     assert kafka.committed_offsets("sales-trends-live", "revenue_summary") == {}

@@ -3,6 +3,7 @@
 Between two runs the session is asked: a refresh may still carry the address from before a change.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -50,6 +51,12 @@ def back() -> None:
     """From two moments to the range that was looked at before."""
     if isinstance(current_view().range, Between):
         change(range=st.session_state.get(_BEFORE, DEFAULT_RANGE))
+
+
+def go_to(parameters: Mapping[str, str]) -> None:
+    """The view that was kept as these parameters."""
+    st.session_state[_VIEW], st.session_state[_WRONG] = view_of(parameters)
+    _write()
 
 
 def _write() -> None:

@@ -6,20 +6,21 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import streamlit as st
 
+from dashboard.app_pages.revenue_views.keep import downloads_view
 from dashboard.revenue_view import HEAT
-from dashboard.shown_rows import as_csv, buckets_as_rows, faults_as_rows, hours_as_rows
+from dashboard.settings import Settings
+from dashboard.shown_rows import buckets_as_rows, faults_as_rows, hours_as_rows
 from dashboard.trends.trend import Trend
 from dashboard.wording import moment
 
 _MONEY = ("revenue", "running", "streamed", "open", "average", "low", "expected", "high")
 
 
-def rows_view(trend: Trend, show: str, *, is_ahead: bool) -> None:
+def rows_view(trend: Trend, show: str, settings: Settings, *, is_ahead: bool) -> None:
     panel = st.expander("Table and download", key="revenue_rows", on_change="rerun", icon=":material/table_rows:")
     if not panel.open:
         return
     rows = hours_as_rows(trend) if show == HEAT else buckets_as_rows(trend, is_ahead=is_ahead)
-    stretch = trend.stretch
     with panel:
         st.dataframe(
             rows,
@@ -30,14 +31,8 @@ def rows_view(trend: Trend, show: str, *, is_ahead: bool) -> None:
             alt="The numbers of the chart above"
             + (", by weekday and hour" if show == HEAT else ", one row for each bar, newest first"),
         )
-        st.download_button(
-            "Download as CSV",
-            data=as_csv(rows),  # not a callable: a refresh would cancel the download of what it makes
-            file_name=f"revenue_{stretch.start:%Y%m%dT%H%M%SZ}_{stretch.until:%Y%m%dT%H%M%SZ}.csv",
-            mime="text/csv",
-            on_click="ignore",
-            icon=":material/download:",
-        )
+        if show != HEAT:
+            downloads_view(trend, settings)
 
 
 def faults_view(trend: Trend, zone: ZoneInfo) -> None:
