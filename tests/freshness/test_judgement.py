@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from dashboard.deploy.tableflow import statement_name
 from dashboard.freshness.frontiers import IDLE_AFTER
 from dashboard.freshness.judgement import judge
 from dashboard.freshness.memory import FORGOTTEN_AFTER, Memory
@@ -425,3 +426,23 @@ def test_the_only_statement_that_is_not_there_is_no_crash() -> None:
     readings = replace(nothing.readings(), statements={JOIN: StatementReading(JOIN, "absent")})
 
     assert hop(judge(readings, nothing.ways, nothing.thresholds), f"queue:{JOIN}").state is State.LATE
+
+
+@pytest.mark.parametrize("part", [Part.KAFKA, Part.CATALOG])
+def test_what_stands_still_is_told_after_a_restart_also_when_the_first_look_saw_nothing_of_it(
+    pipeline: Simulated, part: Part
+) -> None:
+    pipeline.stuck.add(statement_name(REVENUE) if part is Part.CATALOG else JOIN)
+    list(pipeline.run(600, every=2))
+    held = pipeline.look().held_at
+    assert held is not None
+
+    pipeline.memory, pipeline.verdict = Memory(), None
+    pipeline.silences = {part: "It is slow."}
+    pipeline.step()
+    pipeline.look()
+    pipeline.silences = {}
+    pipeline.step()
+    verdict = pipeline.look()
+    assert verdict.held_at is not None
+    assert (verdict.state, verdict.held_at.name) == (State.STALE, held.name)
