@@ -228,15 +228,29 @@ def test_where_nobody_has_a_page_open_the_page_holds_nothing(pipeline: Simulated
 # to and fro
 
 
-@pytest.mark.parametrize("part", [Part.KAFKA, Part.CATALOG])
+def test_pages_whose_readers_do_not_answer_are_not_said_to_be_fresh(pipeline: Simulated) -> None:
+    pipeline.silences = {Part.READERS: "The dashboard's readers have not answered for 9 s."}
+    list(pipeline.run(10))
+
+    verdict = pipeline.look()
+    assert (verdict.state, hop(verdict, "page").reason) == (State.UNKNOWN, pipeline.silences[Part.READERS])
+    pipeline.silences = {}
+    assert pipeline.look().state is State.FRESH
+
+
+@pytest.mark.parametrize("part", [Part.KAFKA, Part.CATALOG, Part.READERS])
 def test_a_part_that_misses_a_look_or_two_changes_nothing(pipeline: Simulated, part: Part) -> None:
+    gone: dict[Part, dict[str, object]] = {
+        Part.KAFKA: {"topics": {}},
+        Part.CATALOG: {"tables": {}},
+        Part.READERS: {"page_age": None, "page_frontier": None},
+    }
     states, verdict = [], pipeline.look()
     for second in range(30):
         pipeline.step()
         readings = pipeline.readings()
         if second % 10 < 4:
-            seen: dict[str, object] = {"topics": {}} if part is Part.KAFKA else {"tables": {}}
-            readings = replace(readings, **seen, silences=(Silence(part, "Too slow."),))  # type: ignore[arg-type]
+            readings = replace(readings, **gone[part], silences=(Silence(part, "Too slow."),))  # type: ignore[arg-type]
         pipeline.memory = pipeline.memory.after(readings, pipeline.ways)
         verdict = judged(pipeline, readings, verdict)
         states.append(verdict.state)
