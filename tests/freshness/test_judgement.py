@@ -460,3 +460,15 @@ def test_what_stands_still_is_told_after_a_restart_also_when_the_first_look_saw_
     verdict = pipeline.look()
     assert verdict.held_at is not None
     assert (verdict.state, verdict.held_at.name) == (State.STALE, held.name)
+
+
+def test_records_that_were_left_out_need_not_last_to_be_told(pipeline: Simulated) -> None:
+    memory = pipeline.memory
+    for late_records in (0, 0, 0, 7):
+        for _ in range(5):
+            pipeline.step()
+        readings = with_statement(pipeline.readings(), SUMS, late_records=late_records)
+        memory = memory.after(readings, pipeline.ways)
+
+    [late] = judge(readings, pipeline.ways, pipeline.thresholds, None, memory).concerns
+    assert (late.name, late.is_done) == (f"late-records-{SUMS}", True)
