@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -26,6 +27,7 @@ _AGAIN_SECONDS = 5.0
 _JOIN_SECONDS = 5.0
 _OLD_TIMES = 15
 """An overview that nobody has written anew for so many intervals is of the past."""
+_SKEW = timedelta(minutes=1)
 
 
 class Watch:
@@ -86,8 +88,8 @@ class Watch:
         self._ending.wait(seconds)
 
     def is_old(self, overview: Overview) -> bool:
-        """Whether whoever looked has stopped: what was seen is of the past."""
-        return overview.age > overview.every * _OLD_TIMES + overview.readings.took
+        """Whether whoever looked has stopped: what was seen is of the past, or of a clock that was set back since."""
+        return not -_SKEW <= overview.age <= overview.every * _OLD_TIMES + overview.readings.took
 
     @cached_property
     def history(self) -> History:
@@ -103,6 +105,8 @@ class Watch:
             try:
                 if self._lease.take():
                     self._look_on()
+                else:
+                    self.fault, self.told = None, []  # another one looks
             except SalesTrendsError as fault:
                 self.fault = fault
             except Exception as error:

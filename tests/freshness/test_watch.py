@@ -148,4 +148,22 @@ def test_what_nobody_goes_on_writing_is_old(settings: Settings) -> None:
         found = seen(watch)
     before = replace(found, readings=replace(found.readings, at=datetime.now(UTC) - timedelta(minutes=1)))
     assert watch.is_old(before)
+    later = replace(found, readings=replace(found.readings, at=datetime.now(UTC) + timedelta(minutes=2)))
+    assert watch.is_old(later), "the clock was set back since"
     assert found.verdict.state is not State.FRESH
+
+
+def test_a_fault_of_before_is_not_told_once_another_one_looks(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashboard.freshness.watch._AGAIN_SECONDS", 0.5)
+    watch = Watch(settings, lambda: Pipeline(settings), "one")
+    place = watch.folder / "lease"
+    place.mkdir(parents=True)  # where a file should be
+    with watch:
+        assert "cannot be used" in str(eventually(lambda: watch.fault, 20, every_seconds=0.02))
+        place.rmdir()
+        other = Lease(place)
+        assert other.take()
+        assert eventually(lambda: watch.fault is None, 20, every_seconds=0.05)
+        other.release()
