@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -118,6 +118,12 @@ class Watch:
                     self._ending.wait(_AGAIN_SECONDS)
         self._lease.release()
 
+    def _last(self) -> Overview | None:
+        """What was seen before, by whoever looked."""
+        with suppress(ReadError):  # the first look writes the file anew
+            return self._file.read()
+        return None
+
     def _keep(self, overview: Overview) -> SalesTrendsError | None:
         """For other processes; why not, where it cannot be written."""
         try:
@@ -140,12 +146,13 @@ class Watch:
             quality = Quality(watched.quality, watched.quality_every)
             for part in (teller, quality):
                 begun.enter_context(part)
-            looking = Looking(watched, self.history, self._settings, self.profile_file)
+            looking = Looking(watched, self.history, self._settings, self.profile_file, self._last())
             while self._lease.held and not self._ending.is_set():
                 began = time.monotonic()
                 overview = looking.look(quality.results, self.who)
                 self._newest = overview
-                faults = (looking.fault, self._keep(overview), teller.see(overview.verdict))
+                # what takes its time comes last
+                faults = (self._keep(overview), teller.see(overview.verdict), looking.keep(overview))
                 self.fault = next((one for one in faults if one is not None), None)
                 self.told = teller.faults
                 self._ending.wait(max(0.0, watched.interval.total_seconds() - (time.monotonic() - began)))

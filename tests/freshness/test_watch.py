@@ -5,26 +5,32 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
 from dashboard.deploy.pipeline import load_pipeline
 from dashboard.errors import SettingsError, UnreachableError
+from dashboard.freshness.alert_store import AlertStore
 from dashboard.freshness.gatherer import Look
+from dashboard.freshness.history import History
 from dashboard.freshness.hops import ways_of
 from dashboard.freshness.lease import Lease
-from dashboard.freshness.overview import Overview
-from dashboard.freshness.quality import QualityChecks
+from dashboard.freshness.looking import Looking
+from dashboard.freshness.overview import Overview, OverviewFile
+from dashboard.freshness.quality import Outcome, QualityChecks, QualityResult
 from dashboard.freshness.readings import Part, TableReading
 from dashboard.freshness.seen import Seen
-from dashboard.freshness.verdict import State
+from dashboard.freshness.telling import alerts_file
+from dashboard.freshness.verdict import Concern, State
 from dashboard.freshness.watch import Watch
 from dashboard.readers.engine import Answer
 from dashboard.readers.lake import REVENUE_SCHEMA
 from dashboard.settings import Settings, load_settings
 from tests.conftest import eventually
-from tests.freshness.looks import readings
+from tests.freshness.kept import leave, overview
+from tests.freshness.looks import AT, readings
 
 SOON = timedelta(milliseconds=50)
 
@@ -107,6 +113,62 @@ def test_what_was_seen_is_in_the_history_also_when_windows_cannot_be_asked_for(s
         # the frontier goes on with each look, and the lake does not tell which windows came
         assert "did not answer" in str(eventually(lambda: watch.fault, 20))
         assert seen(watch, lambda found: found.verdict.at > newest.verdict.at + timedelta(seconds=0.5))
+
+
+def test_a_lake_that_does_not_answer_keeps_nobody_from_being_shown_and_told_what_is_seen(settings: Settings) -> None:
+    asked, answer, limits = Event(), Event(), []
+
+    class Slow(Quiet):
+        def ask(self, *_: Any, **named: Any) -> Any:
+            limits.append(named["limits"].timeout)
+            asked.set()
+            answer.wait(20)
+            return super().ask()
+
+    pipeline = Pipeline(settings)
+    pipeline.lake = Slow()
+    with Watch(settings, lambda: pipeline, "one") as watch:
+        try:
+            assert asked.wait(20)
+            shown = OverviewFile(watch.folder / "overview.json").read()
+            store = AlertStore(alerts_file(settings))
+            told = store.watches().seen_at
+            store.close()
+            newest = watch.newest()
+        finally:
+            answer.set()
+    assert shown is not None
+    assert shown == newest
+    assert told == shown.verdict.at
+    assert limits[0] <= timedelta(seconds=2)
+
+
+@pytest.mark.parametrize("outcome", [Outcome.PASSED, Outcome.UNKNOWN, None])
+def test_a_check_that_failed_before_a_restart_has_failed_until_it_passes(
+    settings: Settings, tmp_path: Path, outcome: Outcome | None
+) -> None:
+    failed = Concern("quality-windows-once", "Every window stands once: 3 are doubled.")
+    pipeline = Pipeline(settings)
+    history = History(tmp_path / "history.sqlite")
+    looking = Looking(pipeline, history, settings, tmp_path / "freshness.toml", overview(State.FRESH, SOON, failed))
+    told = QualityResult("windows-once", "Every window stands once", outcome or Outcome.PASSED, "", AT, SOON)
+
+    seen = looking.look((told,) if outcome else (), "one")
+    assert (failed in seen.verdict.concerns) is (outcome is not Outcome.PASSED)
+    again = looking.look((replace(told, outcome=Outcome.PASSED),), "one")
+    assert failed not in again.verdict.concerns
+    history.close()
+
+
+def test_what_failed_is_known_to_the_next_watch(settings: Settings) -> None:
+    failed = Concern("quality-windows-once", "Every window stands once: 3 are doubled.")
+    gone = Concern("quality-of-before", "A check that there is no more.")
+    watch = Watch(settings, lambda: Pipeline(settings), "one")
+    leave(watch.folder, overview(State.FRESH, timedelta(minutes=1), failed, gone))
+    with watch:
+        concerns = seen(watch, lambda found: found.watcher == watch.who).verdict.concerns
+    assert failed in concerns
+    assert gone not in concerns
 
 
 def test_a_disk_that_takes_nothing_keeps_nobody_from_being_shown_what_is_seen(settings: Settings) -> None:
