@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from dashboard.errors import SalesTrendsError
+from dashboard.errors import ReadError, SalesTrendsError
 from dashboard.freshness.gatherer import Gatherer, Look
 from dashboard.freshness.history import History
 from dashboard.freshness.hops import Way
@@ -147,7 +147,7 @@ class Looking:
         try:
             if time.monotonic() - self._learned_at > _LEARN_EVERY.total_seconds():
                 self._learned_at = time.monotonic()
-                save_learned(self._file, usual_delays(self._history), usual_silences(self._history))
+                self._learn()
             changed = self._file.stat().st_mtime if self._file.exists() else 0.0
             if changed != self._read:
                 self._thresholds = Thresholds(self._defaults, load_profile(self._file, self._names))
@@ -155,6 +155,13 @@ class Looking:
             self._wrong_file = None
         except SalesTrendsError as fault:
             self._wrong_file = fault
+
+    def _learn(self) -> None:
+        try:
+            habits = usual_delays(self._history), usual_silences(self._history)
+        except ReadError:
+            return  # keeping what is seen tells of it
+        save_learned(self._file, *habits)
 
 
 def _silences(readings: Readings, ways: tuple[Way, ...]) -> dict[str, timedelta]:

@@ -93,7 +93,7 @@ class Watch:
 
     @cached_property
     def history(self) -> History:
-        """What was seen before, whoever saw it. Raises ReadError."""
+        """What was seen before, whoever saw it."""
         return History(self.folder / "history.sqlite")
 
     @property

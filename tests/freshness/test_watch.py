@@ -182,6 +182,20 @@ def test_a_disk_that_takes_nothing_keeps_nobody_from_being_shown_what_is_seen(se
         assert "overview.json cannot be written" in str(eventually(lambda: watch.fault, 20))
 
 
+@pytest.mark.parametrize("name", ["history.sqlite", "alerts.sqlite"])
+def test_a_file_that_cannot_be_opened_keeps_nobody_from_looking_until_it_can(settings: Settings, name: str) -> None:
+    pipeline = Pipeline(settings)
+    pipeline.lake = Quiet()
+    watch = Watch(settings, lambda: pipeline, "one")
+    place = watch.folder / name
+    place.mkdir(parents=True)  # where a file should be
+    with watch:
+        assert name in str(eventually(lambda: watch.fault, 20, every_seconds=0.05))
+        assert not seen(watch).verdict.concerns
+        place.rmdir()
+        assert eventually(lambda: watch.fault is None and place.is_file(), 20, every_seconds=0.05)
+
+
 def test_a_wrong_file_of_thresholds_is_told_and_the_ones_before_hold(settings: Settings) -> None:
     with Watch(settings, lambda: Pipeline(settings), "one") as watch:
         seen(watch)
