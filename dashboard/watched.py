@@ -1,20 +1,19 @@
 """What a watch looks at, of each kind of target: which parts there are, how data flows, what is asked besides."""
 
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from dashboard.cloud_deployment import CloudDeployment
 from dashboard.clusters import kafka_and_registry, kind_of
 from dashboard.deploy.checks import CheckResult
 from dashboard.deploy.pipeline import Pipeline, load_pipeline
 from dashboard.deployments import deployed, looked_at
-from dashboard.errors import SalesTrendsError
 from dashboard.freshness.backlog import Backlog
 from dashboard.freshness.gatherer import Look
 from dashboard.freshness.hops import ways_of
 from dashboard.freshness.lease import Lease, watching_on
 from dashboard.freshness.open_source import OpenSourceParts
+from dashboard.freshness.pages import PageReadings
 from dashboard.freshness.quality import QualityChecks
 from dashboard.freshness.readings import Part
 from dashboard.freshness.seen import Seen
@@ -29,7 +28,6 @@ from dashboard.local.service_status import service_statuses
 from dashboard.narration import Narrator
 from dashboard.open_source_deployment import OpenSourceDeployment
 from dashboard.readers.engine import Engine
-from dashboard.readers.zones import EARLIEST, LATEST
 from dashboard.settings import Settings
 from dashboard.targets import LOCAL
 
@@ -38,8 +36,6 @@ _INTERVAL, _CLOUD_INTERVAL = timedelta(seconds=2), timedelta(seconds=10)
 _QUALITY_EVERY, _CLOUD_QUALITY_EVERY = timedelta(minutes=10), timedelta(hours=1)
 """On Confluent Cloud a check is a query that is paid for."""
 _SETTLING, _CLOUD_SETTLING = timedelta(minutes=2), timedelta(minutes=20)
-_NEWEST = "newest_window"
-_RECENT = timedelta(days=1)
 
 
 def watch_of(settings: Settings, who: str, engine: Engines | None = None) -> Watch:
@@ -66,13 +62,12 @@ class WatchedTarget:
             self._check, tuple(pipeline.without_rows.items()), self.engine, _CLOUD_SETTLING if is_cloud else _SETTLING
         )
         self.telling = None if settings.target == LOCAL else self._telling(pipeline)
-        self._pages_seen = datetime.now(UTC)
         if isinstance(deployment, CloudDeployment):
             self.looks, self._close = self._of_cloud(deployment, pipeline)
         else:
             self.looks, self._close = self._of_own(deployment)
         if engine is not None:
-            self.looks[Part.READERS] = self._look_at_pages
+            self.looks[Part.READERS] = PageReadings(engine).look
 
     def beside(self) -> Seen:
         """What does not run on this machine though it should."""
@@ -95,14 +90,6 @@ class WatchedTarget:
             self._own.close()
         if self.telling is not None:
             self.telling.release()
-
-    def _look_at_pages(self) -> Seen:
-        """How new the answers are that pages get; while the newest state cannot be had, they grow old."""
-        engine, now = self.engine(), datetime.now(UTC)
-        with suppress(SalesTrendsError):
-            engine.newest()
-            self._pages_seen = now
-        return Seen(page_age=now - self._pages_seen, page_frontier=_newest_end(engine, now))
 
     def _check(self, name: str, limit: int) -> CheckResult:
         return deployed(self._settings, Narrator()).check(name, limit)
@@ -145,12 +132,3 @@ def _tables(settings: Settings, pipeline: Pipeline) -> Look:
         return reached[0].look()
 
     return look
-
-
-def _newest_end(engine: Engine, now: datetime) -> datetime | None:
-    for start in (now - _RECENT, EARLIEST):
-        rows = engine.ask(_NEWEST, {"start": start, "end": LATEST}).rows
-        found: datetime | None = rows["window_end"][0].as_py() if len(rows) else None
-        if found is not None:
-            return found
-    return None

@@ -53,22 +53,22 @@ class Letter:
 
 
 class AlertStore:
-    """One connection, one caller at a time. Every call raises AlertError when the file cannot be used."""
+    """One connection, opened by the first call, and one caller at a time.
+
+    Every call raises AlertError when the file cannot be used, and the next one tries anew.
+    """
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._lock = threading.RLock()
-        with self._faults():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.executescript(_TABLES.read_text(encoding="utf-8"))
+        self._opened: sqlite3.Connection | None = None
 
     def close(self) -> None:
+        """A call after it opens it again."""
         with self._lock:
-            self._connection.close()
+            if self._opened is not None:
+                self._opened.close()
+            self._opened = None
 
     def see(self, verdict: Verdict, rules: Rules, ways: Sequence[str]) -> tuple[Notice, ...]:
         """Takes the next verdict, and keeps what is to be told for each of these ways."""
@@ -145,7 +145,19 @@ class AlertStore:
 
     def _rows(self, sql: str, *values: object) -> list[Any]:
         with self._lock, self._faults():
-            return self._connection.execute(sql, values).fetchall()
+            self._opened = self._opened or self._open()
+            return self._opened.execute(sql, values).fetchall()
+
+    def _open(self) -> sqlite3.Connection:
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.executescript(_TABLES.read_text(encoding="utf-8"))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     @contextmanager
     def _faults(self) -> Iterator[None]:

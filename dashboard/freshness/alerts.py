@@ -1,8 +1,9 @@
 """When somebody is told of a verdict: a state machine that takes one verdict after the other. Pure; it sends nothing.
 
 Of each subject (the pipeline as a whole, and every concern) there is one alert at a time. It is raised when the subject
-was bad at every look for as long as `hold`, told once for each hop and state, told again when it goes on for long, and
-resolved when it was good at every look for as long as `clear`. While somebody has snoozed it, only its end is told.
+was bad at every look for as long as `hold`, or at once for what cannot be taken back; told once for each hop and state,
+told again when it goes on for long, and resolved when it was good at every look for as long as `clear`. While somebody
+has snoozed it, only its end is told.
 """
 
 from collections.abc import Collection, Mapping
@@ -48,6 +49,8 @@ class Trouble:
     """That hop, or the concern, in words."""
     sentence: str = ""
     hint: str = ""
+    is_done: bool = False
+    """Of a concern that has happened: it is told at once."""
 
     @property
     def cause(self) -> tuple[str, str]:
@@ -156,7 +159,10 @@ def step(
 
 
 def _troubles(verdict: Verdict) -> dict[str, Trouble]:
-    found = {one.name: Trouble(CONCERN, title=one.sentence, sentence=one.sentence) for one in verdict.concerns}
+    found = {
+        one.name: Trouble(CONCERN, title=one.sentence, sentence=one.sentence, is_done=one.is_done)
+        for one in verdict.concerns
+    }
     if verdict.state in _BAD:
         held = verdict.held_at
         found[PIPELINE] = (
@@ -174,7 +180,7 @@ def _bad(
         watch = Watch(at, trouble, at)
     goes_on = watch.good_since is None and watch.trouble.cause == trouble.cause
     watch = replace(watch, trouble=trouble, trouble_since=watch.trouble_since if goes_on else at, good_since=None)
-    if not watch.alert and at - watch.since >= rules.hold:
+    if not watch.alert and (trouble.is_done or at - watch.since >= rules.hold):
         watch = replace(watch, alert=f"{subject}-{iso(watch.since)}")
     if not watch.alert:
         return watch, None

@@ -6,26 +6,17 @@ with synchronous=NORMAL, one transaction a verdict: a killed process leaves a wh
 
 import json
 import math
-import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from pathlib import Path
-from typing import Any
 
-from dashboard.errors import ReadError
+from dashboard.freshness.history_file import HistoryFile, Run
 from dashboard.freshness.verdict import Hop, Stage, State, Verdict
-from dashboard.sql_files import read_sql
 
 KEPT = timedelta(days=35)
 MOST_CHANGES = 20_000
 """A hop that goes to and fro must not fill the disk."""
-_FORMAT = 1
-_SQL = "dashboard/freshness/history_sql"
-_BUSY_SECONDS = 10
 _MINUTE_MS = 60_000
 _KNOWN_FOR = timedelta(minutes=2)
 """A verdict stands for so long at most when nobody looked after it."""
@@ -46,8 +37,6 @@ class Stretch:
     """The name of the hop; empty while fresh."""
     behind: timedelta | None
     """How old the newest window was at most."""
-    delays: Mapping[str, timedelta]
-    """The longest of each hop, by its name."""
 
 
 @dataclass(frozen=True)
@@ -63,34 +52,22 @@ class Latencies:
 
 
 class History:
-    """One connection, for any thread. Whoever holds the lease adds; everybody may ask.
+    """For any thread; opened by the first call. Whoever holds the lease adds; everybody may ask meanwhile.
 
-    Every call raises ReadError when the file cannot be used.
+    Every call raises ReadError when the file cannot be used, and the next one tries anew.
     """
 
     def __init__(self, file: Path, kept: timedelta = KEPT, most_changes: int = MOST_CHANGES) -> None:
-        self._file = file
         self._kept = kept
         self._most_changes = most_changes
-        self._lock = threading.Lock()
+        self._adding = HistoryFile(file)
+        self._asking = HistoryFile(file)
         self._forgot_hour: int | None = None
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise self._fault(error.strerror or str(error)) from error
-        with self._faults():
-            self._connection = sqlite3.connect(
-                file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            try:
-                self._prepare()
-            except BaseException:
-                self._connection.close()
-                raise
 
     def close(self) -> None:
-        with self._lock:
-            self._connection.close()
+        """A call after it opens it again."""
+        self._adding.close()
+        self._asking.close()
 
     def add(
         self,
@@ -104,25 +81,25 @@ class History:
         for the first time at this look.
         """
         at_ms = _ms(verdict.at)
-        with self._transaction():
+        with self._adding.transaction("IMMEDIATE") as run:
             minute = at_ms // _MINUTE_MS
-            self._add_verdict(verdict, at_ms, minute)
+            _add_verdict(run, verdict, at_ms, minute)
             for source, silent in (silences or {}).items():
-                self._run("add_silence", minute=minute, source=source, longest_ms=_length_ms(silent))
+                run("add_silence", minute=minute, source=source, longest_ms=_length_ms(silent))
             for end in windows:
-                self._run("add_latency", minute=minute, bucket=_bucket(verdict.at - end), windows=1)
+                run("add_latency", minute=minute, bucket=_bucket(verdict.at - end), windows=1)
             if self._forgot_hour != (hour := minute // 60):
-                self._forget(at_ms)
+                self._forget(run, at_ms)
                 self._forgot_hour = hour
 
     def at(self, time: datetime) -> Verdict | None:
         """The verdict that was true at that moment; None when nobody looked then."""
-        with self._faults(), self._lock:
-            found = self._run("newest_at", at_ms=_ms(time), oldest_ms=_ms(time - _KNOWN_FOR)).fetchone()
+        with self._asking.transaction() as run:
+            found = run("newest_at", at_ms=_ms(time), oldest_ms=_ms(time - _KNOWN_FOR)).fetchone()
             if found is None:
                 return None
             at_ms, state, as_of_ms, held, notes = found
-            rows = self._run("hops_at", at_ms=at_ms).fetchall()
+            rows = run("hops_at", at_ms=at_ms).fetchall()
         hops = {
             id_: Hop(Stage(stage), name, title, _length(delay), _some(normal), _STATES[of], reason, hint, records)
             for id_, stage, name, title, delay, normal, of, reason, hint, records in rows
@@ -135,19 +112,12 @@ class History:
     def between(self, start: datetime, end: datetime, step: timedelta) -> list[Stretch]:
         """The steps of [start, end) in which somebody looked, the oldest first; of a minute at least."""
         span = {"start_ms": _ms(start), "end_ms": _ms(end), "step_ms": max(_MINUTE_MS, _length_ms(step))}
-        with self._faults(), self._lock:
-            worst = self._run("worst_between", **span).fetchall()
-            behind = dict(self._run("behind_between", **span).fetchall())
-            delays: dict[int, dict[str, timedelta]] = {}
-            for place, hop, delay in self._run("delays_between", **span):
-                delays.setdefault(place, {})[hop] = _some(delay)
+        with self._asking.transaction() as run:
+            worst = run("worst_between", **span).fetchall()
+            behind = dict(run("behind_between", **span).fetchall())
         return [
             Stretch(
-                start + timedelta(milliseconds=place * span["step_ms"]),
-                _STATES[state],
-                held,
-                _length(behind[place]),
-                delays.get(place, {}),
+                start + timedelta(milliseconds=place * span["step_ms"]), _STATES[state], held, _length(behind[place])
             )
             for place, state, held, _ in worst
         ]
@@ -156,8 +126,8 @@ class History:
         """Of the steps of [start, end) in which windows came, the oldest first; of whole minutes."""
         minutes = max(1, _length_ms(step) // _MINUTE_MS)
         first = _ms(start) // _MINUTE_MS
-        with self._faults(), self._lock:
-            rows = self._run(
+        with self._asking.transaction() as run:
+            rows = run(
                 "latencies_between",
                 start_minute=first,
                 end_minute=-(-_ms(end) // _MINUTE_MS),
@@ -173,101 +143,60 @@ class History:
 
         `what` is `overdue`, of hops, or `silences`, of sources.
         """
-        with self._faults(), self._lock:
-            rows = self._run(f"{what}_by_week").fetchall()
+        with self._asking.transaction() as run:
+            rows = run(f"{what}_by_week").fetchall()
         return [(name, weekday, hour, _some(longest)) for name, weekday, hour, longest in rows]
 
-    def _prepare(self) -> None:
-        for pragma in ("journal_mode = WAL", "synchronous = NORMAL"):
-            self._connection.execute(f"PRAGMA {pragma}")
-        found = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        if found not in (0, _FORMAT):
-            raise self._fault(f"it has format {found}, this version has {_FORMAT}")
-        if not found:
-            self._connection.executescript(
-                f"BEGIN IMMEDIATE; {_sql('tables')} PRAGMA user_version = {_FORMAT}; COMMIT;"
-            )
-
-    def _add_verdict(self, verdict: Verdict, at_ms: int, minute: int) -> None:
-        ids = {hop.name: self._hop(hop) for hop in verdict.hops}
-        held = ids.get(verdict.held_at.name) if verdict.held_at else None
-        state, overdue = _CODES[verdict.state], verdict.overdue or timedelta(0)
-        badness = state * _MOST_OVERDUE + min(int(overdue.total_seconds()), _MOST_OVERDUE - 1)
-        last_kind, minute_at_ms, minute_badness = self._run("previous", minute=minute).fetchone()
-        is_change = last_kind != state * 1_000_000 + (held or 0)
-        is_worst = minute_badness is None or badness > minute_badness
-        if not is_change and not is_worst:
-            return
-        if is_worst and minute_at_ms is not None:
-            self._connection.execute("UPDATE verdicts SET minute = NULL WHERE at_ms = ?", (minute_at_ms,))
-            self._connection.execute("DELETE FROM verdicts WHERE at_ms = ? AND NOT is_change", (minute_at_ms,))
-            self._run("forget_delays", since_ms=minute_at_ms + 1, first_ms=minute_at_ms)
-        self._run(
-            "add_verdict",
-            at_ms=at_ms,
-            minute=minute if is_worst else None,
-            is_change=int(is_change),
-            state=state,
-            badness=badness,
-            as_of_ms=_ms(verdict.as_of) if verdict.as_of else None,
-            held=held,
-            notes=json.dumps(verdict.notes),
-        )
-        for hop in verdict.hops:
-            self._run(
-                "add_delay",
-                at_ms=at_ms,
-                hop=ids[hop.name],
-                state=_CODES[hop.state],
-                delay_ms=None if hop.delay is None else _length_ms(hop.delay),
-                normal_ms=_length_ms(hop.normal),
-                records=hop.records,
-                reason=hop.reason or None,
-                hint=hop.hint or None,
-            )
-
-    def _hop(self, hop: Hop) -> int:
-        row = self._run("name_hop", name=hop.name, stage=hop.stage.value, title=hop.title).fetchone()
-        return int(row[0])
-
-    def _forget(self, now_ms: int) -> None:
+    def _forget(self, run: Run, now_ms: int) -> None:
         oldest_ms = now_ms - _length_ms(self._kept)
-        self._run("forget_verdicts", oldest_ms=oldest_ms, most_changes=self._most_changes)
-        self._run("forget_delays", first_ms=0, since_ms=now_ms)
+        run("forget_verdicts", oldest_ms=oldest_ms, most_changes=self._most_changes)
+        run("forget_delays", first_ms=0, since_ms=now_ms)
         for table in ("silences", "latencies"):
-            self._run(f"forget_{table}", oldest=oldest_ms // _MINUTE_MS)
+            run(f"forget_{table}", oldest=oldest_ms // _MINUTE_MS)
 
-    def _run(self, file: str, /, **values: Any) -> sqlite3.Cursor:
-        return self._connection.execute(_sql(file), values)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._faults(), self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
-
-    @contextmanager
-    def _faults(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise self._fault(str(error)) from error
-
-    def _fault(self, why: str) -> ReadError:
-        return ReadError(
-            f"The history of freshness {self._file} cannot be used: {why}.",
-            "Make room or grant the right; a damaged file may be moved away, and the history begins anew.",
+def _add_verdict(run: Run, verdict: Verdict, at_ms: int, minute: int) -> None:
+    ids = {hop.name: _hop(run, hop) for hop in verdict.hops}
+    held = ids.get(verdict.held_at.name) if verdict.held_at else None
+    state, overdue = _CODES[verdict.state], verdict.overdue or timedelta(0)
+    badness = state * _MOST_OVERDUE + min(int(overdue.total_seconds()), _MOST_OVERDUE - 1)
+    last_kind, minute_at_ms, minute_badness = run("previous", minute=minute).fetchone()
+    is_change = last_kind != state * 1_000_000 + (held or 0)
+    is_worst = minute_badness is None or badness > minute_badness
+    if not is_change and not is_worst:
+        return
+    if is_worst and minute_at_ms is not None:
+        run("leave_minute", at_ms=minute_at_ms)
+        run("forget_unchanged", at_ms=minute_at_ms)
+        run("forget_delays", since_ms=minute_at_ms + 1, first_ms=minute_at_ms)
+    run(
+        "add_verdict",
+        at_ms=at_ms,
+        minute=minute if is_worst else None,
+        is_change=int(is_change),
+        state=state,
+        badness=badness,
+        as_of_ms=_ms(verdict.as_of) if verdict.as_of else None,
+        held=held,
+        notes=json.dumps(verdict.notes),
+    )
+    for hop in verdict.hops:
+        run(
+            "add_delay",
+            at_ms=at_ms,
+            hop=ids[hop.name],
+            state=_CODES[hop.state],
+            delay_ms=None if hop.delay is None else _length_ms(hop.delay),
+            normal_ms=_length_ms(hop.normal),
+            records=hop.records,
+            reason=hop.reason or None,
+            hint=hop.hint or None,
         )
 
 
-@cache
-def _sql(name: str) -> str:
-    return read_sql(_SQL, name)
+def _hop(run: Run, hop: Hop) -> int:
+    row = run("name_hop", name=hop.name, stage=hop.stage.value, title=hop.title).fetchone()
+    return int(row[0])
 
 
 def _ms(at: datetime) -> int:

@@ -37,7 +37,7 @@ _FEWEST_LETTERS = 20
 _REJECTED_WITHIN = timedelta(seconds=20)
 _SKEW = timedelta(seconds=5)
 _JUST_NOW = timedelta(seconds=3)
-_NEEDED = (Part.KAFKA, Part.REGISTRY, Part.CATALOG)
+_NEEDED = (Part.KAFKA, Part.REGISTRY, Part.CATALOG, Part.READERS)
 _PATIENCE = timedelta(seconds=5)
 """A part that does not answer one look may only be slow: so long its hops stay what they were."""
 _NOT_LONGER = 0.5
@@ -233,6 +233,8 @@ class _Judge:
     def _page(self, way: Way) -> Hop:
         readings = self._readings
         hop = Hop(way.stage, way.name, way.title, None, way.normal, State.FRESH)
+        if gone := away(Part.READERS, readings):
+            return self._unknown(hop, gone)
         if readings.page_age is None:
             return hop  # nobody looks
         start, end = ends_of(way, readings)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
-from dashboard.errors import SalesTrendsError
+from dashboard.errors import ReadError, SalesTrendsError
 from dashboard.freshness.gatherer import Gatherer, Look
 from dashboard.freshness.history import History
 from dashboard.freshness.hops import Way
@@ -21,11 +21,14 @@ from dashboard.freshness.readings import Part, Readings
 from dashboard.freshness.seen import Seen
 from dashboard.freshness.thresholds import Thresholds, default_thresholds
 from dashboard.freshness.verdict import Concern, Stage, Verdict
-from dashboard.readers.engine import Engine
+from dashboard.readers.engine import Engine, Limits
 from dashboard.settings import Settings
 
 _LEARN_EVERY = timedelta(days=1)
 _APART_SECONDS = 2.0
+_LEAST_PATIENCE = timedelta(seconds=1)
+_QUALITY = "quality-"
+"""So begin the names of concerns that are checks."""
 
 
 class Watched(Protocol):
@@ -69,7 +72,10 @@ def look_once(watched: Watched, settings: Settings, profile: Path, who: str) -> 
 class Looking:
     """One look after the other, each judged by what the ones before showed."""
 
-    def __init__(self, watched: Watched, history: History, settings: Settings, profile: Path) -> None:
+    def __init__(
+        self, watched: Watched, history: History, settings: Settings, profile: Path, last: Overview | None = None
+    ) -> None:
+        """`last` is what was seen before this process looked: checks that failed then have failed until they pass."""
         self._watched = watched
         self._history = history
         self._gatherer = Gatherer(watched.looks, beside=watched.beside)
@@ -84,8 +90,9 @@ class Looking:
         self._counted_until: datetime | None = None
         """Windows that end by then are in the history, or were there before anybody looked."""
         self._wrong_file: SalesTrendsError | None = None
-        self.fault: SalesTrendsError | None = None
-        """Why not all of the last look could be kept; it counts all the same."""
+        concerns = last.verdict.concerns if last else ()
+        known = {f"{_QUALITY}{name}" for name in watched.quality.names}
+        self._failed = {one.name: one for one in concerns if one.name in known}
 
     def look(self, quality: tuple[QualityResult, ...], who: str) -> Overview:
         readings = self._gatherer.look()
@@ -94,31 +101,45 @@ class Looking:
         verdict = judge(readings, self._watched.ways, self._thresholds, self._before, self._memory)
         self._before = verdict
         wrong = [Concern("thresholds", f"{self._wrong_file} Those of before hold.")] if self._wrong_file else []
-        verdict = replace(verdict, concerns=(*verdict.concerns, *_concerns(quality), *wrong))
-        self._keep(readings, verdict)
+        self._note(quality)
+        verdict = replace(verdict, concerns=(*verdict.concerns, *self._failed.values(), *wrong))
         return Overview(verdict, readings, quality, who, self._watched.interval)
 
-    def _keep(self, readings: Readings, verdict: Verdict) -> None:
-        """In the history; a disk that is full, or a lake that does not answer, must keep nobody from being told."""
-        self.fault = None
+    def keep(self, seen: Overview) -> SalesTrendsError | None:
+        """In the history; why not all of it, where a disk is full or a lake does not answer. It takes as long as the
+        lake, one interval at most: whoever shows the look or tells of it does so before.
+        """
         came: list[datetime] = []
+        found: SalesTrendsError | None = None
+        verdict = seen.verdict
         try:
             came = self._windows(verdict.as_of)
         except SalesTrendsError as fault:
-            self.fault = fault  # they are asked for again
+            found = fault  # they are asked for again
         else:
             self._counted_until = verdict.as_of or self._counted_until
         try:
-            self._history.add(verdict, _silences(readings, self._watched.ways), came)
+            self._history.add(verdict, _silences(seen.readings, self._watched.ways), came)
         except SalesTrendsError as fault:
-            self.fault = fault
+            found = fault
+        return found
+
+    def _note(self, quality: tuple[QualityResult, ...]) -> None:
+        """A check that failed and cannot be asked now, or has not been since a restart, has not passed."""
+        for one in quality:
+            name = f"{_QUALITY}{one.name}"
+            if one.outcome is Outcome.FAILED:
+                self._failed[name] = Concern(name, f"{one.title}: {one.told}")
+            elif one.outcome is Outcome.PASSED:
+                self._failed.pop(name, None)
 
     def _windows(self, as_of: datetime | None) -> list[datetime]:
         """The ends of those windows that came to the table since they were counted last."""
         since = self._counted_until
         if since is None or as_of is None or as_of <= since:
             return []
-        rows = self._watched.engine().ask("revenue_windows", {"start": since, "end": as_of}).rows
+        limits = Limits(max(_LEAST_PATIENCE, self._watched.interval))
+        rows = self._watched.engine().ask("revenue_windows", {"start": since, "end": as_of}, limits=limits).rows
         return [end for end in rows["window_end"].to_pylist() if since < end <= as_of]
 
     def _refresh_thresholds(self) -> None:
@@ -126,7 +147,7 @@ class Looking:
         try:
             if time.monotonic() - self._learned_at > _LEARN_EVERY.total_seconds():
                 self._learned_at = time.monotonic()
-                save_learned(self._file, usual_delays(self._history), usual_silences(self._history))
+                self._learn()
             changed = self._file.stat().st_mtime if self._file.exists() else 0.0
             if changed != self._read:
                 self._thresholds = Thresholds(self._defaults, load_profile(self._file, self._names))
@@ -135,11 +156,12 @@ class Looking:
         except SalesTrendsError as fault:
             self._wrong_file = fault
 
-
-def _concerns(quality: tuple[QualityResult, ...]) -> list[Concern]:
-    return [
-        Concern(f"quality-{one.name}", f"{one.title}: {one.told}") for one in quality if one.outcome is Outcome.FAILED
-    ]
+    def _learn(self) -> None:
+        try:
+            habits = usual_delays(self._history), usual_silences(self._history)
+        except ReadError:
+            return  # keeping what is seen tells of it
+        save_learned(self._file, *habits)
 
 
 def _silences(readings: Readings, ways: tuple[Way, ...]) -> dict[str, timedelta]:

@@ -70,7 +70,8 @@ class Memory:
     since: datetime | None = None
     at: datetime | None = None
     marks: Mapping[str, tuple[Mark, ...]] = field(default_factory=dict)
-    """By the name of the way, the oldest first; those that have not come to its end."""
+    """By the name of the way, the oldest first; those that have not come to its end. Without a way until both of its
+    ends could be seen."""
     topics: Mapping[str, TopicMemory] = field(default_factory=dict)
     samples: tuple[Sample, ...] = ()
     silent_since: Mapping[Part, datetime] = field(default_factory=dict)
@@ -89,8 +90,8 @@ class Memory:
             samples=_sampled(then, readings),
             silent_since={one.part: then.silent_since.get(one.part, readings.at) for one in readings.silences},
         )
-        marks = {way.name: _marks(way, then, now, readings) for way in ways if way.stage in _MARKED}
-        return replace(now, marks=marks)
+        marked = {way.name: _marks(way, then, now, readings) for way in ways if way.stage in _MARKED}
+        return replace(now, marks={name: marks for name, marks in marked.items() if marks is not None})
 
     @property
     def others(self) -> dict[str, Mapping[int, int]]:
@@ -153,11 +154,14 @@ def _sampled(before: Memory, readings: Readings) -> tuple[Sample, ...]:
     return (*kept, Sample(readings.at, counts))
 
 
-def _marks(way: Way, before: Memory, now: Memory, readings: Readings) -> tuple[Mark, ...]:
+def _marks(way: Way, before: Memory, now: Memory, readings: Readings) -> tuple[Mark, ...] | None:
+    """None while it is not known how far its ends are: what is late since before the first look must not seem new."""
     start, end = ends_of(way, readings)
     reach = reach_of(way, readings, now.others)
     marks = before.marks.get(way.name)
     if marks is None:
+        if start is None or (end is None and readings.silences):
+            return None
         marks = _seeds(way, start, end, readings)
     if start is None:
         return marks
@@ -179,12 +183,12 @@ def _marks(way: Way, before: Memory, now: Memory, readings: Readings) -> tuple[M
     )
 
 
-def _seeds(way: Way, start: datetime | None, end: datetime | None, readings: Readings) -> tuple[Mark, ...]:
-    """What the first look has instead of marks: as if events had come evenly between both ends.
+def _seeds(way: Way, start: datetime, end: datetime | None, readings: Readings) -> tuple[Mark, ...]:
+    """What the first look at both ends has instead of marks: as if events had come evenly between both ends.
 
     Generously, for how far events are really apart is hardly known, and nothing waits for what has not come.
     """
-    if start is None or end is None:
+    if end is None:
         return ()
     several = [topic for topic in readings.topics.values() if len(topic.partitions) > 1]
     apart = max((spacing(topic, readings.at) for topic in several or readings.topics.values()), default=timedelta(0))

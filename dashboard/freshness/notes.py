@@ -42,7 +42,7 @@ def _other_hops(ways: Sequence[Way], hops: Sequence[Hop], held: Hop | None) -> I
 def concerns_on(readings: Readings, ways: Sequence[Way], hops: Sequence[Hop], memory: Memory) -> tuple[Concern, ...]:
     """What somebody should be told of though the chart may be fresh: money left out, side ways, clocks."""
     return (
-        *(Concern(f"late-records-{name}", sentence) for name, sentence in _late(readings, memory)),
+        *(Concern(f"late-records-{name}", sentence, is_done=True) for name, sentence in _late(readings, memory)),
         *(
             Concern(hop.name, hop.reason)
             for way, hop in zip(ways, hops, strict=True)

@@ -77,6 +77,10 @@ class QualityChecks:
         self._seen: tuple[datetime, datetime] | None = None
         """When it was last asked how far the tables are, and how far they were."""
 
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset((*(name for name, _ in self._no_rows), "windows-once", "orders-sum-up", "late-orders"))
+
     def run(self) -> Iterator[QualityResult]:
         """Each of them as it is done, whatever becomes of the others."""
         for name, title in self._no_rows:

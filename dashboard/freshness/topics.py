@@ -32,9 +32,9 @@ _MOST = 100
 
 @dataclass(frozen=True)
 class _Times:
-    """Of one record; UTC."""
+    """Of one record; UTC. None for what no clock shows: anybody may write any number."""
 
-    record: datetime
+    record: datetime | None
     event: datetime | None
 
 
@@ -111,10 +111,7 @@ class TopicReadings:
             return utc(value.get(field)) if isinstance(value, dict) else None
 
         def times(tail: Tail, field: str | None) -> list[_Times]:
-            return [
-                _Times(datetime.fromtimestamp(record.timestamp_ms / 1000, UTC), event(record, field))
-                for record in tail.records
-            ]
+            return [_Times(_moment(record.timestamp_ms), event(record, field)) for record in tail.records]
 
         found = {
             name: {number: times(tail, EVENT_TIMES.get(name)) for number, tail in one.partitions.items()}
@@ -130,13 +127,14 @@ def _reading(
     partitions = []
     for number, one in tail.partitions.items():
         last = known.get(number)
-        newest_at = max((each.record for each in times[number]), default=last.newest_at if last else None)
+        records = [each.record for each in times[number] if each.record is not None]
+        newest_at = max(records, default=last.newest_at if last else None)
         events = [each.event for each in times[number] if each.event is not None]
         if last is not None and last.frontier is not None:
             events.append(last.frontier)
         partitions.append(PartitionReading(number, one.end, newest_at, max(events, default=None)))
     # of the one with the newest event: those that are late by themselves do not count for the others
-    came = [(each.event, each.record) for some in times.values() for each in some if each.event is not None]
+    came = [(each.event, each.record) for some in times.values() for each in some if each.event and each.record]
     newest = max(came, default=None)
     lateness = newest[1] - newest[0] if newest else before.lateness if before else None
     return TopicReading(name, tuple(partitions), lateness)
@@ -144,5 +142,13 @@ def _reading(
 
 def _skew(times: Mapping[str, Mapping[int, Sequence[_Times]]], at: datetime) -> timedelta | None:
     """A record that was there when it was looked for was not written later; what came shows no more than that."""
-    newest = max((one.record for some in times.values() for each in some.values() for one in each), default=None)
+    records = [one.record for some in times.values() for each in some.values() for one in each if one.record]
+    newest = max(records, default=None)
     return None if newest is None else max(newest - at, timedelta(0))
+
+
+def _moment(ms: int) -> datetime | None:
+    try:
+        return utc(datetime.fromtimestamp(ms / 1000, UTC))
+    except (ValueError, OverflowError, OSError):
+        return None

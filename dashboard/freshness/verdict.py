@@ -63,6 +63,8 @@ class Concern:
     name: str
     """Unique and stable, such as `quality` or `rejected-payments`: an alert is about one name."""
     sentence: str
+    is_done: bool = False
+    """It has happened, such as records that were left out: no later look takes it back, so nobody waits to tell it."""
 
 
 @dataclass(frozen=True)

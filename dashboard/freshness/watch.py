@@ -8,7 +8,8 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 
@@ -26,6 +27,7 @@ _AGAIN_SECONDS = 5.0
 _JOIN_SECONDS = 5.0
 _OLD_TIMES = 15
 """An overview that nobody has written anew for so many intervals is of the past."""
+_SKEW = timedelta(minutes=1)
 
 
 class Watch:
@@ -86,12 +88,12 @@ class Watch:
         self._ending.wait(seconds)
 
     def is_old(self, overview: Overview) -> bool:
-        """Whether whoever looked has stopped: what was seen is of the past."""
-        return overview.age > overview.every * _OLD_TIMES + overview.readings.took
+        """Whether whoever looked has stopped: what was seen is of the past, or of a clock that was set back since."""
+        return not -_SKEW <= overview.age <= overview.every * _OLD_TIMES + overview.readings.took
 
     @cached_property
     def history(self) -> History:
-        """What was seen before, whoever saw it. Raises ReadError."""
+        """What was seen before, whoever saw it."""
         return History(self.folder / "history.sqlite")
 
     @property
@@ -103,6 +105,8 @@ class Watch:
             try:
                 if self._lease.take():
                     self._look_on()
+                else:
+                    self.fault, self.told = None, []  # another one looks
             except SalesTrendsError as fault:
                 self.fault = fault
             except Exception as error:
@@ -113,6 +117,12 @@ class Watch:
                 if not self._ending.is_set():
                     self._ending.wait(_AGAIN_SECONDS)
         self._lease.release()
+
+    def _last(self) -> Overview | None:
+        """What was seen before, by whoever looked."""
+        with suppress(ReadError):  # the first look writes the file anew
+            return self._file.read()
+        return None
 
     def _keep(self, overview: Overview) -> SalesTrendsError | None:
         """For other processes; why not, where it cannot be written."""
@@ -136,12 +146,13 @@ class Watch:
             quality = Quality(watched.quality, watched.quality_every)
             for part in (teller, quality):
                 begun.enter_context(part)
-            looking = Looking(watched, self.history, self._settings, self.profile_file)
+            looking = Looking(watched, self.history, self._settings, self.profile_file, self._last())
             while self._lease.held and not self._ending.is_set():
                 began = time.monotonic()
                 overview = looking.look(quality.results, self.who)
                 self._newest = overview
-                faults = (looking.fault, self._keep(overview), teller.see(overview.verdict))
+                # what takes its time comes last
+                faults = (self._keep(overview), teller.see(overview.verdict), looking.keep(overview))
                 self.fault = next((one for one in faults if one is not None), None)
                 self.told = teller.faults
                 self._ending.wait(max(0.0, watched.interval.total_seconds() - (time.monotonic() - began)))

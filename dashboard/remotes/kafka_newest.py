@@ -181,7 +181,9 @@ class NewestRecords:
         while todo:
             # untyped: the library types every field of a message as optional, which none of a received one is
             messages: list[Any] = consumer.consume(_BATCH, timeout=_POLL_SECONDS)
-            heard = time.monotonic() if messages else heard
+            # a partition that is done may go on for ever while another one has no leader
+            if any((message.topic(), message.partition()) in todo for message in messages):
+                heard = time.monotonic()
             if self._refusal:
                 raise self._kafka.access.fault(self._refusal, "")
             if time.monotonic() - heard > _ASK_SECONDS:

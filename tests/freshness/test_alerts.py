@@ -194,6 +194,17 @@ def test_a_clock_that_was_set_back_does_not_silence_alerts() -> None:
 # concerns
 
 
+def test_what_has_happened_is_told_at_once_however_soon_it_is_over() -> None:
+    burst, watches, found = Concern("late-records-sums", "7 late records were left out.", is_done=True), Watches(), []
+    for second in range(0, 300, 10):
+        concerns = [burst] if second < 50 else []
+        look = verdict(FRESH, None, AT + timedelta(seconds=second), *concerns)
+        watches, notices = step(watches, look, RULES)
+        found += [(second, notice.kind) for notice in notices]
+
+    assert found == [(0, Kind.RAISED), (170, Kind.RESOLVED)]
+
+
 def test_a_concern_has_an_alert_of_its_own() -> None:
     failing = [Look(10, FRESH, concerns=("quality",))] * 12
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from dashboard.deploy.tableflow import statement_name
 from dashboard.freshness.frontiers import IDLE_AFTER
 from dashboard.freshness.judgement import judge
 from dashboard.freshness.memory import FORGOTTEN_AFTER, Memory
@@ -227,15 +228,29 @@ def test_where_nobody_has_a_page_open_the_page_holds_nothing(pipeline: Simulated
 # to and fro
 
 
-@pytest.mark.parametrize("part", [Part.KAFKA, Part.CATALOG])
+def test_pages_whose_readers_do_not_answer_are_not_said_to_be_fresh(pipeline: Simulated) -> None:
+    pipeline.silences = {Part.READERS: "The dashboard's readers have not answered for 9 s."}
+    list(pipeline.run(10))
+
+    verdict = pipeline.look()
+    assert (verdict.state, hop(verdict, "page").reason) == (State.UNKNOWN, pipeline.silences[Part.READERS])
+    pipeline.silences = {}
+    assert pipeline.look().state is State.FRESH
+
+
+@pytest.mark.parametrize("part", [Part.KAFKA, Part.CATALOG, Part.READERS])
 def test_a_part_that_misses_a_look_or_two_changes_nothing(pipeline: Simulated, part: Part) -> None:
+    gone: dict[Part, dict[str, object]] = {
+        Part.KAFKA: {"topics": {}},
+        Part.CATALOG: {"tables": {}},
+        Part.READERS: {"page_age": None, "page_frontier": None},
+    }
     states, verdict = [], pipeline.look()
     for second in range(30):
         pipeline.step()
         readings = pipeline.readings()
         if second % 10 < 4:
-            seen: dict[str, object] = {"topics": {}} if part is Part.KAFKA else {"tables": {}}
-            readings = replace(readings, **seen, silences=(Silence(part, "Too slow."),))  # type: ignore[arg-type]
+            readings = replace(readings, **gone[part], silences=(Silence(part, "Too slow."),))  # type: ignore[arg-type]
         pipeline.memory = pipeline.memory.after(readings, pipeline.ways)
         verdict = judged(pipeline, readings, verdict)
         states.append(verdict.state)
@@ -425,3 +440,35 @@ def test_the_only_statement_that_is_not_there_is_no_crash() -> None:
     readings = replace(nothing.readings(), statements={JOIN: StatementReading(JOIN, "absent")})
 
     assert hop(judge(readings, nothing.ways, nothing.thresholds), f"queue:{JOIN}").state is State.LATE
+
+
+@pytest.mark.parametrize("part", [Part.KAFKA, Part.CATALOG])
+def test_what_stands_still_is_told_after_a_restart_also_when_the_first_look_saw_nothing_of_it(
+    pipeline: Simulated, part: Part
+) -> None:
+    pipeline.stuck.add(statement_name(REVENUE) if part is Part.CATALOG else JOIN)
+    list(pipeline.run(600, every=2))
+    held = pipeline.look().held_at
+    assert held is not None
+
+    pipeline.memory, pipeline.verdict = Memory(), None
+    pipeline.silences = {part: "It is slow."}
+    pipeline.step()
+    pipeline.look()
+    pipeline.silences = {}
+    pipeline.step()
+    verdict = pipeline.look()
+    assert verdict.held_at is not None
+    assert (verdict.state, verdict.held_at.name) == (State.STALE, held.name)
+
+
+def test_records_that_were_left_out_need_not_last_to_be_told(pipeline: Simulated) -> None:
+    memory = pipeline.memory
+    for late_records in (0, 0, 0, 7):
+        for _ in range(5):
+            pipeline.step()
+        readings = with_statement(pipeline.readings(), SUMS, late_records=late_records)
+        memory = memory.after(readings, pipeline.ways)
+
+    [late] = judge(readings, pipeline.ways, pipeline.thresholds, None, memory).concerns
+    assert (late.name, late.is_done) == (f"late-records-{SUMS}", True)

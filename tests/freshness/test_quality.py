@@ -57,6 +57,7 @@ def test_all_is_as_it_should_be_and_late_orders_are_told_apart(catalog: SqlCatal
 
     results = asked(engine)
 
+    assert results.keys() == QualityChecks(nothing, RULES, lambda: engine, SETTLING).names
     assert {one.outcome for one in results.values()} == {Outcome.PASSED}
     late = results["late-orders"]
     assert (late.found, late.money) == (1, Decimal("0.50"))

@@ -232,7 +232,7 @@ def test_a_file_that_is_no_database_is_named_with_what_to_do(file: Path) -> None
     file.write_text("not a database, " * 100)
 
     with pytest.raises(AlertError, match=r"alerts\.sqlite: file is not a database") as caught:
-        AlertStore(file)
+        AlertStore(file).watches()
 
     assert "move a damaged file aside" in caught.value.hint
 

@@ -1,5 +1,6 @@
 """How far topics have come, on a real broker."""
 
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]  # not in __all__
 
 from dashboard.deploy.pipeline import load_pipeline
@@ -16,6 +17,7 @@ from dashboard.errors import UnreachableError
 from dashboard.freshness.backlog import Backlog
 from dashboard.freshness.readings import Part, TopicReading
 from dashboard.freshness.topics import EVENT_TIMES, TopicReadings
+from dashboard.remotes import kafka_newest
 from dashboard.remotes.kafka import Kafka, Topic
 from dashboard.remotes.kafka_newest import NewestRecords
 from dashboard.remotes.kafka_transactions import ToWrite, TransactionalWriter
@@ -69,7 +71,8 @@ class World:
 def world(broker: RealBroker, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     name = f"paid-{next(_NUMBERS)}"
     monkeypatch.setitem(EVENT_TIMES, name, "ts")
-    broker.kafka.create_topics([Topic(name, 2)])
+    # otherwise a broker takes no time that is far ahead
+    broker.kafka.create_topics([Topic(name, 2, {"message.timestamp.after.max.ms": str(2**63 - 1)})])
     world = World(broker.kafka, name)
     yield world
     world.topics.close()
@@ -203,6 +206,16 @@ def test_a_record_whose_event_time_cannot_be_read_still_tells_when_it_came(world
     assert (reading.newest_at, reading.frontier, reading.lateness) == (after(4), None, None)
 
 
+def test_a_record_of_a_time_that_no_clock_shows_blinds_nobody_to_the_others(world: World) -> None:
+    world.write(event=3, record=4)
+    produce(world.kafka, world.name, [payment(5)], timestamp_ms=ms(6) * 1000)  # microseconds, taken for milliseconds
+    reading = world.look()
+    assert (reading.end, reading.newest_at, reading.frontier) == (2, after(4), after(5))
+    assert reading.lateness == timedelta(seconds=1)
+    world.write(event=7, record=8)
+    assert world.look().newest_at == after(8)
+
+
 def test_while_the_registry_is_away_the_rest_is_told_and_event_times_are_found_when_it_is_back(world: World) -> None:
     world.texts.away = True
     world.write(event=1, record=2)
@@ -245,6 +258,29 @@ def test_only_what_came_since_is_read(world: World) -> None:
     world.write(event=9, record=9)
     assert [record.offset for record in newest.look([world.name], 3, first)[world.name].partitions[0].records] == [5]
     newest.close()
+
+
+def test_a_partition_that_gives_nothing_is_told_though_another_one_never_ends(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = time.monotonic()
+
+    class Deaf(Consumer):
+        """To one partition; of the other one more comes all the time."""
+
+        def consume(self, *words: Any, **named: Any) -> list[Any]:
+            assert time.monotonic() - begun < 10, "it waits without end"
+            heard = [one for one in super().consume(*words, **named) if not one.partition()]
+            self.last = [one for one in heard if one.error() is None] or getattr(self, "last", [])
+            return heard or self.last
+
+    monkeypatch.setattr(kafka_newest, "Consumer", Deaf)
+    monkeypatch.setattr(kafka_newest, "_ASK_SECONDS", 1)
+    for partition in range(2):
+        world.write(event=1, record=1, partition=partition)
+    newest = NewestRecords(world.kafka)
+    with pytest.raises(UnreachableError, match=f"gave no more records of {world.name}"):
+        newest.look([world.name], 3)
 
 
 def test_a_broker_that_is_away_is_unreachable_and_found_again(world: World, broker: RealBroker) -> None:
