@@ -11,7 +11,7 @@ import httpx
 from pydantic import SecretStr
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from dashboard.addresses import on_this_machine
+from dashboard.addresses import is_encrypted, on_this_machine
 from dashboard.errors import AlertError, UnreachableError
 from dashboard.freshness.alerts import Notice
 from dashboard.wording import iso
@@ -58,7 +58,7 @@ class Webhook:
                 # a redirect would take the alert, and the secret, to an address that nobody set
                 follow_redirects=False,
                 trust_env=self._trusts_environment,
-                verify=self._url.startswith("https"),
+                verify=is_encrypted(self._url),
             ) as client:
                 status = client.post(self._url, json=as_json(notice), headers=headers).status_code
         except httpx.HTTPError as error:
