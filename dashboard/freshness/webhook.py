@@ -50,6 +50,12 @@ class Webhook:
 
     def _post(self, notice: Notice) -> None:
         headers = {"Idempotency-Key": quote(notice.id, safe=":")}
+        if not self._secret.isascii():
+            # beforehand: the error of the attempt would hold the secret
+            raise AlertError(
+                f"{self._title} cannot be asked: the secret must be ASCII, as a header is.",
+                "Correct SALES_ALERTS__WEBHOOK_SECRET.",
+            )
         if self._secret:
             headers["Authorization"] = f"Bearer {self._secret}"
         try:
@@ -66,6 +72,10 @@ class Webhook:
             raise UnreachableError(
                 f"{self._title} did not answer: {type(error).__name__}.",
                 "Check SALES_ALERTS__WEBHOOK_URL and the network.",
+            ) from None
+        except (httpx.InvalidURL, ValueError):
+            raise AlertError(
+                f"{self._title} cannot be asked: that is no address.", "Check SALES_ALERTS__WEBHOOK_URL."
             ) from None
         if 200 <= status < 300:
             return

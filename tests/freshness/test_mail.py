@@ -30,8 +30,8 @@ def box() -> Iterator[Box]:
 
 
 def mail(port: int, to: str = "ada@example.com", **more: Any) -> Mail:
-    wanted = {"security": "none", "user": "", "password": SecretStr(PASSWORD), **more}
-    return Mail(to, sender="sales@example.com", host="127.0.0.1", port=port, **wanted)
+    wanted = {"host": "127.0.0.1", "security": "none", "user": "", "password": SecretStr(PASSWORD), **more}
+    return Mail(to, sender="sales@example.com", port=port, **wanted)
 
 
 def story() -> list[Notice]:
@@ -154,3 +154,15 @@ def test_a_refusal_for_now_may_work_later_and_one_for_ever_is_told(box: Box) -> 
 def test_a_server_that_is_away_is_named() -> None:
     with pytest.raises(UnreachableError, match=r"The mail server 127\.0\.0\.1:\d+ did not answer"):
         mail(free_ports(1)[0]).tell(story()[0])
+
+
+def test_a_password_that_the_protocol_cannot_say_is_a_refusal_that_does_not_show_it(box: Box) -> None:
+    with pytest.raises(AlertError, match="must be ASCII") as caught:
+        mail(box.port, user="alerts", password=SecretStr("schlüssel")).tell(story()[0])
+
+    assert "ü" not in f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r}"
+
+
+def test_a_host_that_is_no_name_is_a_refusal() -> None:
+    with pytest.raises(AlertError, match=r"mail server a\.\.b:1 cannot be asked"):
+        mail(1, host="a..b").tell(story()[0])

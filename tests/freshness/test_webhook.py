@@ -138,3 +138,13 @@ def test_a_server_whose_certificate_nobody_vouches_for_is_asked_nothing_however_
             ask(hook.url.partition("?")[0].replace("https", scheme))
 
         assert (hook.posted, hook.others) == ([], [])
+
+
+@pytest.mark.parametrize(("host", "secret"), [("127.0.0.1", "schlüssel"), ("a..b", SECRET)])
+def test_settings_that_cannot_be_asked_with_are_a_refusal_that_does_not_show_them(host: str, secret: str) -> None:
+    with pytest.raises(AlertError, match="cannot be asked") as caught:
+        webhook(f"https://{host}:1/hook?key=t0ken", secret).tell(notice())
+
+    assert "t0ken" not in str(caught.value)
+    assert secret not in str(caught.value)
+    assert secret not in f"{caught.value.__cause__!r} {caught.value.__context__!r}"
