@@ -70,7 +70,8 @@ class Teller:
         while not self._ending.is_set():
             try:
                 self._may_tell = self._lease is None or self._lease.take()
-                self.faults = self._alerts.tell() if self._may_tell else []
+                alone = [str(self._lease.alone)] if self._lease is not None and self._lease.alone is not None else []
+                self.faults = alone + (self._alerts.tell() if self._may_tell else [])
             except SalesTrendsError as fault:
                 self.faults = [str(fault)]
             except Exception as error:
