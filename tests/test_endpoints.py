@@ -98,7 +98,7 @@ def test_the_right_token_opens_metrics(authorization: str) -> None:
 
 def test_settings_that_are_wrong_refuse_metrics_and_tell_a_stranger_nothing_of_them() -> None:
     def token() -> SecretStr:
-        raise SettingsError("/home/ada/.env: SALES_X is unknown.", "Correct it.")
+        raise SettingsError("/srv/sales/.env: SALES_X is unknown.", "Correct it.")
 
     routes = endpoints(lambda: None, listens_on=lambda: "127.0.0.1", token=token)
     answer = TestClient(Starlette(routes=routes)).get("/metrics")
@@ -106,7 +106,7 @@ def test_settings_that_are_wrong_refuse_metrics_and_tell_a_stranger_nothing_of_t
     assert answer.status_code == 403
     assert "settings are wrong" in answer.text
     assert "SALES_X" not in answer.text
-    assert "/home/ada" not in answer.text
+    assert "/srv/sales" not in answer.text
 
 
 def test_no_answer_may_be_kept_by_a_cache() -> None:
