@@ -14,6 +14,11 @@ def on_this_machine(host: str) -> bool:
         return False
 
 
+def is_encrypted(address: str) -> bool:
+    """Whether it is https, in whatever case that is written: only then is there a certificate, and it is checked."""
+    return urlsplit(address).scheme == "https"
+
+
 def silence_hint(host: str) -> str:
     """What to do when a system on this host does not answer."""
     if on_this_machine(host):

@@ -67,7 +67,12 @@ def watch(narrator: Narrator, target: str) -> None:
     with watch_of(settings, "watch") as watching:
         narrator.say(f"Watching {target}; Ctrl-C ends it. What is seen is kept in {watching.folder}.")
         while True:
-            overview = watching.newest()
+            overview, broken = None, ""
+            try:
+                overview = watching.newest()
+            except ReadError as damaged:
+                # the first look writes it anew
+                broken = str(damaged)
             line = (
                 ""
                 if overview is None
@@ -77,7 +82,7 @@ def watch(narrator: Narrator, target: str) -> None:
             if state and state != told:
                 narrator.say(f"{iso(datetime.now(UTC).replace(microsecond=0))} {printable(line)}")
                 told = state
-            now = "; ".join(map(str, [watching.fault, *watching.told])) if watching.fault or watching.told else ""
+            now = "; ".join(map(str, filter(None, [broken, watching.fault, *watching.told])))
             if now and now != fault:
                 narrator.say(printable(now), "bold")
             fault = now

@@ -40,8 +40,9 @@ def endpoints(
     def metrics(request: Request) -> Response:
         try:
             refused = _refusal(request.headers.get("authorization", ""), listens_on(), token())
-        except SettingsError as error:
-            refused = f"{error.message} {error.hint}"
+        except SettingsError:
+            # what is wrong may name files and values, and nobody has shown yet who asks
+            refused = "The dashboard's settings are wrong; `sales-trends doctor` tells how."
         if refused:
             return PlainTextResponse(f"{refused}\n", status_code=403, headers=_NOT_CACHED)
         return Response(exposition(newest()), headers={"Content-Type": CONTENT_TYPE, **_NOT_CACHED})

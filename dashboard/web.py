@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LOADING_SECONDS = 2.0
+_AGAIN_SECONDS = 3.0
 
 
 class _Watching:
@@ -34,6 +35,7 @@ class _Watching:
 
     def __init__(self) -> None:
         self._watch: Watch | None = None
+        self._ending = Event()
 
     @contextmanager
     def until_the_end(self) -> Iterator[None]:
@@ -43,6 +45,7 @@ class _Watching:
             try:
                 yield
             finally:
+                self._ending.set()
                 # who is still loading has begun nothing that would have to be ended
                 beginning.join(_LOADING_SECONDS)
 
@@ -60,13 +63,22 @@ class _Watching:
     def _begin(self, begun: ExitStack) -> None:
         from dashboard import cached
 
-        try:
-            self._watch = begun.enter_context(cached.freshness_desk().watch)
-        except SalesTrendsError as fault:
-            # the Freshness page says so too
-            log.warning("The pipeline is not watched: %s", fault)
-        except Exception as error:
-            log.warning("The pipeline is not watched, by a fault of Sales Trends itself; see %s.", save_trace(error))
+        told = ""
+        while not self._ending.is_set():
+            try:
+                self._watch = begun.enter_context(cached.freshness_desk().watch)
+                return
+            except SalesTrendsError as fault:
+                # the Freshness page says so too; settings may be corrected while the server runs
+                if str(fault) != told:
+                    log.warning("The pipeline is not watched: %s", fault)
+                told = str(fault)
+            except Exception as error:
+                log.warning(
+                    "The pipeline is not watched, by a fault of Sales Trends itself; see %s.", save_trace(error)
+                )
+                return
+            self._ending.wait(_AGAIN_SECONDS)
 
 
 _watching = _Watching()

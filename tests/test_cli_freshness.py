@@ -129,3 +129,18 @@ def test_watching_keeps_what_it_sees_until_it_is_interrupted_and_gives_the_lease
     seen = OverviewFile(folder / "overview.json").read()
     assert seen is not None
     assert (seen.verdict.state, seen.watcher) == (State.UNKNOWN, f"watch {process.pid}")
+
+
+def test_watching_goes_on_over_what_another_version_left(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    file = folder / "overview.json"
+    file.write_text('{"of": "another version"}')
+    command = [sys.executable, "-m", "dashboard", "watch"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            # nothing of it is readable until the first look has written it anew
+            lines = iter(process.stderr.readline, "")
+            assert next(line for line in lines if "held at: ingest of payments" in line)
+        finally:
+            process.kill()

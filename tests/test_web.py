@@ -47,3 +47,20 @@ def test_beyond_this_machine_metrics_need_the_token_of_the_settings(tmp_path: Pa
         assert httpx.get(f"{url}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
         assert httpx.get(f"{url}/healthz").status_code == 200
     assert TOKEN not in (tmp_path / "streamlit.log").read_text()
+
+
+def test_settings_that_are_corrected_while_the_server_runs_begin_the_watch(tmp_path: Path) -> None:
+    targets = tmp_path / "targets.toml"
+    targets.write_text("broken [")
+    environment = {
+        "SALES_TARGETS_FILE": str(targets),
+        "SALES_LOCAL__HOME": str(tmp_path / "home"),
+        "SALES_LAKE__MIRROR": str(tmp_path / "mirror"),
+        **dict.fromkeys(("SALES_LOCAL__KAFKA_PORT", "SALES_LOCAL__REGISTRY_PORT", "SALES_LOCAL__FLINK_PORT"), "1"),
+    }
+    log = tmp_path / "streamlit.log"
+    with dashboard_process(tmp_path, environment) as url, httpx.Client(base_url=url) as http:
+        eventually(lambda: "is not watched" in log.read_text(), 20)
+        targets.write_text("")
+        eventually(lambda: "state" in http.get("/readyz").json(), 60)
+    assert log.read_text().count("is not watched") == 1

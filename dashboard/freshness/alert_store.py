@@ -114,6 +114,11 @@ class AlertStore:
     def told(self, letter: Letter) -> None:
         self._rows("DELETE FROM letters WHERE number = ?", letter.number)
 
+    def forget_other_ways(self, ways: Sequence[str]) -> None:
+        """Drops what waits for ways that settings name no more."""
+        for way in {letter.way for letter in self.letters()} - set(ways):
+            self._rows("DELETE FROM letters WHERE way = ?", way)
+
     def failed(self, letter: Letter, fault: str, again_at: datetime, *, refused: bool) -> None:
         fate = "UPDATE letters SET fault = ?, next_at = ?, refused = ? WHERE number = ?"
         self._rows(fate, fault, again_at.timestamp(), int(refused), letter.number)

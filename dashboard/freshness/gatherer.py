@@ -15,6 +15,8 @@ from dashboard.freshness.side_by_side import begun
 
 Look = Callable[[], Seen]
 V = TypeVar("V")
+_OLD_SECONDS = 15.0
+"""So long after it was asked for, an answer that came too late for its look is of the past."""
 PATIENCE = timedelta(milliseconds=800)
 """A look is to take less than a second, also when a part does not answer."""
 FIRST_PATIENCE = timedelta(seconds=3)
@@ -29,18 +31,32 @@ class _Watched:
         self._look = look
         self._asked_at = 0.0
         self._answer: Future[Seen] | None = None
+        self._late: Future[Seen] | None = None
+        self._is_told = False
 
-    def ask(self) -> "Future[Seen] | None":
-        """The answer to come; None while an earlier one is still awaited, which nobody wants any more."""
-        if self._answer is not None and not self._answer.done():
-            return None
-        self._asked_at = time.monotonic()
+    def ask(self) -> "Future[Seen]":
+        """The answer to come.
+
+        One that came after its look stands in until a newer one is there, unless it is old: a part that always takes
+        longer than a look would never be seen.
+        """
+        self._late = None
+        if self._answer is not None:
+            if not self._answer.done():
+                return self._answer
+            if not self._is_told and time.monotonic() - self._asked_at < _OLD_SECONDS:
+                self._late = self._answer
+        self._asked_at, self._is_told = time.monotonic(), False
         self._answer = begun(f"looks at {self.part}", self._look)
         return self._answer
 
-    def seen(self, answer: "Future[Seen] | None") -> Seen:
+    def seen(self, answer: "Future[Seen]") -> Seen:
         """What it told, or why it did not."""
-        if answer is None or not answer.done():
+        if answer.done():
+            self._is_told = True
+        elif self._late is not None:
+            answer = self._late
+        else:
             seconds = time.monotonic() - self._asked_at
             name = f"{self.part[0].upper()}{self.part[1:]}"
             return self._silent(f"{name} has not answered for {seconds:.1f} s.", "It is asked again when it has.")
@@ -101,7 +117,7 @@ class Gatherer:
         answers = [one.ask() for one in self._parts]
         beside = self._beside()
         left = max(0.0, began + patience - time.monotonic())
-        wait([answer for answer in answers if answer is not None], left)
+        wait(answers, left)
         seen = [one.seen(answer) for one, answer in zip(self._parts, answers, strict=True)]
         return _together([*seen, beside], at, timedelta(seconds=time.monotonic() - began))
 

@@ -3,6 +3,7 @@
 On one machine it is a lock of the operating system, which a killed process lets go of. For a target that people watch
 from several machines it is membership besides: the one partition of a topic in a consumer group of the target's Kafka.
 Who has not got it reads what the holder keeps.
+While that Kafka cannot be asked the lock alone decides: better that several machines tell of it than none.
 """
 
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from dashboard.errors import ReadError
+from dashboard.errors import ReadError, SalesTrendsError, SettingsError, UnreachableError
 from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.kafka_membership import SESSION_SECONDS, Membership
 
@@ -35,14 +36,16 @@ class Lease:
         self._stack = ExitStack()
         self._member: Membership | None = None
         self._locked = False
+        self.alone: SalesTrendsError | None = None
+        """Why the lock alone decided the last time, though others may watch from other machines."""
 
     def take(self) -> bool:
         """Whether this process has it now; tries at once for the lock, and for the membership as long as was said.
 
-        Raises ReadError when the file cannot be used, SettingsError when Kafka refuses the user or key.
+        Raises ReadError when the file cannot be used.
         """
         with self._lock:
-            if self._holds():
+            if self._holds() and self.alone is None:
                 return True
             self._let_go()
             return self._take()
@@ -73,11 +76,16 @@ class Lease:
                 raise ReadError(
                     f"The lock {self._file} cannot be used: {error.strerror or error}.", "Make room or grant the right."
                 ) from error
-            member = None
+            self.alone, member = None, None
             if self._make is not None:
-                member = stack.enter_context(self._make().sought(self._within_seconds))
-                if not member.held:
-                    return False
+                try:
+                    member = stack.enter_context(self._make().sought(self._within_seconds))
+                    if not member.held:
+                        # it raises where the right did not come because Kafka is away
+                        member.holder()
+                        return False
+                except (SettingsError, UnreachableError) as fault:
+                    self.alone, member = fault, None
             self._member, self._locked = member, True
             self._stack = stack.pop_all()
         return True

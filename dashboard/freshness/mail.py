@@ -44,10 +44,17 @@ class Mail:
 
         Sent again it has the same Message-ID, which is made of its id.
         """
+        password = self._password.get_secret_value()
+        if not f"{self._user}{password}".isascii():
+            # beforehand: the error of the attempt would hold the password
+            raise AlertError(
+                f"{self._title} cannot be asked: user and password must be ASCII, which is all that its protocol has.",
+                "Correct SALES_ALERTS__SMTP_USER or SALES_ALERTS__SMTP_PASSWORD.",
+            )
         try:
             with closing(self._connected()) as server:
                 if self._user:
-                    server.login(self._user, self._password.get_secret_value())
+                    server.login(self._user, password)
                 server.send_message(self._message(notice), self._sender, [self._to])
                 # it is taken: what goes wrong at the goodbye must not send it again
                 with suppress(smtplib.SMTPException, OSError):
@@ -65,6 +72,11 @@ class Mail:
             raise UnreachableError(
                 f"{self._title} did not answer: {_words(error)}.", "Check SALES_ALERTS__SMTP_HOST and the network."
             ) from error
+        except ValueError:
+            raise AlertError(
+                f"{self._title} cannot be asked: that is no name of a host, or an address of the mail is none.",
+                "Check SALES_ALERTS__SMTP_HOST, MAIL_FROM and MAIL_TO.",
+            ) from None
 
     def _connected(self) -> smtplib.SMTP:
         if self._security == "tls":

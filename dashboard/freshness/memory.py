@@ -61,6 +61,8 @@ class Sample:
 
     at: datetime
     counts: Mapping[str, int]
+    counted_since: Mapping[str, datetime] = field(default_factory=dict)
+    """Of counters that a target counts from a beginning that moves on."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,8 @@ class Memory:
         if len(known) < 2:
             return 0, timedelta(0)
         first, last = known[0], known[-1]
+        if first.counted_since.get(count) != last.counted_since.get(count):
+            return 0, timedelta(0)
         fell = last.counts[count] < first.counts[count]  # it began anew
         return last.counts[count] - (0 if fell else first.counts[count]), last.at - first.at
 
@@ -147,11 +151,12 @@ def _topic(before: TopicMemory | None, now: TopicReading, at: datetime) -> Topic
 def _sampled(before: Memory, readings: Readings) -> tuple[Sample, ...]:
     late = {name: one.late_records for name, one in readings.statements.items() if one.late_records is not None}
     counts = {name: topic.end for name, topic in readings.topics.items()} | late
+    since = {name: one.counted_since for name, one in readings.statements.items() if one.counted_since is not None}
     samples = before.samples
     if len(samples) > 1 and samples[-1].at - samples[-2].at < _SAMPLED_EVERY:
         samples = samples[:-1]  # the newest one is always this look's
     kept = [sample for sample in samples if readings.at - sample.at <= _SAMPLED_FOR]
-    return (*kept, Sample(readings.at, counts))
+    return (*kept, Sample(readings.at, counts, since))
 
 
 def _marks(way: Way, before: Memory, now: Memory, readings: Readings) -> tuple[Mark, ...] | None:

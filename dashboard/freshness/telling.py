@@ -21,6 +21,9 @@ _CLAIM = timedelta(minutes=2)
 """Longer than any way takes for one message; whoever is killed while telling it keeps it from the others so long."""
 _FIRST_PAUSE = timedelta(seconds=10)
 _LONGEST_PAUSE = timedelta(minutes=10)
+"""A message that is put off for longer was put off by a clock that has been set back since; it is due."""
+_REFUSED_FOR = timedelta(days=1)
+"""Whoever refuses a message so long after it was made will never take it."""
 
 
 class Way(Protocol):
@@ -96,12 +99,13 @@ class Alerts:
 
     def tell(self) -> list[str]:
         """Tells what is due, in order, and gives the faults, a sentence each; raises AlertError for the store's own."""
+        self.store.forget_other_ways(list(self._ways))
         return [fault for way in self._ways.values() for fault in self._tell(way)]
 
     def _tell(self, way: Way) -> list[str]:
         faults = []
         for letter in self.store.letters(way.name):
-            if letter.next_at > self._now():
+            if timedelta(0) < letter.next_at - self._now() <= _LONGEST_PAUSE:
                 if letter.refused:
                     continue
                 break
@@ -121,6 +125,9 @@ class Alerts:
         except (AlertError, UnreachableError) as fault:
             pause = min(_FIRST_PAUSE * 2 ** min(letter.attempts, 10), _LONGEST_PAUSE)
             refused = isinstance(fault, AlertError)
+            if refused and self._now() - letter.notice.at > _REFUSED_FOR:
+                self.store.told(letter)
+                return AlertError(f"{fault.message} It is given up: {letter.notice.title}.", fault.hint)
             self.store.failed(letter, str(fault), self._now() + pause, refused=refused)
             return fault
         self.store.told(letter)

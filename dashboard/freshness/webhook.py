@@ -11,7 +11,7 @@ import httpx
 from pydantic import SecretStr
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from dashboard.addresses import on_this_machine
+from dashboard.addresses import is_encrypted, on_this_machine
 from dashboard.errors import AlertError, UnreachableError
 from dashboard.freshness.alerts import Notice
 from dashboard.wording import iso
@@ -50,6 +50,12 @@ class Webhook:
 
     def _post(self, notice: Notice) -> None:
         headers = {"Idempotency-Key": quote(notice.id, safe=":")}
+        if not self._secret.isascii():
+            # beforehand: the error of the attempt would hold the secret
+            raise AlertError(
+                f"{self._title} cannot be asked: the secret must be ASCII, as a header is.",
+                "Correct SALES_ALERTS__WEBHOOK_SECRET.",
+            )
         if self._secret:
             headers["Authorization"] = f"Bearer {self._secret}"
         try:
@@ -58,7 +64,7 @@ class Webhook:
                 # a redirect would take the alert, and the secret, to an address that nobody set
                 follow_redirects=False,
                 trust_env=self._trusts_environment,
-                verify=self._url.startswith("https"),
+                verify=is_encrypted(self._url),
             ) as client:
                 status = client.post(self._url, json=as_json(notice), headers=headers).status_code
         except httpx.HTTPError as error:
@@ -66,6 +72,10 @@ class Webhook:
             raise UnreachableError(
                 f"{self._title} did not answer: {type(error).__name__}.",
                 "Check SALES_ALERTS__WEBHOOK_URL and the network.",
+            ) from None
+        except (httpx.InvalidURL, ValueError):
+            raise AlertError(
+                f"{self._title} cannot be asked: that is no address.", "Check SALES_ALERTS__WEBHOOK_URL."
             ) from None
         if 200 <= status < 300:
             return

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 
+from dashboard.addresses import is_encrypted
 from dashboard.local.broker import broker_service
 from dashboard.local.flink_cluster import flink_services
 from dashboard.local.interceptors import compiled_interceptors
@@ -132,6 +133,6 @@ def answers(url: str, within_seconds: float = 1) -> bool:
     """Whether a GET of this address succeeds."""
     try:
         # loading what a server's certificate is checked with takes longer than a call of plain http
-        return httpx.get(url, timeout=within_seconds, trust_env=False, verify=url.startswith("https")).is_success
+        return httpx.get(url, timeout=within_seconds, trust_env=False, verify=is_encrypted(url)).is_success
     except httpx.HTTPError:
         return False

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
 
-from dashboard.addresses import on_this_machine
+from dashboard.addresses import is_encrypted, on_this_machine
 from dashboard.errors import SettingsError, UnreachableError
 from dashboard.remotes.cloud_errors import ApiKey, Passing, TooMany, refusal
 
@@ -67,7 +67,7 @@ class CloudApi:
             limits=httpx.Limits(max_keepalive_connections=0),
             trust_env=not loopback,
             # plain http, which is for this machine alone: no need to load what a server's certificate is checked with
-            verify=self.address.startswith("https"),
+            verify=is_encrypted(self.address),
             transport=transport,
         )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from dashboard.addresses import silence_hint
+from dashboard.addresses import is_encrypted, silence_hint
 from dashboard.errors import DeployError, UnreachableError
 
 _TIMEOUT_SECONDS = 30
@@ -102,7 +102,7 @@ class Flink:
                 limits=httpx.Limits(max_keepalive_connections=0),
                 trust_env=False,
                 # loading what a server's certificate is checked with takes longer than a call of plain http
-                verify=address.startswith("https"),
+                verify=is_encrypted(address),
             )
             for address in (rest, f"{gateway}/v3")
         )

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from dashboard.addresses import silence_hint
+from dashboard.addresses import is_encrypted, silence_hint
 from dashboard.errors import DeployError, UnreachableError
 
 _TIMEOUT_SECONDS = 5
@@ -76,7 +76,7 @@ class FlinkMetrics:
             timeout=_TIMEOUT_SECONDS,
             # no proxy leads to one's own cluster
             trust_env=False,
-            verify=rest.startswith("https"),
+            verify=is_encrypted(rest),
             transport=transport,
         )
 

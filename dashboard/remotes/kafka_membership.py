@@ -11,6 +11,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from dashboard.errors import SettingsError
 from dashboard.remotes.kafka_access import KafkaAccess, Refusal, kafka_access
 
 SESSION_SECONDS = 10
@@ -42,22 +43,27 @@ class Membership:
     def sought(self, within_seconds: float) -> Iterator["Membership"]:
         """Joins the group and waits for the right; inside, `held` says whether it came and still is there.
 
-        Raises SettingsError when Kafka refuses the user or key.
+        Raises SettingsError when Kafka refuses the user or key, or its settings cannot be used.
         """
         # cooperative: a second member takes nothing from the first
-        consumer = Consumer(
-            {
-                **self._access.config(),
-                "error_cb": self._heard,
-                "group.id": self._group,
-                "client.id": self._name,
-                "partition.assignment.strategy": "cooperative-sticky",
-                "session.timeout.ms": SESSION_SECONDS * 1000,
-                "heartbeat.interval.ms": 1000,
-                "enable.auto.commit": False,
-                "auto.offset.reset": "latest",
-            }
-        )
+        options = {
+            **self._access.config(),
+            "error_cb": self._heard,
+            "group.id": self._group,
+            "client.id": self._name,
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": SESSION_SECONDS * 1000,
+            "heartbeat.interval.ms": 1000,
+            "enable.auto.commit": False,
+            "auto.offset.reset": "latest",
+        }
+        try:
+            consumer = Consumer(options)
+        except KafkaException as error:
+            raise SettingsError(
+                f"Kafka at {self._access.bootstrap} cannot be asked: {error.args[0].str()}.",
+                "Check its security protocol and the file of certificates.",
+            ) from error
         consumer.subscribe([self._topic], on_assign=self._given, on_revoke=self._taken, on_lost=self._taken)
         polling = threading.Thread(target=self._poll, args=(consumer,), daemon=True)
         polling.start()

@@ -7,13 +7,16 @@ import pytest
 from playwright.sync_api import Browser, expect
 from streamlit.testing.v1 import AppTest
 
-from dashboard import cached
+from dashboard import cached, visitor
+from dashboard.access import Caller, Role
 from dashboard.freshness.alert_store import AlertStore
 from dashboard.freshness.alerts import Rules
 from dashboard.freshness.verdict import Concern, State
 from dashboard.sql_files import ROOT
 from tests.browser import dashboard_process
 from tests.freshness.kept import MINUTE, leave, overview
+
+_BADGE = "from dashboard.app_pages.freshness_badge import freshness_badge\nfreshness_badge()\n"
 
 
 @pytest.fixture
@@ -85,6 +88,21 @@ def test_every_other_page_has_the_badge(folder: Path, name: str) -> None:
 
 def test_without_a_watch_the_badge_says_that_the_age_is_not_known(folder: Path) -> None:
     assert "Data age unknown" in said(opened("dead_letters"))
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPS])
+def test_the_badge_tells_hosts_and_files_to_ops_alone(
+    folder: Path, role: Role, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(visitor, "caller", lambda: Caller("vera", role))
+    leave(folder, overview(State.LATE))
+    badge = AppTest.from_string(_BADGE).run()
+    assert [bool(one.proto.help) for one in badge.caption] == [role is Role.OPS]
+
+    folder.joinpath("overview.json").write_text("{")
+    [told] = [one.value for one in badge.run().caption]
+    assert ("overview" in told) == (role is Role.OPS)
+    assert "unknown" in told or role is Role.OPS
 
 
 def test_it_is_usable_on_a_phone(browser: Browser, tmp_path: Path) -> None:

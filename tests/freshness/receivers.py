@@ -1,6 +1,7 @@
 """A real web server and a real mail server on this machine that take alerts, and refuse them as a test wants."""
 
 import json
+import ssl
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ class Hook:
 
 
 @contextmanager
-def web_server() -> Iterator[Hook]:
+def web_server(tls: ssl.SSLContext | None = None) -> Iterator[Hook]:
     hook = Hook()
 
     class Answer(BaseHTTPRequestHandler):
@@ -55,7 +56,9 @@ def web_server() -> Iterator[Hook]:
             """Nothing: it would go to the test's output."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        hook.url = f"http://127.0.0.1:{server.server_port}/hook?token=hook-t0ken"
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        hook.url = f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}/hook?token=hook-t0ken"
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:

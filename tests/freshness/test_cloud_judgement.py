@@ -9,6 +9,7 @@ from dashboard.freshness.judgement import judge
 from dashboard.freshness.memory import Memory
 from dashboard.freshness.readings import Readings, TableflowReading
 from dashboard.freshness.verdict import Hop, State, Verdict
+from tests.freshness.looks import readings
 from tests.freshness.simulated import JOIN, REVENUE, Simulated
 
 
@@ -83,3 +84,18 @@ def test_a_queue_is_as_long_as_it_was_when_it_was_measured(pipeline: Simulated) 
 def test_what_is_noted_of_a_look_is_in_the_verdict(pipeline: Simulated) -> None:
     note = "Confluent Cloud's metrics do not tell late records."
     assert note in judged(pipeline, replace(pipeline.readings(), notes=(note,))).notes
+
+
+def test_late_records_that_are_counted_from_another_day_on_are_no_new_ones() -> None:
+    first = readings()
+    (name, statement), *_ = first.statements.items()
+
+    def then(after: timedelta, late: int, since: timedelta) -> Readings:
+        one = replace(statement, late_records=late, counted_since=first.at + since)
+        return replace(first, at=first.at + after, statements={name: one})
+
+    day = timedelta(days=1)
+    looks = [then(timedelta(0), 30, -7 * day), then(timedelta(seconds=10), 20, -6 * day)]
+    memory = Memory().after(looks[0], ()).after(looks[1], ())
+
+    assert memory.grown(name)[0] == 0

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from dashboard.errors import ReadError
+from dashboard.errors import ReadError, UnreachableError
 from dashboard.freshness.lease import Lease
 from dashboard.remotes.kafka_membership import Membership
 from tests.conftest import eventually
@@ -25,8 +25,9 @@ input()
 class Right:
     """Stands for membership of a Kafka group: given or not, and lost at any moment."""
 
-    def __init__(self, held: bool) -> None:
+    def __init__(self, held: bool, fault: UnreachableError | None = None) -> None:
         self.held = held
+        self.fault = fault
         self.sought_for: list[float] = []
         self.left = 0
 
@@ -37,6 +38,11 @@ class Right:
             yield self
         finally:
             self.left += 1
+
+    def holder(self) -> str:
+        if self.fault is not None:
+            raise self.fault
+        return "another machine"
 
     def lease(self, file: Path) -> Lease:
         return Lease(file, lambda: cast(Membership, self), within_seconds=0.1)
@@ -92,6 +98,24 @@ def test_who_was_cut_off_from_the_group_has_it_no_more_and_can_take_it_again(fil
     assert not lease.take()
     right.held = True
     assert lease.take()
+    lease.release()
+
+
+def test_while_kafka_is_away_the_lock_alone_decides_so_that_somebody_tells_of_it(file: Path) -> None:
+    away = UnreachableError("Kafka did not answer.")
+    right = Right(held=False, fault=away)
+    lease, other = right.lease(file), right.lease(file)
+
+    assert [lease.take(), lease.held, other.take()] == [True, True, False]
+    assert lease.alone is away
+
+    right.fault = None
+    assert not lease.take(), "another machine has it"
+    assert not lease.held
+    assert str(lease.alone) == "None"
+    right.held = True
+    assert lease.take()
+    assert right.left == 2, "of three attempts the last one stays"
     lease.release()
 
 

@@ -3,17 +3,12 @@
 import ssl
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
 from dashboard.errors import AlertError, UnreachableError
@@ -28,37 +23,6 @@ PASSWORD = "pa55word-of-the-test"  # noqa: S105
 RULES = Rules(timedelta(), timedelta(), timedelta(hours=1))
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A server's key and certificate for 127.0.0.1, in one file."""
-    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path_factory.mktemp("certificate") / "server.pem"
-    secret = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    file.write_bytes(secret + made.public_bytes(serialization.Encoding.PEM))
-    return file
-
-
-@pytest.fixture
-def server_tls(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
-
-
 @pytest.fixture
 def box() -> Iterator[Box]:
     with mail_server(free_ports(1)[0]) as box:
@@ -66,8 +30,8 @@ def box() -> Iterator[Box]:
 
 
 def mail(port: int, to: str = "ada@example.com", **more: Any) -> Mail:
-    wanted = {"security": "none", "user": "", "password": SecretStr(PASSWORD), **more}
-    return Mail(to, sender="sales@example.com", host="127.0.0.1", port=port, **wanted)
+    wanted = {"host": "127.0.0.1", "security": "none", "user": "", "password": SecretStr(PASSWORD), **more}
+    return Mail(to, sender="sales@example.com", port=port, **wanted)
 
 
 def story() -> list[Notice]:
@@ -190,3 +154,15 @@ def test_a_refusal_for_now_may_work_later_and_one_for_ever_is_told(box: Box) -> 
 def test_a_server_that_is_away_is_named() -> None:
     with pytest.raises(UnreachableError, match=r"The mail server 127\.0\.0\.1:\d+ did not answer"):
         mail(free_ports(1)[0]).tell(story()[0])
+
+
+def test_a_password_that_the_protocol_cannot_say_is_a_refusal_that_does_not_show_it(box: Box) -> None:
+    with pytest.raises(AlertError, match="must be ASCII") as caught:
+        mail(box.port, user="alerts", password=SecretStr("schlüssel")).tell(story()[0])
+
+    assert "ü" not in f"{caught.value!r} {caught.value.__cause__!r} {caught.value.__context__!r}"
+
+
+def test_a_host_that_is_no_name_is_a_refusal() -> None:
+    with pytest.raises(AlertError, match=r"mail server a\.\.b:1 cannot be asked"):
+        mail(1, host="a..b").tell(story()[0])

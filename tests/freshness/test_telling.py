@@ -181,12 +181,37 @@ def test_two_who_tell_at_once_tell_each_message_once(file: Path, store: AlertSto
     assert slow.kinds == [Kind.RAISED, Kind.RESOLVED]
 
 
-def test_whoever_is_not_named_any_more_is_not_told(store: AlertStore) -> None:
-    clock, ada = Clock(), Person("ada")
-    seen(Alerts(store, RULES, [ada], clock), clock, State.LATE)
+def test_what_waits_for_somebody_who_is_not_named_any_more_is_dropped(store: AlertStore) -> None:
+    clock, ada, bob = Clock(), Person("ada"), Person("bob", UnreachableError("bob does not answer."))
+    seen(Alerts(store, RULES, [ada, bob], clock), clock, State.LATE)
 
-    assert Alerts(store, RULES, [], clock).tell() == []
+    assert Alerts(store, RULES, [bob], clock).tell() == ["bob does not answer."]
+    assert [letter.way for letter in store.letters()] == ["bob"]
+    assert ada.told == []
+
+
+def test_a_message_that_is_refused_for_a_day_is_given_up(store: AlertStore) -> None:
+    clock, ada = Clock(), Person("ada", *[AlertError("ada refused it.", "Ask her.")] * 2)
+    alerts = Alerts(store, RULES, [ada], clock)
+    seen(alerts, clock, State.LATE)
+
+    alerts.tell()
     assert len(store.letters()) == 1
+    clock.passes(hours=25)
+    [fault] = alerts.tell()
+    assert "ada refused it. It is given up" in fault
+    assert (store.letters(), ada.told) == ([], [])
+
+
+def test_a_message_is_told_though_the_clock_was_set_back(store: AlertStore) -> None:
+    clock, ada = Clock(), Person("ada", UnreachableError("ada does not answer."))
+    alerts = Alerts(store, RULES, [ada], clock)
+    seen(alerts, clock, State.LATE)
+    alerts.tell()
+
+    clock.passes(hours=-3)
+    assert alerts.tell() == []
+    assert ada.kinds == [Kind.RAISED]
 
 
 # snoozing

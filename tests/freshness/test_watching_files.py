@@ -135,3 +135,11 @@ def all_under(key: str, node: Any) -> Iterator[Any]:
     elif isinstance(node, list):
         for one in node:
             yield from all_under(key, one)
+
+
+def test_nobody_looking_is_told_also_once_an_old_look_is_not_exposed_any_more() -> None:
+    """And what one statement of many does not tell for a moment is no growth of a sum."""
+    asked = {rule["alert"]: rule["expr"] for rule in RULES}
+
+    assert "absent(sales_trends_look_timestamp_seconds)" in asked["SalesTrendsNobodyLooks"]
+    assert asked["SalesTrendsLateRecords"].startswith("sum(increase(sales_trends_statement_late_records_total")

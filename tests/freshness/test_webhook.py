@@ -1,7 +1,8 @@
 """A webhook gets each alert with its id and the secret, is asked again when it is away, and leads nowhere else."""
 
 import logging
-from collections.abc import Iterator
+import ssl
+from collections.abc import Callable, Iterator
 
 import pytest
 from pydantic import SecretStr
@@ -10,6 +11,8 @@ from dashboard.errors import AlertError, UnreachableError
 from dashboard.freshness.alerts import Notice, Rules, Watches, step
 from dashboard.freshness.verdict import State
 from dashboard.freshness.webhook import Webhook
+from dashboard.remotes.flink import Flink
+from dashboard.remotes.flink_metrics import FlinkMetrics
 from dashboard.sql_files import ROOT
 from tests.conftest import free_ports
 from tests.freshness.looks import AT, verdict
@@ -115,3 +118,33 @@ def test_neither_address_nor_secret_stands_in_a_fault_or_a_log(hook: Hook, caplo
         faults.append(f"{caught.value} {caught.value!r} {caught.value.__cause__!r}")
 
     assert all("hook-t0ken" not in text and SECRET not in text for text in [*faults, caplog.text])
+
+
+@pytest.mark.parametrize("scheme", ["https", "HTTPS", "Https"])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda url: webhook(url).tell(notice()),
+        lambda url: FlinkMetrics(url).task_managers(),
+        lambda url: Flink(url, url).jobs(),
+    ],
+    ids=["webhook", "metrics", "flink"],
+)
+def test_a_server_whose_certificate_nobody_vouches_for_is_asked_nothing_however_https_is_written(
+    server_tls: ssl.SSLContext, scheme: str, ask: Callable[[str], object]
+) -> None:
+    with web_server(server_tls) as hook:
+        with pytest.raises(UnreachableError):
+            ask(hook.url.partition("?")[0].replace("https", scheme))
+
+        assert (hook.posted, hook.others) == ([], [])
+
+
+@pytest.mark.parametrize(("host", "secret"), [("127.0.0.1", "schlüssel"), ("a..b", SECRET)])
+def test_settings_that_cannot_be_asked_with_are_a_refusal_that_does_not_show_them(host: str, secret: str) -> None:
+    with pytest.raises(AlertError, match="cannot be asked") as caught:
+        webhook(f"https://{host}:1/hook?key=t0ken", secret).tell(notice())
+
+    assert "t0ken" not in str(caught.value)
+    assert secret not in str(caught.value)
+    assert secret not in f"{caught.value.__cause__!r} {caught.value.__context__!r}"

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
@@ -104,3 +105,12 @@ def test_an_access_becomes_the_librarys_options() -> None:
         "ssl.ca.location": "ca.pem",
     }
     assert KafkaAccess("kafka:9092").config() == {"bootstrap.servers": "kafka:9092", "log_level": 0}
+
+
+def test_a_file_of_certificates_that_is_not_there_is_told_by_who_seeks_a_right(tmp_path: Path) -> None:
+    access = KafkaAccess("127.0.0.1:1", "SSL", ca_file=str(tmp_path / "none.pem"))
+    with (
+        pytest.raises(SettingsError, match=r"Kafka at 127\.0\.0\.1:1 cannot be asked: .*ssl\.ca\.location"),
+        Membership(access, "group", "secured", "me").sought(1),
+    ):
+        pass
