@@ -108,6 +108,14 @@ def test_a_streamed_window_without_an_amount_is_a_fault() -> None:
     assert answer.faults["fault"].to_pylist() == ["no amount"]
 
 
+def test_a_fault_is_told_of_the_range_that_it_is_in_alone() -> None:
+    answer = ahead_of(
+        {NOON: "1.00"}, {NOON + SECONDS_5: None, NOON + 3 * HOUR: None, NOON + 3 * HOUR + SECONDS_5: "1.00"}
+    )
+
+    assert answer.faults["window_start"].to_pylist() == [NOON + 3 * HOUR]
+
+
 def test_committed_streamed_and_open_fall_into_buckets_by_one_rule() -> None:
     twice = datetime(2026, 10, 25, 0, 0, tzinfo=UTC)
     moments = [twice + n * 20 * MINUTE for n in range(9)]
