@@ -94,13 +94,13 @@ def buckets(sales: Sales, of: Periods, extent: Extent, revised: frozenset[dateti
         OPEN
         if end > of.stretch.until
         else CLOSING
-        if extent.committed_until is None or end > extent.committed_until
+        if streamed or extent.committed_until is None or end > extent.committed_until
         else INCOMPLETE
         if place in cut
         else REVISED
         if place in touched
         else FINAL
-        for place, (_, end) in enumerate(spans)
+        for place, ((_, end), streamed) in enumerate(zip(spans, sums["streamed_windows"].to_pylist(), strict=True))
     ]
     totals = total_of(sums)
     return pa.table(

@@ -78,6 +78,16 @@ def test_what_is_streamed_closes_buckets_and_moves_no_total_when_it_is_committed
     assert bars(before, ["revenue", "streamed"])[-1] == (None, Decimal("30.00"))
 
 
+def test_a_bucket_with_a_streamed_window_is_closing_also_where_later_ones_are_committed() -> None:
+    rows = every(SECONDS_5, NOON - 2 * HOUR, NOON)
+    late = NOON - 3 * MINUTE
+    del rows[late]
+
+    answer = ahead_of(rows, {late: "2.50"})
+
+    assert states(answer)[-4:] == ["final", "closing", "final", "final"]
+
+
 def test_what_is_open_is_in_a_column_of_its_own_and_in_no_total() -> None:
     rows = every(SECONDS_5, NOON - 2 * HOUR, NOON + SECONDS_5)
 
