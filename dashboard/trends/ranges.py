@@ -28,7 +28,10 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Last:
-    """So long until the newest window. How far it goes back does not depend on the grain it is shown by."""
+    """So long until the newest window, in whole windows.
+
+    How far it goes back does not depend on the grain it is shown by.
+    """
 
     shift: Shift
     step: Grain
@@ -41,9 +44,11 @@ class Last:
             step = WINDOW
         grid = Grid(step, calendar, window)
         end = grid.end_of(grid.start_of(until - timedelta(microseconds=1)))
-        start = calendar.earlier(end, self.shift)
+        # of whole windows: what is shorter than one would be compared with itself
+        shift = Shift(elapsed=-(-self.shift.elapsed // window) * window) if self.shift.elapsed else self.shift
+        start = calendar.earlier(end, shift)
         # no window is cut, also where clocks have changed by less than one
-        return Stretch(start - (start - EARLIEST) % window, end, until, self.shift, moves=True)
+        return Stretch(start - (start - EARLIEST) % window, end, until, shift, moves=True)
 
 
 @dataclass(frozen=True)

@@ -204,6 +204,26 @@ def test_a_stretch_of_less_than_a_day_is_compared_with_just_as_much_before_it() 
     assert compared.rows["total"].to_pylist() == [1, 3, 3, 3]
 
 
+@pytest.mark.parametrize(
+    ("window", "asked", "previous", "name"),
+    [
+        (HOUR, "15 min", 2, "the 1 h before until 11:00"),
+        (timedelta(minutes=10), "15 min", 3 + 4, "the 20 min before until 11:40"),
+        (2 * HOUR, "1 h", 2, "the 2 h before until 10:00"),
+    ],
+)
+def test_a_range_that_ends_within_a_window_is_compared_with_the_windows_before_and_none_twice(
+    window: timedelta, asked: str, previous: int, name: str
+) -> None:
+    rows = {NOON - n * window: f"{n}.00" for n in range(1, 9)}
+
+    compared = one(rows, RANGES[asked], zone=ZoneInfo("UTC"), window=window)
+
+    assert compared.total is not None
+    assert compared.total.revenue == previous
+    assert compared.name == name
+
+
 def test_orders_and_the_average_order_have_changes_of_their_own() -> None:
     rows = LONG_AGO | {TODAY - DAY - SECONDS_5: "6.00"} | ends_at(TODAY, "9.00")
     placed = orders((TODAY - 500 * DAY, 0.01), (TODAY - DAY - SECONDS_5, 6.0), (TODAY - SECONDS_5, 4.0))
