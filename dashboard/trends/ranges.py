@@ -113,14 +113,13 @@ class Between:
             raise SettingsError(
                 f"There is no time between {iso(start)} and {iso(end)}.", "Choose an end that is after the start."
             )
-        return Stretch(start, end, min(end, max(start, until)), self._previous(calendar))
+        return Stretch(start, end, min(end, max(start, until)), self._previous(start, end, calendar))
 
-    def _previous(self, calendar: Calendar) -> Shift:
-        if self.end - self.start < DAY:
-            return Shift(elapsed=self.end - self.start)
-        local_start, local_end = (
-            at.astimezone(calendar.zone).replace(tzinfo=None, fold=0) for at in (self.start, self.end)
-        )
+    def _previous(self, start: datetime, end: datetime, calendar: Calendar) -> Shift:
+        """`start` and `end` in UTC: of one zone's moments Python would subtract what the clock showed."""
+        if end - start < DAY:
+            return Shift(elapsed=end - start)
+        local_start, local_end = (at.astimezone(calendar.zone).replace(tzinfo=None, fold=0) for at in (start, end))
         # whole days, so that the clock shows the same
         return Shift(days=-(-(local_end - local_start) // DAY))
 
