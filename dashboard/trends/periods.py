@@ -135,7 +135,9 @@ def earlier(of: Periods, shift: Shift) -> Earlier:
     """Until the same time on the clock, and never a moment beyond: part is compared with part, whole with whole."""
     calendar, stretch = of.grid.calendar, of.stretch
     start, until = calendar.earlier(stretch.start, shift), calendar.earlier(stretch.until, shift)
-    moved = [min(calendar.earlier(bound, shift), until) for bound in of.bounds]
+    # a day is compared with a day, and an hour with the one of that name
+    back = calendar.earlier if of.grid.grain.is_days else calendar.earlier_on_clock
+    moved = [min(back(bound, shift), until) for bound in of.bounds]
     spans = []
     one_by_one = not shift.elapsed and of.grid.step <= DAY
     for begin, end in pairwise(moved):
