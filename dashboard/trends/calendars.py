@@ -2,7 +2,7 @@
 moment lies by the clock on the wall."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from dashboard.readers.zones import local_midnight, pieces
@@ -55,6 +55,16 @@ class Calendar:
 
     def earlier(self, moment: datetime, shift: Shift) -> datetime:
         """The moment so long before at which the clock showed the same, UTC; never falls while `moment` rises.
+
+        A day's beginning is that of another day, also where the clock was put forward then and showed a later time.
+        """
+        day = self.day(moment)
+        if not shift.elapsed and moment == self.midnight(day):
+            return self._instant(_back(datetime.combine(day, time()), shift))
+        return self.earlier_on_clock(moment, shift)
+
+    def earlier_on_clock(self, moment: datetime, shift: Shift) -> datetime:
+        """The same by what the clock showed alone, whatever begins then.
 
         A time that the clock left out is the moment it was put forward; of one it showed twice it is the first. The
         second pass of an hour that is shown twice is behind that hour where there is one of it. A day that a month

@@ -94,13 +94,13 @@ def buckets(sales: Sales, of: Periods, extent: Extent, revised: frozenset[dateti
         OPEN
         if end > of.stretch.until
         else CLOSING
-        if extent.committed_until is None or end > extent.committed_until
+        if streamed or extent.committed_until is None or end > extent.committed_until
         else INCOMPLETE
         if place in cut
         else REVISED
         if place in touched
         else FINAL
-        for place, (_, end) in enumerate(spans)
+        for place, ((_, end), streamed) in enumerate(zip(spans, sums["streamed_windows"].to_pylist(), strict=True))
     ]
     totals = total_of(sums)
     return pa.table(
@@ -135,7 +135,9 @@ def earlier(of: Periods, shift: Shift) -> Earlier:
     """Until the same time on the clock, and never a moment beyond: part is compared with part, whole with whole."""
     calendar, stretch = of.grid.calendar, of.stretch
     start, until = calendar.earlier(stretch.start, shift), calendar.earlier(stretch.until, shift)
-    moved = [min(calendar.earlier(bound, shift), until) for bound in of.bounds]
+    # a day is compared with a day, and an hour with the one of that name
+    back = calendar.earlier if of.grid.grain.is_days else calendar.earlier_on_clock
+    moved = [min(back(bound, shift), until) for bound in of.bounds]
     spans = []
     one_by_one = not shift.elapsed and of.grid.step <= DAY
     for begin, end in pairwise(moved):

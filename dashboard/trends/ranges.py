@@ -28,7 +28,10 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Last:
-    """So long until the newest window. How far it goes back does not depend on the grain it is shown by."""
+    """So long until the newest window, in whole windows.
+
+    How far it goes back does not depend on the grain it is shown by.
+    """
 
     shift: Shift
     step: Grain
@@ -41,9 +44,11 @@ class Last:
             step = WINDOW
         grid = Grid(step, calendar, window)
         end = grid.end_of(grid.start_of(until - timedelta(microseconds=1)))
-        start = calendar.earlier(end, self.shift)
+        # of whole windows: what is shorter than one would be compared with itself
+        shift = Shift(elapsed=-(-self.shift.elapsed // window) * window) if self.shift.elapsed else self.shift
+        start = calendar.earlier(end, shift)
         # no window is cut, also where clocks have changed by less than one
-        return Stretch(start - (start - EARLIEST) % window, end, until, self.shift, moves=True)
+        return Stretch(start - (start - EARLIEST) % window, end, until, shift, moves=True)
 
 
 @dataclass(frozen=True)
@@ -108,14 +113,13 @@ class Between:
             raise SettingsError(
                 f"There is no time between {iso(start)} and {iso(end)}.", "Choose an end that is after the start."
             )
-        return Stretch(start, end, min(end, max(start, until)), self._previous(calendar))
+        return Stretch(start, end, min(end, max(start, until)), self._previous(start, end, calendar))
 
-    def _previous(self, calendar: Calendar) -> Shift:
-        if self.end - self.start < DAY:
-            return Shift(elapsed=self.end - self.start)
-        local_start, local_end = (
-            at.astimezone(calendar.zone).replace(tzinfo=None, fold=0) for at in (self.start, self.end)
-        )
+    def _previous(self, start: datetime, end: datetime, calendar: Calendar) -> Shift:
+        """`start` and `end` in UTC: of one zone's moments Python would subtract what the clock showed."""
+        if end - start < DAY:
+            return Shift(elapsed=end - start)
+        local_start, local_end = (at.astimezone(calendar.zone).replace(tzinfo=None, fold=0) for at in (start, end))
         # whole days, so that the clock shows the same
         return Shift(days=-(-(local_end - local_start) // DAY))
 

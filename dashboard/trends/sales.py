@@ -170,7 +170,8 @@ class Sales:
     def faults(self, start: datetime, end: datetime) -> pa.Table:
         """By FAULTS, the windows of [start, end) that are wrong: `doubled` or with `no amount`."""
         committed = self.ask("revenue_faults", {"start": start, "end": end})
-        streamed = self._ahead.streamed.filter(pc.is_null(self._ahead.streamed["total_revenue"]))
+        streamed = _between(self._ahead.streamed, start, end)
+        streamed = streamed.filter(pc.is_null(streamed["total_revenue"]))
         without = streamed.append_column("fault", pa.array(["no amount"] * len(streamed), pa.string()))
         return pa.concat_tables([committed.cast(FAULTS), without.cast(FAULTS)])
 

@@ -1,5 +1,5 @@
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from dashboard.errors import SettingsError
 from dashboard.trends.calendars import Calendar, Shift
 from dashboard.trends.changes import Kind
 from dashboard.trends.comparisons import Compared
-from dashboard.trends.ranges import RANGES, Between, Range
+from dashboard.trends.ranges import RANGES, Between, Of, Range
 from dashboard.trends.sales import Ahead
 from dashboard.trends.trend import Asked, trend
 from tests.queries.rows import orders
@@ -192,6 +192,45 @@ def test_a_clock_time_that_another_day_lacks_or_has_twice(zone: str, moment: str
     assert calendar.earlier(datetime.fromisoformat(moment), Shift(days=days)) == datetime.fromisoformat(earlier)
 
 
+@pytest.mark.parametrize(
+    ("zone", "changed"),
+    [
+        ("Atlantic/Azores", "2026-03-29"),
+        ("Africa/Cairo", "2026-04-24"),
+        ("America/Santiago", "2026-09-06"),
+        ("America/Havana", "2026-03-08"),
+    ],
+)
+def test_days_stand_beside_days_where_clocks_are_put_forward_at_midnight(zone: str, changed: str) -> None:
+    calendar, day = Calendar(ZoneInfo(zone)), date.fromisoformat(changed)
+    first, end = calendar.midnight(day - DAY), calendar.midnight(day + 8 * DAY)
+    rows = LONG_AGO | every(HOUR, first - 7 * DAY, end)
+
+    compared = one(rows, Between(first, end), "week", zone=calendar.zone, grain="day")
+    from_the_change = one(rows, Between(calendar.midnight(day), end), "week", zone=calendar.zone, grain="day")
+
+    assert compared.rows is not None
+    assert compared.rows["total"].to_pylist() == [*[24] * 8, 23]
+    assert from_the_change.start == calendar.midnight(day - 7 * DAY)
+    assert from_the_change.total is not None
+    assert from_the_change.total.revenue == 7 * 24 + 23
+
+
+def test_hours_stand_beside_hours_of_the_same_name_where_clocks_are_put_forward_at_midnight() -> None:
+    calendar, day = Calendar(ZoneInfo("Atlantic/Azores")), date(2026, 3, 29)
+    start, end = calendar.midnight(day), calendar.midnight(day + DAY)
+    before = calendar.midnight(day - DAY)
+    rows = LONG_AGO | {before + n * HOUR: f"{n}.00" for n in range(24)} | ends_at(end, "1.00")
+
+    compared = one(rows, Of("day"), zone=calendar.zone, grain="hour")
+
+    assert compared.start == before
+    assert compared.rows is not None
+    assert compared.rows["total"].to_pylist() == list(range(1, 24))
+    assert compared.rows["running"].to_pylist()[-1] == sum(range(24))
+    assert end - start == 23 * HOUR
+
+
 def test_a_stretch_of_less_than_a_day_is_compared_with_just_as_much_before_it() -> None:
     start = NOON + timedelta(minutes=7)
     rows = every(timedelta(minutes=5), NOON - 5 * HOUR, NOON + 9 * HOUR)
@@ -202,6 +241,26 @@ def test_a_stretch_of_less_than_a_day_is_compared_with_just_as_much_before_it() 
     assert compared.name == "the 50 min before"
     assert compared.rows is not None
     assert compared.rows["total"].to_pylist() == [1, 3, 3, 3]
+
+
+@pytest.mark.parametrize(
+    ("window", "asked", "previous", "name"),
+    [
+        (HOUR, "15 min", 2, "the 1 h before until 11:00"),
+        (timedelta(minutes=10), "15 min", 3 + 4, "the 20 min before until 11:40"),
+        (2 * HOUR, "1 h", 2, "the 2 h before until 10:00"),
+    ],
+)
+def test_a_range_that_ends_within_a_window_is_compared_with_the_windows_before_and_none_twice(
+    window: timedelta, asked: str, previous: int, name: str
+) -> None:
+    rows = {NOON - n * window: f"{n}.00" for n in range(1, 9)}
+
+    compared = one(rows, RANGES[asked], zone=ZoneInfo("UTC"), window=window)
+
+    assert compared.total is not None
+    assert compared.total.revenue == previous
+    assert compared.name == name
 
 
 def test_orders_and_the_average_order_have_changes_of_their_own() -> None:

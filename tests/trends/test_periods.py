@@ -78,6 +78,16 @@ def test_what_is_streamed_closes_buckets_and_moves_no_total_when_it_is_committed
     assert bars(before, ["revenue", "streamed"])[-1] == (None, Decimal("30.00"))
 
 
+def test_a_bucket_with_a_streamed_window_is_closing_also_where_later_ones_are_committed() -> None:
+    rows = every(SECONDS_5, NOON - 2 * HOUR, NOON)
+    late = NOON - 3 * MINUTE
+    del rows[late]
+
+    answer = ahead_of(rows, {late: "2.50"})
+
+    assert states(answer)[-4:] == ["final", "closing", "final", "final"]
+
+
 def test_what_is_open_is_in_a_column_of_its_own_and_in_no_total() -> None:
     rows = every(SECONDS_5, NOON - 2 * HOUR, NOON + SECONDS_5)
 
@@ -106,6 +116,14 @@ def test_a_streamed_window_without_an_amount_is_a_fault() -> None:
     answer = ahead_of({NOON: "1.00"}, {NOON + SECONDS_5: None})
 
     assert answer.faults["fault"].to_pylist() == ["no amount"]
+
+
+def test_a_fault_is_told_of_the_range_that_it_is_in_alone() -> None:
+    answer = ahead_of(
+        {NOON: "1.00"}, {NOON + SECONDS_5: None, NOON + 3 * HOUR: None, NOON + 3 * HOUR + SECONDS_5: "1.00"}
+    )
+
+    assert answer.faults["window_start"].to_pylist() == [NOON + 3 * HOUR]
 
 
 def test_committed_streamed_and_open_fall_into_buckets_by_one_rule() -> None:

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dashboard.errors import SettingsError
-from dashboard.trends.calendars import Calendar
+from dashboard.trends.calendars import Calendar, Shift
 from dashboard.trends.ranges import RANGES, Between, Stretch, resolve
 from tests.trends.world import BERLIN, DAY, HOUR, NOON, SECONDS_5, UTC_ZONE, found
 
@@ -93,3 +93,15 @@ def test_from_here_to_there_is_what_begins_in_it() -> None:
     assert found(rows, Between(NOON - 9 * HOUR, NOON - HOUR), UTC_ZONE).total.windows == 0
     with pytest.raises(SettingsError, match="There is no time between 2026-03-01T12:00:00Z and 2026-03-01T12:00:00Z"):
         found(rows, Between(NOON, NOON))
+
+
+@pytest.mark.parametrize(("day", "passed"), [(date(2026, 3, 29), 2 * HOUR), (date(2026, 10, 25), 4 * HOUR)])
+def test_from_here_to_there_across_a_change_of_clocks_is_as_long_as_the_time_that_passed(
+    day: date, passed: timedelta
+) -> None:
+    one, four = (datetime(day.year, day.month, day.day, hour, tzinfo=BERLIN) for hour in (1, 4))
+
+    stretch = Between(one, four).stretch(Calendar(BERLIN), UNTIL + 900 * DAY)
+
+    assert stretch.previous == Shift(elapsed=passed)
+    assert stretch == Between(one.astimezone(UTC), four.astimezone(UTC)).stretch(Calendar(BERLIN), UNTIL + 900 * DAY)

@@ -8,13 +8,14 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dashboard.errors import ReadError, SettingsError
 from dashboard.readers.engine import Answer
 from dashboard.readers.lake import REVENUE_SCHEMA
 from dashboard.readers.lake_table import Snapshot
+from dashboard.readers.zones import local_midnight
 from dashboard.trends.calendars import Calendar
 from dashboard.trends.comparisons import COMPARISONS
 from dashboard.trends.grains import grains_of
@@ -33,9 +34,15 @@ ZONES = [
     "America/Havana",
     "Africa/Casablanca",
     "Pacific/Apia",
+    "Atlantic/Azores",
+    "Africa/Cairo",
+    "America/Santiago",
+    "Asia/Beirut",
 ]
 NEWEST = [
     datetime(2025, 3, 30, 3, 20, tzinfo=UTC),
+    datetime(2025, 4, 25, 3, 20, tzinfo=UTC),
+    datetime(2025, 9, 7, 9, 0, tzinfo=UTC),
     datetime(2025, 10, 26, 1, 40, tzinfo=UTC),
     datetime(2025, 11, 2, 6, 10, tzinfo=UTC),
     datetime(2025, 4, 5, 15, 45, tzinfo=UTC),
@@ -71,7 +78,16 @@ def worlds(draw: st.DrawFn) -> tuple[dict[datetime, str | None], timedelta, Aske
     return rows, window, asked
 
 
+def by_day_after(changed: datetime, zone: str) -> tuple[dict[datetime, str | None], timedelta, Asked]:
+    """Two weeks by day around the moment that clocks were put forward at midnight: chance alone seldom finds one."""
+    rows = every(HOUR, changed - 20 * DAY, changed + 5 * DAY)
+    return rows, WINDOWS[2], Asked(RANGES["14 d"], Calendar(ZoneInfo(zone)), "day", tuple(COMPARISONS))
+
+
 @given(worlds())
+@example(by_day_after(datetime(2025, 3, 30, 1, tzinfo=UTC), "Atlantic/Azores"))
+@example(by_day_after(datetime(2025, 4, 24, 22, tzinfo=UTC), "Africa/Cairo"))
+@example(by_day_after(datetime(2025, 9, 7, 4, tzinfo=UTC), "America/Santiago"))
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_grain_range_and_zone_sums_up_exactly_and_compares_like_with_like(
     world: tuple[dict[datetime, str | None], timedelta, Asked],
@@ -125,7 +141,8 @@ def sum_up_to_the_rows(answer: Trend, rows: dict[datetime, str | None]) -> None:
 
 
 def correspond(answer: Trend, rows: dict[datetime, str | None]) -> None:
-    zone, until = answer.asked.calendar.zone, answer.stretch.until
+    calendar, until = answer.asked.calendar, answer.stretch.until
+    zone = calendar.zone
     for one in answer.compared:
         assert one.until <= until
         if one.total is None or one.rows is None:
@@ -140,6 +157,12 @@ def correspond(answer: Trend, rows: dict[datetime, str | None]) -> None:
             assert beside == [
                 summed(rows, row["bucket_start"] - 7 * DAY, min(row["bucket_end"], until) - 7 * DAY)
                 for row in answer.buckets.to_pylist()
+            ]
+        if answer.choice.grain.name == "day" and one.comparison == "week":
+            days = [calendar.day(start) - 7 * DAY for start in answer.buckets["bucket_start"].to_pylist()]
+            assert beside == [
+                summed(rows, max(one.start, local_midnight(day, zone)), min(one.until, local_midnight(day + DAY, zone)))
+                for day in days
             ]
 
 
