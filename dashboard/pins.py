@@ -32,7 +32,7 @@ _SNAPSHOT, _START, _END, _AS_OF, _ZONE, _TOTAL = NAMES = (
 """Of the parameters in the address."""
 _LARGEST_ID = 2**63 - 1
 _ID = re.compile(r"[0-9]{1,19}")
-_AMOUNT = re.compile(r"-?[0-9]{1,36}\.[0-9]{2}")
+_AMOUNT = re.compile(r"-?[0-9]{1,38}\.[0-9]{2}")
 _NOTHING = Decimal("0.00")
 _SHOWN = 40
 """Signs of a wrong value that a fault repeats."""
