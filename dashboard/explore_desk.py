@@ -193,7 +193,8 @@ class ExploreDesk:
 
         with self._lock:
             if self._athena is None:
-                self._athena = AthenaSandbox(self._athena_access(self._settings))
+                tables = load_pipeline(self._settings.pipeline).tableflow_topics
+                self._athena = AthenaSandbox(self._athena_access(self._settings), tables)
             return self._athena
 
     def _carry_out(self, statement: Statement, caller: Caller, sql: str, rows: int, limits: Limits) -> None:

@@ -1,7 +1,7 @@
 """SQL of people asked of Amazon Athena, over views that hold only what they may see; it is paid by what it scans."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from threading import Event
 
@@ -24,7 +24,9 @@ _TEXT = "string"
 class AthenaSandbox:
     """Of one Glue database; any thread may call."""
 
-    def __init__(self, access: AthenaAccess) -> None:
+    def __init__(self, access: AthenaAccess, tables: Collection[str]) -> None:
+        """`tables` are the names of all that the pipeline has, whoever may see them."""
+        self._names = tables
         self._session = AthenaSession(access)
         self._tables = AthenaTables(self._session, _LOOK_EVERY)
 
@@ -36,7 +38,7 @@ class AthenaSandbox:
         def views(names: Sequence[str]) -> list[AthenaView]:
             return [self._view(name, permitted, snapshots) for name in names]
 
-        text = athena_text(sql, self._session.access.database, views, most_rows + 1)
+        text = athena_text(sql, self._session.access.database, self._names, views, most_rows + 1)
 
         def work(stop: Stop) -> Found:
             unwanted = Event()

@@ -4,7 +4,8 @@ What is sent is written anew from what was read, so nothing that the parser did 
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import sqlglot
@@ -38,22 +39,32 @@ class AthenaView:
     snapshot_id: int
 
 
-def athena_text(sql: str, database: str, views: Callable[[Sequence[str]], Sequence[AthenaView]], rows: int) -> str:
+def athena_text(
+    sql: str,
+    database: str,
+    tables: Collection[str],
+    views: Callable[[Sequence[str]], Sequence[AthenaView]],
+    rows: int,
+) -> str:
     """The query to send: each table that it names is a view of permitted columns before it, at most `rows` rows come.
 
-    `views` gives those of the names, and raises for one that may not be seen. Raises SettingsError for what is refused.
+    `tables` are all of the pipeline, whoever may see them. `views` gives those of the names, and raises for one that
+    may not be seen. Raises SettingsError for what is refused.
     """
     query = _parsed(sql)
+    made = _made_names(query)
     named = dict.fromkeys(_name(table) for table in query.find_all(exp.Table) if not _is_made(table))
+    # what WITH calls like a table might be taken for it, so that nobody does who may not see that
+    named |= dict.fromkeys(one for one in tables if one.lower() in made)
     found = views(list(named))
-    if taken := {one.alias.lower() for one in query.find_all(exp.CTE)} & {one.name.lower() for one in found}:
+    if taken := made & {one.name.lower() for one in found}:
         raise SettingsError(f"{', '.join(sorted(taken))} is the name of a table; call it otherwise.", _CORRECT)
     _limit(query, rows)
     given = query.args.get("with_")
     before = [_view(one, database) for one in found]
     if before:
         expressions = [*before, *(given.expressions if given else [])]
-        query.set("with_", exp.With(expressions=expressions, recursive=given.recursive if given else False))
+        query.set("with_", exp.With(expressions=expressions))
     try:
         return query.sql(dialect=_DIALECT, unsupported_level=sqlglot.ErrorLevel.RAISE)
     except _FAULTS as error:
@@ -88,6 +99,16 @@ def _told(error: Exception) -> str:
     return f"Line {first.get('line')}, column {first.get('col')}: {what}."
 
 
+def _made_names(query: exp.Query) -> set[str]:
+    """What WITH gives, in small letters: each once and none of itself, so that a name means one thing everywhere."""
+    if any(one.recursive for one in query.find_all(exp.With)):
+        raise SettingsError("WITH RECURSIVE is not run on Athena here.", "Ask duckdb, which knows it.")
+    counts = Counter(one.alias.lower() for one in query.find_all(exp.CTE))
+    if twice := sorted(name for name, count in counts.items() if count > 1):
+        raise SettingsError(f"WITH gives the name {', '.join(twice)} twice.", "Call each otherwise.")
+    return set(counts)
+
+
 def _is_made(table: exp.Table) -> bool:
     """Whether WITH gives that name where the table is named; where it does not, the database's own would be read."""
     wanted, before, node = _name(table).lower(), None, table.parent
@@ -100,7 +121,7 @@ def _is_made(table: exp.Table) -> bool:
             made = list(given.expressions)
             if inside is given and before is not None:
                 place = next(number for number, one in enumerate(made) if one is before)
-                made = made[: place + 1] if given.recursive else made[:place]
+                made = made[:place]
             if any(one.alias.lower() == wanted for one in made):
                 return True
         inside, node = node, node.parent

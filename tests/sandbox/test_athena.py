@@ -32,7 +32,7 @@ def tables(aws: Aws, tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def sandbox(tables: World) -> Iterator[AthenaSandbox]:
-    made = AthenaSandbox(tables.access())
+    made = AthenaSandbox(tables.access(), ["revenue_summary", "payments"])
     yield made
     made.close()
 
