@@ -5,16 +5,12 @@ runs it in a process that is lent what the caller may see (`sandbox/`), Athena o
 """
 
 import threading
-import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
-
-from cachetools import TTLCache
 
 from dashboard.access import Caller, Role
 from dashboard.deploy.pipeline import load_pipeline
@@ -33,6 +29,7 @@ from dashboard.sandbox.lender import Lent
 from dashboard.sandbox.limits import LONGEST_TEXT, MOST_ROWS, ROWS, TIME
 from dashboard.sandbox.process import Found, run
 from dashboard.settings import Settings
+from dashboard.statements import Statement, Statements
 
 if TYPE_CHECKING:
     from dashboard.sandbox.athena import AthenaSandbox
@@ -42,7 +39,6 @@ AT_ONCE = 2
 """Statements that run: each may take a gigabyte and a processor."""
 SHOWN_FILES = 200
 _WHAT = "Running SQL"
-_KEPT, _KEPT_SECONDS = 32, 600
 
 
 @dataclass(frozen=True)
@@ -56,34 +52,6 @@ class Files:
     """Of all of them."""
 
 
-@dataclass(frozen=True)
-class Statement:
-    """SQL of somebody's that was begun; any thread may look."""
-
-    by: str
-    """The caller's name."""
-    role: Role | None
-    """At that time; whoever has less now sees nothing of it."""
-    engine: str
-    began: datetime
-    """UTC."""
-    unwanted: threading.Event = field(default_factory=threading.Event, repr=False)
-    result: "Future[Found]" = field(default_factory=Future, repr=False)
-
-    @property
-    def is_done(self) -> bool:
-        return self.result.done()
-
-    @property
-    def ran(self) -> timedelta:
-        """So far."""
-        return datetime.now(UTC) - self.began
-
-    def found(self) -> Found:
-        """Waits for it; raises what kept it from being answered."""
-        return self.result.result()
-
-
 class ExploreDesk:
     """Of one target; one for a process. Any thread may call."""
 
@@ -95,7 +63,7 @@ class ExploreDesk:
         """For tables, previews and snapshots."""
         self._athena_access = athena
         self._lock = threading.Lock()
-        self._statements: TTLCache[str, Statement] = TTLCache(_KEPT, _KEPT_SECONDS)
+        self._statements = Statements()
         self._running: set[int] = set()
         self._athena: AthenaSandbox | None = None
         self._has_orders = False
@@ -153,16 +121,14 @@ class ExploreDesk:
         caller.require(Role.VIEWER, _WHAT)
         _check(sql, rows)
         statement = Statement(caller.name, caller.role, engine, datetime.now(UTC))
-        name = uuid.uuid4().hex
         with self._lock:
             if len(self._running) >= AT_ONCE:
                 raise ReadError(f"{AT_ONCE} statements run already.", "Try again when one of them is done.")
             self._running.add(id(statement))
-            with self._statements.timer:
-                self._statements[name] = statement
+        name = self._statements.begin(statement)
         limits = Limits(TIME, statement.unwanted)
         work = threading.Thread(
-            target=self._carry_out, args=(statement, caller, sql, rows, limits), name="SQL of people", daemon=True
+            target=self._carry_out, args=(name, statement, caller, sql, rows, limits), name="SQL of people", daemon=True
         )
         work.start()
         return name
@@ -170,20 +136,15 @@ class ExploreDesk:
     def watch(self, caller: Caller, name: str) -> Statement:
         """Raises ReadError for one that is forgotten or somebody else's."""
         caller.require(Role.VIEWER, _WHAT)
-        with self._lock, self._statements.timer:
-            statement = self._statements.get(name)
-        if statement is None or statement.by != caller.name or statement.role != caller.role:
-            raise ReadError("The result of that statement is kept no more.", "Run it again.")
-        return statement
+        return self._statements.find(name, caller.name, caller.role)
 
     def cancel(self, caller: Caller, name: str) -> None:
         self.watch(caller, name).unwanted.set()
 
     def close(self) -> None:
         """Ends what runs; for the end of the process."""
-        with self._lock, self._statements.timer:
-            for statement in self._statements.values():
-                statement.unwanted.set()
+        self._statements.cancel_all()
+        with self._lock:
             if self._athena is not None:
                 self._athena.close()
 
@@ -197,12 +158,13 @@ class ExploreDesk:
                 self._athena = AthenaSandbox(self._athena_access(self._settings), tables)
             return self._athena
 
-    def _carry_out(self, statement: Statement, caller: Caller, sql: str, rows: int, limits: Limits) -> None:
+    def _carry_out(self, name: str, statement: Statement, caller: Caller, sql: str, rows: int, limits: Limits) -> None:
         try:
             statement.result.set_result(self.run(caller, sql, statement.engine, rows, limits))
         except BaseException as error:  # whoever looks raises it
             statement.result.set_exception(error)
         finally:
+            self._statements.end(name)
             with self._lock:
                 self._running.discard(id(statement))
 

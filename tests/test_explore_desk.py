@@ -16,7 +16,7 @@ from dashboard.readers.inquiry import Inquiry
 from dashboard.readers.lake import Lake
 from dashboard.readers.questions import question_names
 from dashboard.sandbox.lender import Lent
-from dashboard.sandbox.limits import LONGEST_TEXT, MOST_ROWS
+from dashboard.sandbox.limits import ANSWER_BYTES, LONGEST_TEXT, MOST_ROWS
 from dashboard.sandbox.process import run
 from tests.conftest import eventually
 from tests.desk_world import ADA, CARD, CIPHERTEXT, NOBODY, OTTO, VERA, World, desk_world
@@ -154,6 +154,16 @@ def test_an_answer_is_cut_at_the_rows_that_are_wanted(desk: ExploreDesk) -> None
     for rows in (0, MOST_ROWS + 1):
         with pytest.raises(SettingsError, match="too few or too many"):
             desk.run(VERA, "SELECT 1", rows=rows)
+
+
+def test_an_answer_is_cut_at_the_bytes_that_it_may_have(desk: ExploreDesk) -> None:
+    found = desk.run(VERA, "SELECT repeat('x', 50000) AS x FROM range(1000)")
+
+    assert found.is_cut
+    assert 600 < len(found.rows) < 700
+    assert found.rows.nbytes <= ANSWER_BYTES
+    with pytest.raises(SettingsError, match="first row alone"):
+        desk.run(VERA, "SELECT repeat('x', 40000000) AS x")
 
 
 def test_an_answer_says_what_it_stands_on(desk: ExploreDesk, world: World) -> None:

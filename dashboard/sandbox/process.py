@@ -17,7 +17,7 @@ from dashboard.readers.engine import Limits
 from dashboard.readers.lake_table import Snapshot, normalised
 from dashboard.sandbox.channel import Channel
 from dashboard.sandbox.lender import Lent
-from dashboard.sandbox.limits import DUCKDB_MEMORY
+from dashboard.sandbox.limits import DUCKDB_MEMORY, MESSAGE_BYTES
 
 Lend = Callable[[Sequence[str]], list[Lent]]
 """The tables of these names, as the SQL has them, for whoever asks; raises for one that they may not see."""
@@ -77,7 +77,7 @@ def _sandbox() -> Iterator[tuple[subprocess.Popen[bytes], Channel]]:
     assert process.stdin is not None  # noqa: S101  # both are pipes
     assert process.stdout is not None  # noqa: S101
     # the channel closes descriptors of its own
-    channel = Channel(os.dup(process.stdout.fileno()), os.dup(process.stdin.fileno()))
+    channel = Channel(os.dup(process.stdout.fileno()), os.dup(process.stdin.fileno()), MESSAGE_BYTES)
     process.stdin.close()
     process.stdout.close()
     try:
@@ -94,7 +94,7 @@ def _served(sql: str, lend: Lend, most_rows: int, channel: Channel, stop: Stop) 
     lent: dict[str, Lent] = {}
     scans: list[Iterator[pa.RecordBatch]] = []
     while True:
-        words, body = channel.hear()
+        words, body = _heard(channel)
         stop.check()
         match words:
             case {"tables": list(names)}:
@@ -117,6 +117,13 @@ def _served(sql: str, lend: Lend, most_rows: int, channel: Channel, stop: Stop) 
                 raise _fault(fault, words)
             case _:
                 raise ReadError("What runs the statement said what makes no sense.", "Ask again.")
+
+
+def _heard(channel: Channel) -> tuple[dict[str, Any], bytes]:
+    try:
+        return channel.hear()
+    except (ValueError, RecursionError) as error:
+        raise ReadError("What runs the statement said what makes no sense, or too much.", "Ask for less.") from error
 
 
 def _table(body: bytes) -> pa.Table:

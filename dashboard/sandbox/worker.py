@@ -7,6 +7,7 @@ so nothing of it is to be trusted: who may see what is decided where the rows co
 import json
 import os
 import sys
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -125,16 +126,30 @@ def _answer(channel: Channel, job: dict[str, Any]) -> None:
 
 
 def _first(reader: pa.RecordBatchReader, most: int) -> tuple[pa.Table, bool]:
-    """No more than are wanted, and whether there were more."""
+    """No more than are wanted and than an answer may hold, and whether there were more."""
     batches: list[pa.RecordBatch] = []
     count = size = 0
     for batch in reader:
-        batches.append(batch.slice(0, most - count))
-        count += len(batch)
-        size += batch.nbytes
-        if count > most or size > ANSWER_BYTES:
-            return pa.Table.from_batches(batches, reader.schema), True
-    return pa.Table.from_batches(batches, reader.schema), False
+        wanted = batch.slice(0, most - count)
+        fitting = wanted.slice(0, _fits(wanted, ANSWER_BYTES - size))
+        if len(wanted) and not count + len(fitting):
+            raise Refused(f"Its first row alone has more than the {ANSWER_BYTES // 2**20} MB that an answer may have")
+        batches.append(fitting)
+        count += len(fitting)
+        size += fitting.nbytes
+        if len(fitting) < len(batch):
+            return _whole(batches, reader.schema), True
+    return _whole(batches, reader.schema), False
+
+
+def _fits(batch: pa.RecordBatch, size: int) -> int:
+    """How many of its first rows have no more bytes."""
+    return bisect_right(range(1, len(batch) + 1), size, key=lambda rows: batch.slice(0, rows).nbytes)
+
+
+def _whole(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    # every batch of a wide answer would be told column by column
+    return pa.Table.from_batches(batches, schema).combine_chunks()
 
 
 def _raise_fault(connection: duckdb.DuckDBPyConnection, text: str) -> None:
