@@ -13,6 +13,7 @@ from dashboard.readers.deadline import Stop, within
 from dashboard.readers.engine import WITHOUT_HASTE, Limits
 from dashboard.readers.lake_table import Column, Snapshot, columns_of
 from dashboard.sandbox.athena_text import AthenaView, athena_text
+from dashboard.sandbox.limits import ANSWER_BYTES
 from dashboard.sandbox.process import Found
 
 Permitted = Callable[[str, list[Column]], tuple[str, list[Column]]]
@@ -44,10 +45,10 @@ class AthenaSandbox:
             unwanted = Event()
             with stop.interrupting(unwanted.set):
                 # PyAthena puts parameters in the place of per cent signs
-                found = run(self._session, text.replace("%", "%%"), {}, unwanted, "the statement")
+                found = run(self._session, text.replace("%", "%%"), {}, unwanted, "the statement", ANSWER_BYTES)
             took = time.monotonic() - begun
-            rows = found.rows.slice(0, most_rows)
-            return Found(rows, len(found.rows) > most_rows, snapshots, took, "athena", found.scanned_bytes)
+            rows, is_cut = found.rows.slice(0, most_rows), found.is_cut or len(found.rows) > most_rows
+            return Found(rows, is_cut, snapshots, took, "athena", found.scanned_bytes)
 
         return within(limits, work)
 

@@ -7,7 +7,6 @@ so nothing of it is to be trusted: who may see what is decided where the rows co
 import json
 import os
 import sys
-from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -17,6 +16,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pyarrow.fs import LocalFileSystem
 
+from dashboard.readers.first_rows import first_rows
 from dashboard.sandbox.admission import Refused, admitted
 from dashboard.sandbox.channel import Channel
 from dashboard.sandbox.limits import ANSWER_BYTES, CPU_SECONDS, DUCKDB_MEMORY, PROCESS_BYTES
@@ -131,7 +131,7 @@ def _first(reader: pa.RecordBatchReader, most: int) -> tuple[pa.Table, bool]:
     count = size = 0
     for batch in reader:
         wanted = batch.slice(0, most - count)
-        fitting = wanted.slice(0, _fits(wanted, ANSWER_BYTES - size))
+        fitting = first_rows(wanted, ANSWER_BYTES - size)
         if len(wanted) and not count + len(fitting):
             raise Refused(f"Its first row alone has more than the {ANSWER_BYTES // 2**20} MB that an answer may have")
         batches.append(fitting)
@@ -140,11 +140,6 @@ def _first(reader: pa.RecordBatchReader, most: int) -> tuple[pa.Table, bool]:
         if len(fitting) < len(batch):
             return _whole(batches, reader.schema), True
     return _whole(batches, reader.schema), False
-
-
-def _fits(batch: pa.RecordBatch, size: int) -> int:
-    """How many of its first rows have no more bytes."""
-    return bisect_right(range(1, len(batch) + 1), size, key=lambda rows: batch.slice(0, rows).nbytes)
 
 
 def _whole(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
