@@ -18,6 +18,7 @@ from dashboard.readers.lake_table import Snapshot, normalised
 from dashboard.sandbox.channel import Channel
 from dashboard.sandbox.lender import Lent
 from dashboard.sandbox.limits import DUCKDB_MEMORY, MESSAGE_BYTES
+from dashboard.sandbox.plain_rows import plain_rows
 
 Lend = Callable[[Sequence[str]], list[Lent]]
 """The tables of these names, as the SQL has them, for whoever asks; raises for one that they may not see."""
@@ -129,7 +130,7 @@ def _heard(channel: Channel) -> tuple[dict[str, Any], bytes]:
 def _table(body: bytes) -> pa.Table:
     rows = pa.ipc.open_stream(pa.py_buffer(body)).read_all()
     rows.validate(full=True)
-    return normalised(rows)
+    return plain_rows(normalised(rows))
 
 
 def _fault(fault: str, words: Mapping[str, Any]) -> ReadError | SettingsError:
