@@ -166,6 +166,21 @@ def test_an_answer_is_cut_at_the_bytes_that_it_may_have(desk: ExploreDesk) -> No
         desk.run(VERA, "SELECT repeat('x', 40000000) AS x")
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "170141183460469231731687303715884105727::HUGEINT",
+        "TIME '24:00:00'",
+        "TIMESTAMP_NS '2026-01-01 00:00:00.000000001'",
+        "TIMESTAMP_S '292277-01-01 00:00:00'",
+    ],
+)
+def test_a_value_that_cannot_be_shown_is_told_without_it(desk: ExploreDesk, value: str) -> None:
+    with pytest.raises(ReadError, match="a value that cannot be shown") as told:
+        desk.run(VERA, f"SELECT {value}")
+    assert told.value.__cause__ is None
+
+
 def test_an_answer_says_what_it_stands_on(desk: ExploreDesk, world: World) -> None:
     found = desk.run(VERA, "SELECT * FROM revenue_summary ORDER BY window_start")
 

@@ -128,9 +128,15 @@ def _heard(channel: Channel) -> tuple[dict[str, Any], bytes]:
 
 
 def _table(body: bytes) -> pa.Table:
-    rows = pa.ipc.open_stream(pa.py_buffer(body)).read_all()
-    rows.validate(full=True)
-    return plain_rows(normalised(rows))
+    try:
+        rows = pa.ipc.open_stream(pa.py_buffer(body)).read_all()
+        rows.validate(full=True)
+        return plain_rows(normalised(rows))
+    except (pa.ArrowException, ValueError, OverflowError, RecursionError):
+        # Arrow's words hold the value
+        raise ReadError(
+            "The answer holds a value that cannot be shown.", "Cast what is unusual in it, to VARCHAR if need be."
+        ) from None
 
 
 def _fault(fault: str, words: Mapping[str, Any]) -> ReadError | SettingsError:
