@@ -20,7 +20,15 @@ _CORRECT = "Correct the statement."
 _CARD_NUMBER = r"[0-9](?:[^0-9]{0,3}[0-9]){12,}"
 """Wider than `card_numbers.py` has it, for nobody here can try Trino's expressions; it hides more."""
 _WRITES = (exp.Into, exp.Lock, exp.Command, exp.DML, exp.DDL)
+_REWRITTEN = (exp.Sort, exp.Cluster, exp.Distribute, exp.MatchRecognize, exp.Parameter, exp.Placeholder)
+"""What Athena does not know or sqlglot writes otherwise than it was read, without a word."""
 _FUNCTIONS_IN_FROM = (exp.Lateral, exp.TableFromRows)
+_NAMES: dict[type, str] = {
+    exp.Sort: "SORT BY",
+    exp.Cluster: "CLUSTER BY",
+    exp.Distribute: "DISTRIBUTE BY",
+    exp.MatchRecognize: "MATCH_RECOGNIZE",
+}
 _FAULTS = (SqlglotError, RecursionError, TypeError)
 """What sqlglot raises for texts that it does not understand, the last one by mistake."""
 
@@ -87,6 +95,8 @@ def _parsed(sql: str) -> exp.Query:
             "Athena runs one SELECT here; nothing that writes, and no function in place of a table.",
             "SHOW TABLES and DESCRIBE are asked of duckdb, which costs nothing.",
         )
+    if other := query.find(*_REWRITTEN):
+        raise SettingsError(f"{_NAMES.get(type(other), 'A parameter')} is not run on Athena here.", _CORRECT)
     return query
 
 

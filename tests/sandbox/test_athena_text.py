@@ -97,6 +97,11 @@ def test_names_that_with_gives_are_no_tables() -> None:
         "SELECT * FROM awsdatacatalog.other.completed_orders",
         "SELECT * FROM completed_orders MATCH_RECOGNIZE (PARTITION BY code)",
         "WITH completed_orders AS (SELECT * FROM completed_orders) SELECT * FROM completed_orders",
+        "SELECT * FROM completed_orders SORT BY code",
+        "SELECT * FROM completed_orders WHERE code = ?",
+        "SELECT * FROM completed_orders WHERE code = :x",
+        "SELECT @x FROM completed_orders",
+        "SELECT * FROM completed_orders MATCH_RECOGNIZE (ORDER BY order_id PATTERN (A) DEFINE A AS true)",
         "WITH RECURSIVE t (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 3) SELECT n FROM t",
         # the inner one is the outer's to our eyes and the database's own to Trino's
         "WITH RECURSIVE payments (c) AS (WITH payments AS (SELECT cc_number FROM payments) "
