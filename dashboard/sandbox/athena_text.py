@@ -179,6 +179,13 @@ def _column(name: str, is_text: bool) -> exp.Expr:
 
 def _limit(query: exp.Query, rows: int) -> None:
     given = query.args.get("limit")
+    if any(one.args.get("percent") or one.args.get("with_ties") for one in query.find_all(exp.LimitOptions)):
+        raise SettingsError("FETCH knows neither PERCENT nor WITH TIES here.", _CORRECT)
     wanted = given.expression if isinstance(given, exp.Limit) else None
+    if isinstance(given, exp.Fetch):
+        # without a number it is one row
+        wanted = given.args.get("count") or exp.Literal.number(1)
+        if not (isinstance(wanted, exp.Literal) and wanted.is_int):
+            raise SettingsError("FETCH FIRST wants a whole number of rows.", _CORRECT)
     if not (isinstance(wanted, exp.Literal) and wanted.is_int and int(wanted.name) <= rows):
         query.set("limit", exp.Limit(expression=exp.Literal.number(rows)))

@@ -98,6 +98,8 @@ def test_names_that_with_gives_are_no_tables() -> None:
         "SELECT * FROM completed_orders MATCH_RECOGNIZE (PARTITION BY code)",
         "WITH completed_orders AS (SELECT * FROM completed_orders) SELECT * FROM completed_orders",
         "SELECT * FROM completed_orders SORT BY code",
+        "SELECT * FROM completed_orders ORDER BY code FETCH FIRST 3 ROWS WITH TIES",
+        "SELECT * FROM completed_orders FETCH FIRST 3 PERCENT ROWS ONLY",
         "SELECT * FROM completed_orders WHERE code = ?",
         "SELECT * FROM completed_orders WHERE code = :x",
         "SELECT @x FROM completed_orders",
@@ -114,11 +116,24 @@ def test_everything_but_one_select_of_plain_tables_is_refused(sql: str) -> None:
         sent(sql)
 
 
-@pytest.mark.parametrize(("given", "limit"), [("", 11), ("LIMIT 3", 3), ("LIMIT 500", 11), ("LIMIT ALL", 11)])
+@pytest.mark.parametrize(
+    ("given", "limit"),
+    [
+        ("", 11),
+        ("LIMIT 3", 3),
+        ("LIMIT 500", 11),
+        ("LIMIT ALL", 11),
+        ("FETCH FIRST 3 ROWS ONLY", 3),
+        ("OFFSET 2 FETCH NEXT 3 ROWS ONLY", 3),
+        ("FETCH FIRST ROW ONLY", 1),
+        ("FETCH FIRST 500 ROWS ONLY", 11),
+    ],
+)
 def test_no_more_rows_come_than_are_wanted(given: str, limit: int) -> None:
     query = sent(" ".join(("SELECT * FROM completed_orders ORDER BY order_id", given)))
 
-    assert query.args["limit"].expression.name == str(limit)
+    [given_out] = query.find_all(exp.Limit, exp.Fetch)
+    assert (given_out.expression or given_out.args.get("count") or exp.Literal.number(1)).name == str(limit)
     assert query.args["order"] is not None
 
 
