@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from dashboard.access import Caller, Role
 from dashboard.deploy.pipeline import load_pipeline
-from dashboard.errors import AccessError, ReadError, SettingsError
+from dashboard.errors import AccessError, SettingsError
 from dashboard.lake_connections import athena_access_of
 from dashboard.lake_desk import LakeDesk
 from dashboard.readers.athena_access import AthenaAccess
@@ -27,6 +27,7 @@ from dashboard.readers.state_file import StateFile
 from dashboard.sandbox.admission import ALL_TABLES
 from dashboard.sandbox.lender import Lent
 from dashboard.sandbox.limits import LONGEST_TEXT, MOST_ROWS, ROWS, TIME
+from dashboard.sandbox.places import Place, Places
 from dashboard.sandbox.process import Found, run
 from dashboard.settings import Settings
 from dashboard.statements import Statement, Statements
@@ -64,7 +65,7 @@ class ExploreDesk:
         self._athena_access = athena
         self._lock = threading.Lock()
         self._statements = Statements()
-        self._running: set[int] = set()
+        self._places = Places(AT_ONCE)
         self._athena: AthenaSandbox | None = None
         self._has_orders = False
         """Once there is the table, it stays."""
@@ -99,36 +100,32 @@ class ExploreDesk:
     def run(
         self, caller: Caller, sql: str, engine: str = DUCKDB, rows: int = ROWS, limits: Limits | None = None
     ) -> Found:
-        """The first rows of one statement that only reads. Waits for it, TIME at most.
+        """The first rows of one statement that only reads. Waits for its turn and for it, TIME at most each.
 
         Raises SettingsError for what is refused and for a fault in the text, saying where; AccessError for a table that
         this caller may not see; ReadError at a limit; UnreachableError where catalog, files or engine do not answer.
         """
         caller.require(Role.VIEWER, _WHAT)
         _check(sql, rows)
-        if engine not in self.engines(caller):
-            raise SettingsError(f"There is no engine {engine!r} here.", f"Wanted {' or '.join(self.engines(caller))}.")
         limits = limits or Limits(TIME)
-        if engine == ATHENA:
-            return self._asked_of_athena().run(sql, partial(self._permitted, caller), rows, limits)
-        return run(sql, partial(self._lend, caller), rows, limits)
+        return self._found(caller, sql, engine, rows, limits, self._places.take(caller.name, limits.timeout))
 
     def begin(self, caller: Caller, sql: str, engine: str = DUCKDB, rows: int = ROWS) -> str:
         """Begins it, and gives the name under which the same caller can watch and cancel it.
 
-        Raises what `run` raises before it starts, and ReadError when as many run as may.
+        Raises what `run` raises before it starts, and ReadError when as many run as may, or one of this caller's.
         """
         caller.require(Role.VIEWER, _WHAT)
         _check(sql, rows)
         statement = Statement(caller.name, caller.role, engine, datetime.now(UTC))
-        with self._lock:
-            if len(self._running) >= AT_ONCE:
-                raise ReadError(f"{AT_ONCE} statements run already.", "Try again when one of them is done.")
-            self._running.add(id(statement))
+        place = self._places.take(caller.name)
         name = self._statements.begin(statement)
         limits = Limits(TIME, statement.unwanted)
         work = threading.Thread(
-            target=self._carry_out, args=(name, statement, caller, sql, rows, limits), name="SQL of people", daemon=True
+            target=self._carry_out,
+            args=(name, statement, caller, sql, rows, limits, place),
+            name="SQL of people",
+            daemon=True,
         )
         work.start()
         return name
@@ -158,15 +155,24 @@ class ExploreDesk:
                 self._athena = AthenaSandbox(self._athena_access(self._settings), tables)
             return self._athena
 
-    def _carry_out(self, name: str, statement: Statement, caller: Caller, sql: str, rows: int, limits: Limits) -> None:
+    def _carry_out(
+        self, name: str, statement: Statement, caller: Caller, sql: str, rows: int, limits: Limits, place: Place
+    ) -> None:
         try:
-            statement.result.set_result(self.run(caller, sql, statement.engine, rows, limits))
+            statement.result.set_result(self._found(caller, sql, statement.engine, rows, limits, place))
         except BaseException as error:  # whoever looks raises it
             statement.result.set_exception(error)
         finally:
             self._statements.end(name)
-            with self._lock:
-                self._running.discard(id(statement))
+
+    def _found(self, caller: Caller, sql: str, engine: str, rows: int, limits: Limits, place: Place) -> Found:
+        with place:
+            if engine not in self.engines(caller):
+                wanted = " or ".join(self.engines(caller))
+                raise SettingsError(f"There is no engine {engine!r} here.", f"Wanted {wanted}.")
+            if engine == ATHENA:
+                return self._asked_of_athena().run(sql, partial(self._permitted, caller), rows, limits, place)
+            return run(sql, partial(self._lend, caller), rows, limits, place)
 
     def _lend(self, caller: Caller, names: Sequence[str]) -> list[Lent]:
         """Raises AccessError or SettingsError for a table that is not there for this caller."""

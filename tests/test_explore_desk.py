@@ -209,20 +209,41 @@ def test_a_statement_that_wants_too_much_memory_ends_alone(desk: ExploreDesk, sq
 
 
 def test_a_statement_is_watched_and_cancelled_by_whoever_began_it(desk: ExploreDesk) -> None:
-    names = [desk.begin(VERA, FOREVER) for _ in range(AT_ONCE)]
-    with pytest.raises(ReadError, match="run already"):
+    names = {who: desk.begin(who, FOREVER) for who in (VERA, ADA)}
+    assert len(names) == AT_ONCE
+    with pytest.raises(ReadError, match="2 statements run already"):
         desk.begin(OTTO, "SELECT 1")
+    with pytest.raises(ReadError, match="of yours runs already"):
+        desk.begin(VERA, "SELECT 1")
     for other in (OTTO, Caller("vera", Role.OPS)):
         for act in (desk.watch, desk.cancel):
             with pytest.raises(ReadError, match="kept no more"):
-                act(other, names[0])
-    for name in names:
-        desk.cancel(VERA, name)
-        eventually(lambda name=name: desk.watch(VERA, name).is_done, 20, 0.05)  # type: ignore[misc]
+                act(other, names[VERA])
+    for who, name in names.items():
+        desk.cancel(who, name)
+        eventually(lambda who=who, name=name: desk.watch(who, name).is_done, 20, 0.05)  # type: ignore[misc]
         with pytest.raises(ReadError, match="cancelled"):
-            desk.watch(VERA, name).found()
+            desk.watch(who, name).found()
     name = eventually(lambda: _begun(desk), 20, 0.05)
     assert len(desk.watch(OTTO, name).found().rows) == 1
+
+
+def test_work_that_goes_on_after_its_time_keeps_its_place(world: World) -> None:
+    gate = threading.Event()
+
+    class Slow(LakeDesk):
+        def lent(self, caller: Caller, table: str) -> Lent:
+            gate.wait(20)
+            return super().lent(caller, table)
+
+    desk = ExploreDesk(world.settings, Slow(world.settings, lambda _: world.lake))
+    for who in (VERA, OTTO):
+        with pytest.raises(ReadError, match="no answer within 1 s"):
+            desk.run(who, "FROM revenue_summary", limits=Limits(timedelta(seconds=1)))
+    with pytest.raises(ReadError, match="2 statements run already"):
+        desk.begin(ADA, "SELECT 1")
+    gate.set()
+    assert eventually(lambda: _begun(desk), 20, 0.05)
 
 
 def _begun(desk: ExploreDesk) -> str | None:

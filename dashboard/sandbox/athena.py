@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from threading import Event
 
@@ -14,6 +15,7 @@ from dashboard.readers.engine import WITHOUT_HASTE, Limits
 from dashboard.readers.lake_table import Column, Snapshot, columns_of
 from dashboard.sandbox.athena_text import AthenaView, athena_text
 from dashboard.sandbox.limits import ANSWER_BYTES
+from dashboard.sandbox.places import NO_PLACE
 from dashboard.sandbox.process import Found
 
 Permitted = Callable[[str, list[Column]], tuple[str, list[Column]]]
@@ -31,8 +33,18 @@ class AthenaSandbox:
         self._session = AthenaSession(access)
         self._tables = AthenaTables(self._session, _LOOK_EVERY)
 
-    def run(self, sql: str, permitted: Permitted, most_rows: int, limits: Limits) -> Found:
-        """The first rows of one SELECT. Raises SettingsError for what is none, and what Athena's engine raises."""
+    def run(
+        self,
+        sql: str,
+        permitted: Permitted,
+        most_rows: int,
+        limits: Limits,
+        place: AbstractContextManager[None] = NO_PLACE,
+    ) -> Found:
+        """The first rows of one SELECT; the work is inside of `place`, also where it goes on after its time.
+
+        Raises SettingsError for what is none, and what Athena's engine raises.
+        """
         begun = time.monotonic()
         snapshots: dict[str, Snapshot] = {}
 
@@ -43,7 +55,7 @@ class AthenaSandbox:
 
         def work(stop: Stop) -> Found:
             unwanted = Event()
-            with stop.interrupting(unwanted.set):
+            with place, stop.interrupting(unwanted.set):
                 # PyAthena puts parameters in the place of per cent signs
                 found = run(self._session, text.replace("%", "%%"), {}, unwanted, "the statement", ANSWER_BYTES)
             took = time.monotonic() - begun

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from dashboard.readers.lake_table import Snapshot, normalised
 from dashboard.sandbox.channel import Channel
 from dashboard.sandbox.lender import Lent
 from dashboard.sandbox.limits import DUCKDB_MEMORY, MESSAGE_BYTES
+from dashboard.sandbox.places import NO_PLACE
 from dashboard.sandbox.plain_rows import plain_rows
 
 Lend = Callable[[Sequence[str]], list[Lent]]
@@ -40,13 +41,19 @@ class Found:
     """What a metered engine counted."""
 
 
-def run(sql: str, lend: Lend, most_rows: int, limits: Limits) -> Found:
+def run(sql: str, lend: Lend, most_rows: int, limits: Limits, place: AbstractContextManager[None] = NO_PLACE) -> Found:
     """The first rows of one statement, read by DuckDB in a process of its own.
 
+    The work is inside of `place`, also where it goes on after its time.
     Raises SettingsError for a text that is no such statement, saying where; ReadError at a limit; what `lend` raises.
     """
     begun = time.monotonic()
-    rows, is_cut, lent = within(limits, lambda stop: _run(sql, lend, most_rows, stop))
+
+    def work(stop: Stop) -> tuple[pa.Table, bool, list[Lent]]:
+        with place:
+            return _run(sql, lend, most_rows, stop)
+
+    rows, is_cut, lent = within(limits, work)
     snapshots = {one.name: one.snapshot for one in lent if one.snapshot is not None}
     return Found(rows, is_cut, snapshots, time.monotonic() - begun, "duckdb")
 
