@@ -134,6 +134,7 @@ def test_the_sql_of_each_question_gives_here_what_the_question_gives(desk: Explo
         ("SELECT * FROM read_text('/etc/passwd')", "read_text cannot be read from"),
         ("SELECT * FROM shiftleft.public.orders", "stands in double quotes"),
         ("SELECT * FROM nobodys", "There is no table nobodys here"),
+        ("SELECT " + "[" * 900 + "1" + "]" * 900, "nested too deep|depth"),
         ("SELECT $x", "Values were not provided"),
         ("  ", "no SQL to run"),
         ("-- only a comment", "no statement to run"),

@@ -102,6 +102,12 @@ def answer(channel: Channel) -> None:
         channel.say({"fault": "memory"})
     except duckdb.Error as error:
         channel.say({"fault": "sql", **_told(error, job["sql"])})
+    except RecursionError:
+        channel.say({"fault": "refused", "message": "It is nested too deep to be read"})
+    except (EOFError, BrokenPipeError):
+        raise
+    except Exception as error:
+        channel.say({"fault": "refused", "message": f"It cannot be run; what runs it met a {type(error).__name__}"})
 
 
 def _answer(channel: Channel, job: dict[str, Any]) -> None:
