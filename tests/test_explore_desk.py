@@ -1,11 +1,13 @@
 """SQL of people, asked as somebody would who wants to see more than they may."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, ClassVar
 
+import pyarrow as pa
 import pytest
 from pyiceberg.types import StringType
 
@@ -19,7 +21,7 @@ from dashboard.readers.lake import Lake
 from dashboard.readers.questions import question_names
 from dashboard.sandbox.lender import Lent
 from dashboard.sandbox.limits import ANSWER_BYTES, LONGEST_TEXT, MOST_ROWS
-from dashboard.sandbox.process import run
+from dashboard.sandbox.process import MOST_SCANS, run
 from tests.conftest import eventually
 from tests.desk_world import ADA, CARD, CIPHERTEXT, NOBODY, OTTO, VERA, World, desk_world
 from tests.iceberg_tables import NAMESPACE, append, revenue_table, sqlite_catalog
@@ -283,6 +285,35 @@ def test_only_files_that_may_hold_the_rows_are_read(tmp_path: Path) -> None:
         assert run(sql, lend, 10, Limits()).rows["total_revenue"].to_pylist() == [Decimal("2.00")]
         with pytest.raises(ReadError):
             run("SELECT sum(total_revenue) FROM revenue_summary", lend, 10, Limits())
+
+
+class _Counted(Lent):
+    """Counts how many of its scans are open."""
+
+    opened: ClassVar[list[int]] = []
+    most: ClassVar[list[int]] = []
+
+    def rows(self, columns: Sequence[Any], files: Sequence[Any]) -> Iterator[pa.RecordBatch]:
+        self.opened.append(1)
+        self.most.append(len(self.opened))
+        try:
+            # more than one, so that whoever wants a row leaves some
+            for _ in range(50):
+                yield from super().rows(columns, files)
+        finally:
+            self.opened.pop()
+
+
+def test_scans_that_nobody_finishes_do_not_stay_open(world: World) -> None:
+    lent = world.desk.lent(VERA, "revenue_summary")
+
+    def lend(names: object) -> list[Lent]:
+        return [_Counted(lent.name, lent.table, lent.columns, lent.secret)]
+
+    once = "SELECT count(*) AS n FROM (FROM revenue_summary LIMIT 1)"
+    assert len(run(" UNION ALL ".join([once] * 40), lend, 100, Limits()).rows) == 40
+    assert max(_Counted.most) <= MOST_SCANS
+    assert _Counted.opened == []
 
 
 def test_a_table_is_read_with_the_columns_of_its_newest_state(world: World, tmp_path: Path) -> None:

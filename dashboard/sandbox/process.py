@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import pyarrow as pa
@@ -24,6 +25,8 @@ from dashboard.sandbox.plain_rows import plain_rows
 Lend = Callable[[Sequence[str]], list[Lent]]
 """The tables of these names, as the SQL has them, for whoever asks; raises for one that they may not see."""
 _END_SECONDS = 10
+MOST_SCANS = 16
+"""Open at once for one statement: each may hold files and some of their rows."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,8 @@ def _served(sql: str, lend: Lend, most_rows: int, channel: Channel, stop: Stop) 
     """Answers what the sandbox asks until it has an answer itself. Nothing that it says is trusted."""
     channel.say({"sql": sql, "rows": most_rows})
     lent: dict[str, Lent] = {}
-    scans: list[Iterator[pa.RecordBatch]] = []
+    scans: dict[int, Iterator[pa.RecordBatch]] = {}
+    begun = count()
     while True:
         words, body = _heard(channel)
         stop.check()
@@ -110,12 +114,22 @@ def _served(sql: str, lend: Lend, most_rows: int, channel: Channel, stop: Stop) 
                 for one in lent.values():
                     channel.say({"table": one.name, "files": one.told_files()}, one.schema.serialize().to_pybytes())
                 channel.say({"end": True})
-            case {"scan": str(name), "columns": list(columns), "files": list(files)} if name in lent:
-                scans.append(lent[name].rows(columns, files))
-                channel.say({"scan": len(scans) - 1})
-            case {"more": int(number)} if 0 <= number < len(scans):
+            case {"scan": str(name), "columns": list(columns), "files": list(files), "closed": list(closed)} if (
+                name in lent
+            ):
+                scans = {number: scan for number, scan in scans.items() if number not in closed}
+                if len(scans) >= MOST_SCANS:
+                    raise ReadError(
+                        f"The statement reads tables in more than {MOST_SCANS} places at once.",
+                        "Name each table less often.",
+                    )
+                number = next(begun)
+                scans[number] = lent[name].rows(columns, files)
+                channel.say({"scan": number})
+            case {"more": int(number)} if number in scans:
                 batch = next(scans[number], None)
                 if batch is None:
+                    del scans[number]
                     channel.say({"end": True})
                 else:
                     channel.say({}, batch.serialize().to_pybytes())

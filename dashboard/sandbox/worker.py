@@ -40,8 +40,12 @@ _BATCH_ROWS = 1_000
 class _LentTable(ds.Dataset):  # type: ignore[misc]
     """A table that DuckDB scans as often as it likes, of which only the rows and columns it wants are sent."""
 
-    def __init__(self, channel: Channel, name: str, schema: pa.Schema, files: list[dict[str, Any]]) -> None:
+    def __init__(
+        self, channel: Channel, name: str, schema: pa.Schema, files: list[dict[str, Any]], unread: list[int]
+    ) -> None:
+        """`unread`, shared by all tables, holds the scans that nobody reads any more, until that is told."""
         self._channel = channel
+        self._unread = unread
         self._name = name
         self._schema = schema
         self._files = [_guarantee(schema, bounds) for bounds in files]
@@ -70,13 +74,18 @@ class _LentTable(ds.Dataset):  # type: ignore[misc]
         return [int(one.path) for one in kept]
 
     def _rows(self, columns: list[str], files: list[int], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        words, _ = self._channel.ask({"scan": self._name, "columns": columns, "files": files})
+        closed = [self._unread.pop() for _ in range(len(self._unread))]
+        words, _ = self._channel.ask({"scan": self._name, "columns": columns, "files": files, "closed": closed})
         number = words["scan"]
-        while True:
-            words, body = self._channel.ask({"more": number})
-            if words.get("end"):
-                return
-            yield pa.ipc.read_record_batch(pa.py_buffer(body), schema)
+        try:
+            while True:
+                words, body = self._channel.ask({"more": number})
+                if words.get("end"):
+                    return
+                yield pa.ipc.read_record_batch(pa.py_buffer(body), schema)
+        finally:
+            # not told here: this may be the end of a generator in the middle of another question
+            self._unread.append(number)
 
 
 def _guarantee(schema: pa.Schema, bounds: dict[str, list[Any]]) -> Any:
@@ -118,10 +127,11 @@ def _answer(channel: Channel, job: dict[str, Any]) -> None:
     if tree.get("error"):
         _raise_fault(connection, job["sql"])
     channel.say({"tables": admitted(tree)})
+    unread: list[int] = []
     while "table" in (words := channel.hear())[0]:
         told, body = words
         schema = pa.ipc.read_schema(pa.py_buffer(body))
-        connection.register(told["table"], _LentTable(channel, told["table"], schema, told["files"]))
+        connection.register(told["table"], _LentTable(channel, told["table"], schema, told["files"], unread))
     connection.execute("SET lock_configuration = true")
     reader = connection.execute(job["sql"]).to_arrow_reader(_BATCH_ROWS)
     rows, is_cut = _first(reader, job["rows"])
