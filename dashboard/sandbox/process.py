@@ -62,15 +62,19 @@ def run(sql: str, lend: Lend, most_rows: int, limits: Limits, place: AbstractCon
 
 
 def _run(sql: str, lend: Lend, most_rows: int, stop: Stop) -> tuple[pa.Table, bool, list[Lent]]:
+    scans: dict[int, Iterator[pa.RecordBatch]] = {}
     with _sandbox() as (process, channel), stop.interrupting(process.kill):
         try:
-            return _served(sql, lend, most_rows, channel, stop)
+            return _served(sql, lend, most_rows, channel, stop, scans)
         except (EOFError, OSError) as error:
             stop.check()
             raise ReadError(
                 f"The statement needed more memory than it may take ({DUCKDB_MEMORY}), or more than its process has.",
                 "Ask about less at once: fewer rows, shorter texts, a condition on time.",
             ) from error
+        finally:
+            # an error that is kept would hold them open
+            scans.clear()
 
 
 @contextmanager
@@ -99,11 +103,12 @@ def _sandbox() -> Iterator[tuple[subprocess.Popen[bytes], Channel]]:
         channel.close()
 
 
-def _served(sql: str, lend: Lend, most_rows: int, channel: Channel, stop: Stop) -> tuple[pa.Table, bool, list[Lent]]:
+def _served(
+    sql: str, lend: Lend, most_rows: int, channel: Channel, stop: Stop, scans: dict[int, Iterator[pa.RecordBatch]]
+) -> tuple[pa.Table, bool, list[Lent]]:
     """Answers what the sandbox asks until it has an answer itself. Nothing that it says is trusted."""
     channel.say({"sql": sql, "rows": most_rows})
     lent: dict[str, Lent] = {}
-    scans: dict[int, Iterator[pa.RecordBatch]] = {}
     begun = count()
     while True:
         words, body = _heard(channel)
@@ -117,7 +122,8 @@ def _served(sql: str, lend: Lend, most_rows: int, channel: Channel, stop: Stop) 
             case {"scan": str(name), "columns": list(columns), "files": list(files), "closed": list(closed)} if (
                 name in lent
             ):
-                scans = {number: scan for number, scan in scans.items() if number not in closed}
+                for over in [number for number in scans if number in closed]:
+                    del scans[over]
                 if len(scans) >= MOST_SCANS:
                     raise ReadError(
                         f"The statement reads tables in more than {MOST_SCANS} places at once.",
