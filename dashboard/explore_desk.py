@@ -5,20 +5,16 @@ runs it in a process that is lent what the caller may see (`sandbox/`), Athena o
 """
 
 import threading
-import uuid
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from cachetools import TTLCache
-
 from dashboard.access import Caller, Role
 from dashboard.deploy.pipeline import load_pipeline
-from dashboard.errors import AccessError, ReadError, SettingsError
+from dashboard.errors import AccessError, SettingsError
 from dashboard.lake_connections import athena_access_of
 from dashboard.lake_desk import LakeDesk
 from dashboard.readers.athena_access import AthenaAccess
@@ -31,8 +27,10 @@ from dashboard.readers.state_file import StateFile
 from dashboard.sandbox.admission import ALL_TABLES
 from dashboard.sandbox.lender import Lent
 from dashboard.sandbox.limits import LONGEST_TEXT, MOST_ROWS, ROWS, TIME
+from dashboard.sandbox.places import Place, Places
 from dashboard.sandbox.process import Found, run
 from dashboard.settings import Settings
+from dashboard.statements import Statement, Statements
 
 if TYPE_CHECKING:
     from dashboard.sandbox.athena import AthenaSandbox
@@ -42,7 +40,6 @@ AT_ONCE = 2
 """Statements that run: each may take a gigabyte and a processor."""
 SHOWN_FILES = 200
 _WHAT = "Running SQL"
-_KEPT, _KEPT_SECONDS = 32, 600
 
 
 @dataclass(frozen=True)
@@ -56,34 +53,6 @@ class Files:
     """Of all of them."""
 
 
-@dataclass(frozen=True)
-class Statement:
-    """SQL of somebody's that was begun; any thread may look."""
-
-    by: str
-    """The caller's name."""
-    role: Role | None
-    """At that time; whoever has less now sees nothing of it."""
-    engine: str
-    began: datetime
-    """UTC."""
-    unwanted: threading.Event = field(default_factory=threading.Event, repr=False)
-    result: "Future[Found]" = field(default_factory=Future, repr=False)
-
-    @property
-    def is_done(self) -> bool:
-        return self.result.done()
-
-    @property
-    def ran(self) -> timedelta:
-        """So far."""
-        return datetime.now(UTC) - self.began
-
-    def found(self) -> Found:
-        """Waits for it; raises what kept it from being answered."""
-        return self.result.result()
-
-
 class ExploreDesk:
     """Of one target; one for a process. Any thread may call."""
 
@@ -95,8 +64,8 @@ class ExploreDesk:
         """For tables, previews and snapshots."""
         self._athena_access = athena
         self._lock = threading.Lock()
-        self._statements: TTLCache[str, Statement] = TTLCache(_KEPT, _KEPT_SECONDS)
-        self._running: set[int] = set()
+        self._statements = Statements()
+        self._places = Places(AT_ONCE)
         self._athena: AthenaSandbox | None = None
         self._has_orders = False
         """Once there is the table, it stays."""
@@ -131,38 +100,32 @@ class ExploreDesk:
     def run(
         self, caller: Caller, sql: str, engine: str = DUCKDB, rows: int = ROWS, limits: Limits | None = None
     ) -> Found:
-        """The first rows of one statement that only reads. Waits for it, TIME at most.
+        """The first rows of one statement that only reads. Waits for its turn and for it, TIME at most each.
 
         Raises SettingsError for what is refused and for a fault in the text, saying where; AccessError for a table that
         this caller may not see; ReadError at a limit; UnreachableError where catalog, files or engine do not answer.
         """
         caller.require(Role.VIEWER, _WHAT)
         _check(sql, rows)
-        if engine not in self.engines(caller):
-            raise SettingsError(f"There is no engine {engine!r} here.", f"Wanted {' or '.join(self.engines(caller))}.")
         limits = limits or Limits(TIME)
-        if engine == ATHENA:
-            return self._asked_of_athena().run(sql, partial(self._permitted, caller), rows, limits)
-        return run(sql, partial(self._lend, caller), rows, limits)
+        return self._found(caller, sql, engine, rows, limits, self._places.take(caller.name, limits.timeout))
 
     def begin(self, caller: Caller, sql: str, engine: str = DUCKDB, rows: int = ROWS) -> str:
         """Begins it, and gives the name under which the same caller can watch and cancel it.
 
-        Raises what `run` raises before it starts, and ReadError when as many run as may.
+        Raises what `run` raises before it starts, and ReadError when as many run as may, or one of this caller's.
         """
         caller.require(Role.VIEWER, _WHAT)
         _check(sql, rows)
         statement = Statement(caller.name, caller.role, engine, datetime.now(UTC))
-        name = uuid.uuid4().hex
-        with self._lock:
-            if len(self._running) >= AT_ONCE:
-                raise ReadError(f"{AT_ONCE} statements run already.", "Try again when one of them is done.")
-            self._running.add(id(statement))
-            with self._statements.timer:
-                self._statements[name] = statement
+        place = self._places.take(caller.name)
+        name = self._statements.begin(statement)
         limits = Limits(TIME, statement.unwanted)
         work = threading.Thread(
-            target=self._carry_out, args=(statement, caller, sql, rows, limits), name="SQL of people", daemon=True
+            target=self._carry_out,
+            args=(name, statement, caller, sql, rows, limits, place),
+            name="SQL of people",
+            daemon=True,
         )
         work.start()
         return name
@@ -170,20 +133,15 @@ class ExploreDesk:
     def watch(self, caller: Caller, name: str) -> Statement:
         """Raises ReadError for one that is forgotten or somebody else's."""
         caller.require(Role.VIEWER, _WHAT)
-        with self._lock, self._statements.timer:
-            statement = self._statements.get(name)
-        if statement is None or statement.by != caller.name or statement.role != caller.role:
-            raise ReadError("The result of that statement is kept no more.", "Run it again.")
-        return statement
+        return self._statements.find(name, caller.name, caller.role)
 
     def cancel(self, caller: Caller, name: str) -> None:
         self.watch(caller, name).unwanted.set()
 
     def close(self) -> None:
         """Ends what runs; for the end of the process."""
-        with self._lock, self._statements.timer:
-            for statement in self._statements.values():
-                statement.unwanted.set()
+        self._statements.cancel_all()
+        with self._lock:
             if self._athena is not None:
                 self._athena.close()
 
@@ -193,17 +151,28 @@ class ExploreDesk:
 
         with self._lock:
             if self._athena is None:
-                self._athena = AthenaSandbox(self._athena_access(self._settings))
+                tables = load_pipeline(self._settings.pipeline).tableflow_topics
+                self._athena = AthenaSandbox(self._athena_access(self._settings), tables)
             return self._athena
 
-    def _carry_out(self, statement: Statement, caller: Caller, sql: str, rows: int, limits: Limits) -> None:
+    def _carry_out(
+        self, name: str, statement: Statement, caller: Caller, sql: str, rows: int, limits: Limits, place: Place
+    ) -> None:
         try:
-            statement.result.set_result(self.run(caller, sql, statement.engine, rows, limits))
+            statement.result.set_result(self._found(caller, sql, statement.engine, rows, limits, place))
         except BaseException as error:  # whoever looks raises it
             statement.result.set_exception(error)
         finally:
-            with self._lock:
-                self._running.discard(id(statement))
+            self._statements.end(name)
+
+    def _found(self, caller: Caller, sql: str, engine: str, rows: int, limits: Limits, place: Place) -> Found:
+        with place:
+            if engine not in self.engines(caller):
+                wanted = " or ".join(self.engines(caller))
+                raise SettingsError(f"There is no engine {engine!r} here.", f"Wanted {wanted}.")
+            if engine == ATHENA:
+                return self._asked_of_athena().run(sql, partial(self._permitted, caller), rows, limits, place)
+            return run(sql, partial(self._lend, caller), rows, limits, place)
 
     def _lend(self, caller: Caller, names: Sequence[str]) -> list[Lent]:
         """Raises AccessError or SettingsError for a table that is not there for this caller."""

@@ -202,7 +202,10 @@ class LakeDesk:
     def lent(self, caller: Caller, table: str) -> Lent:
         """What this caller may see of a table, for SQL of theirs; raises what `preview` raises."""
         found = self._table(caller, table)
-        names = [one.name for one in self._open(caller, found.columns_at())]
+        # the table may have other columns already, of which the newest state has nothing
+        newest = found.newest
+        columns = found.columns_at(None if newest is None else newest.id)
+        names = [one.name for one in self._open(caller, columns)]
         return Lent(table, found, names, self._secret)
 
     def open_columns(self, caller: Caller, table: str, columns: list[Column]) -> list[Column]:

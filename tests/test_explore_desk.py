@@ -1,23 +1,27 @@
 """SQL of people, asked as somebody would who wants to see more than they may."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any, ClassVar
 
+import pyarrow as pa
 import pytest
+from pyiceberg.types import StringType
 
 from dashboard.access import Caller, Role
 from dashboard.errors import AccessError, ReadError, SettingsError
 from dashboard.explore_desk import AT_ONCE, ExploreDesk
+from dashboard.lake_desk import LakeDesk
 from dashboard.readers.engine import Limits
 from dashboard.readers.inquiry import Inquiry
 from dashboard.readers.lake import Lake
 from dashboard.readers.questions import question_names
 from dashboard.sandbox.lender import Lent
-from dashboard.sandbox.limits import LONGEST_TEXT, MOST_ROWS
-from dashboard.sandbox.process import run
+from dashboard.sandbox.limits import ANSWER_BYTES, LONGEST_TEXT, MOST_ROWS
+from dashboard.sandbox.process import MOST_SCANS, run
 from tests.conftest import eventually
 from tests.desk_world import ADA, CARD, CIPHERTEXT, NOBODY, OTTO, VERA, World, desk_world
 from tests.iceberg_tables import NAMESPACE, append, revenue_table, sqlite_catalog
@@ -132,6 +136,7 @@ def test_the_sql_of_each_question_gives_here_what_the_question_gives(desk: Explo
         ("SELECT * FROM read_text('/etc/passwd')", "read_text cannot be read from"),
         ("SELECT * FROM shiftleft.public.orders", "stands in double quotes"),
         ("SELECT * FROM nobodys", "There is no table nobodys here"),
+        ("SELECT " + "[" * 900 + "1" + "]" * 900, "nested too deep|depth"),
         ("SELECT $x", "Values were not provided"),
         ("  ", "no SQL to run"),
         ("-- only a comment", "no statement to run"),
@@ -154,6 +159,30 @@ def test_an_answer_is_cut_at_the_rows_that_are_wanted(desk: ExploreDesk) -> None
     for rows in (0, MOST_ROWS + 1):
         with pytest.raises(SettingsError, match="too few or too many"):
             desk.run(VERA, "SELECT 1", rows=rows)
+
+
+def test_an_answer_is_cut_at_the_bytes_that_it_may_have(desk: ExploreDesk) -> None:
+    found = desk.run(VERA, "SELECT repeat('x', 50000) AS x FROM range(1000)")
+
+    assert found.is_cut
+    assert 600 < len(found.rows) < 700
+    assert found.rows.nbytes <= ANSWER_BYTES
+    with pytest.raises(SettingsError, match="first row alone"):
+        desk.run(VERA, "SELECT repeat('x', 40000000) AS x")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "170141183460469231731687303715884105727::HUGEINT",
+        "TIME '24:00:00'",
+        "TIMESTAMP_NS '2026-01-01 00:00:00.000000001'",
+    ],
+)
+def test_a_value_that_cannot_be_shown_is_told_without_it(desk: ExploreDesk, value: str) -> None:
+    with pytest.raises(ReadError, match="a value that cannot be shown") as told:
+        desk.run(VERA, f"SELECT {value}")
+    assert told.value.__cause__ is None
 
 
 def test_an_answer_says_what_it_stands_on(desk: ExploreDesk, world: World) -> None:
@@ -183,20 +212,41 @@ def test_a_statement_that_wants_too_much_memory_ends_alone(desk: ExploreDesk, sq
 
 
 def test_a_statement_is_watched_and_cancelled_by_whoever_began_it(desk: ExploreDesk) -> None:
-    names = [desk.begin(VERA, FOREVER) for _ in range(AT_ONCE)]
-    with pytest.raises(ReadError, match="run already"):
+    names = {who: desk.begin(who, FOREVER) for who in (VERA, ADA)}
+    assert len(names) == AT_ONCE
+    with pytest.raises(ReadError, match="2 statements run already"):
         desk.begin(OTTO, "SELECT 1")
+    with pytest.raises(ReadError, match="of yours runs already"):
+        desk.begin(VERA, "SELECT 1")
     for other in (OTTO, Caller("vera", Role.OPS)):
         for act in (desk.watch, desk.cancel):
             with pytest.raises(ReadError, match="kept no more"):
-                act(other, names[0])
-    for name in names:
-        desk.cancel(VERA, name)
-        eventually(lambda name=name: desk.watch(VERA, name).is_done, 20, 0.05)  # type: ignore[misc]
+                act(other, names[VERA])
+    for who, name in names.items():
+        desk.cancel(who, name)
+        eventually(lambda who=who, name=name: desk.watch(who, name).is_done, 20, 0.05)  # type: ignore[misc]
         with pytest.raises(ReadError, match="cancelled"):
-            desk.watch(VERA, name).found()
+            desk.watch(who, name).found()
     name = eventually(lambda: _begun(desk), 20, 0.05)
     assert len(desk.watch(OTTO, name).found().rows) == 1
+
+
+def test_work_that_goes_on_after_its_time_keeps_its_place(world: World) -> None:
+    gate = threading.Event()
+
+    class Slow(LakeDesk):
+        def lent(self, caller: Caller, table: str) -> Lent:
+            gate.wait(20)
+            return super().lent(caller, table)
+
+    desk = ExploreDesk(world.settings, Slow(world.settings, lambda _: world.lake))
+    for who in (VERA, OTTO):
+        with pytest.raises(ReadError, match="no answer within 1 s"):
+            desk.run(who, "FROM revenue_summary", limits=Limits(timedelta(seconds=1)))
+    with pytest.raises(ReadError, match="2 statements run already"):
+        desk.begin(ADA, "SELECT 1")
+    gate.set()
+    assert eventually(lambda: _begun(desk), 20, 0.05)
 
 
 def _begun(desk: ExploreDesk) -> str | None:
@@ -235,6 +285,57 @@ def test_only_files_that_may_hold_the_rows_are_read(tmp_path: Path) -> None:
         assert run(sql, lend, 10, Limits()).rows["total_revenue"].to_pylist() == [Decimal("2.00")]
         with pytest.raises(ReadError):
             run("SELECT sum(total_revenue) FROM revenue_summary", lend, 10, Limits())
+
+
+class _Counted(Lent):
+    """Counts how many of its scans are open."""
+
+    opened: ClassVar[list[int]] = []
+    most: ClassVar[list[int]] = []
+
+    def rows(self, columns: Sequence[Any], files: Sequence[Any]) -> Iterator[pa.RecordBatch]:
+        self.opened.append(1)
+        self.most.append(len(self.opened))
+        try:
+            # so many that whoever wants one row leaves most, whatever Arrow reads ahead
+            batches = list(super().rows(columns, files))
+            for _ in range(20_000):
+                yield from batches
+        finally:
+            self.opened.pop()
+
+
+def test_few_scans_are_open_at_once_and_those_that_were_read_do_not_count(world: World) -> None:
+    lent = world.desk.lent(VERA, "revenue_summary")
+
+    def lend(names: object) -> list[Lent]:
+        return [_Counted(lent.name, lent.table, lent.columns, lent.secret)]
+
+    # each another one, for DuckDB would read what is the same once
+    left = " UNION ALL ".join(f"(SELECT window_start FROM revenue_summary LIMIT {n})" for n in range(1, 25))  # noqa: S608
+    with pytest.raises(ReadError, match="more than 16 places"):
+        run(left, lend, 1000, Limits())
+    assert max(_Counted.most) == MOST_SCANS
+    eventually(lambda: not _Counted.opened, 5, 0.05)
+    read = " UNION ALL ".join(f"SELECT count(*) + {n} FROM revenue_summary WHERE {n} > 0" for n in range(1, 25))  # noqa: S608
+    assert len(run(read, lambda _: [lent], 100, Limits()).rows) == 24
+
+
+def test_a_table_is_read_with_the_columns_of_its_newest_state(world: World, tmp_path: Path) -> None:
+    with sqlite_catalog(tmp_path) as catalog:
+        table = revenue_table(catalog)
+        append(table, [(NOON, "1.00")])
+        with table.refresh().update_schema() as change:
+            change.add_column("note", StringType())
+            change.rename_column("total_revenue", "revenue")
+        desk = ExploreDesk(
+            world.settings, LakeDesk(world.settings, lambda _: Lake("http://127.0.0.1:1", NAMESPACE, catalog))
+        )
+
+        assert desk.run(VERA, "SELECT total_revenue FROM revenue_summary").rows.to_pylist() == [
+            {"total_revenue": Decimal("1.00")}
+        ]
+        assert "note" not in desk.run(VERA, "FROM revenue_summary").rows.schema.names
 
 
 def test_files_are_told_without_where_they_lie(desk: ExploreDesk) -> None:

@@ -16,6 +16,7 @@ from dashboard.errors import ReadError
 from dashboard.readers.athena_access import QUERY_RETRIES, AthenaSession
 from dashboard.readers.athena_errors import failed_query, translated
 from dashboard.readers.engine import Parameter
+from dashboard.readers.first_rows import first_rows
 from dashboard.readers.lake_table import TIMESTAMP
 from dashboard.readers.shared_work import StoppedError
 
@@ -43,6 +44,8 @@ _TYPES = {
 class Found:
     rows: pa.Table
     scanned_bytes: int
+    is_cut: bool = False
+    """Whether there are more rows than the bytes that were wanted hold."""
 
 
 class _Unwanted(Exception):
@@ -66,8 +69,17 @@ class _Watch:
         self._seconds = min(self._seconds * _WAIT_GROWS, _LAST_WAIT_SECONDS)
 
 
-def run(session: AthenaSession, text: str, parameters: Mapping[str, Parameter], stop: Event, thing: str) -> Found:
+def run(
+    session: AthenaSession,
+    text: str,
+    parameters: Mapping[str, Parameter],
+    stop: Event,
+    thing: str,
+    most_bytes: int | None = None,
+) -> Found:
     """The rows of one SELECT whose `%(name)s` are the parameters, times of theirs in UTC without a zone.
+
+    All of them, or the first that have no more than `most_bytes`.
 
     PyAthena makes literals of them: `?` of Athena's own may stand in WHERE alone (AWS's manual, "Use parameterized
     queries"). Raises SettingsError, ReadError or UnreachableError; StoppedError when `stop` ended the query.
@@ -85,7 +97,7 @@ def run(session: AthenaSession, text: str, parameters: Mapping[str, Parameter], 
         try:
             with _stopped_at_an_error(cursor, watch):
                 cursor.execute(text, dict(parameters))
-                rows = _rows(cursor, stop, thing)
+                rows, is_cut = _rows(cursor, stop, thing, most_bytes)
         except _Unwanted as unwanted:
             raise StoppedError(f"The query for {thing} was stopped in Athena.", "Ask again.") from unwanted
         except PyAthenaError as error:
@@ -96,7 +108,7 @@ def run(session: AthenaSession, text: str, parameters: Mapping[str, Parameter], 
             ):
                 raise failed_query(ended, session.access, thing) from error
             raise
-        return Found(rows, cursor.data_scanned_in_bytes or 0)
+        return Found(rows, cursor.data_scanned_in_bytes or 0, is_cut)
 
 
 @contextmanager
@@ -117,11 +129,15 @@ def _stopped_at_an_error(cursor: Cursor, watch: _Watch) -> Iterator[None]:
         raise
 
 
-def _rows(cursor: Cursor, stop: Event, thing: str) -> pa.Table:
-    """From the pages of GetQueryResults, which tell precision and scale of a decimal and NULL apart from empty text."""
+def _rows(cursor: Cursor, stop: Event, thing: str, most_bytes: int | None) -> tuple[pa.Table, bool]:
+    """Those wanted, and whether there are more.
+
+    From the pages of GetQueryResults, which tell precision and scale of a decimal and NULL apart from empty
+    text.
+    """
     schema = pa.schema([_field(one, thing) for one in cursor.description or ()])
     batches: list[pa.RecordBatch] = []
-    count = 0
+    count = size = 0
     while page := cursor.fetchmany(_PAGE_ROWS):
         count += len(page)
         if count > _MOST_ROWS:
@@ -133,8 +149,13 @@ def _rows(cursor: Cursor, stop: Event, thing: str) -> pa.Table:
             raise _Unwanted
         columns = zip(*page, strict=True)
         arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
-        batches.append(pa.record_batch(arrays, schema=schema))
-    return pa.Table.from_batches(batches, schema)
+        batch = pa.record_batch(arrays, schema=schema)
+        fitting = batch if most_bytes is None else first_rows(batch, most_bytes - size)
+        batches.append(fitting)
+        size += fitting.nbytes
+        if len(fitting) < len(batch):
+            return pa.Table.from_batches(batches, schema), True
+    return pa.Table.from_batches(batches, schema), False
 
 
 def _field(column: tuple[Any, ...], thing: str) -> pa.Field:

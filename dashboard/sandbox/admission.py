@@ -12,6 +12,8 @@ _TABLE_FUNCTIONS = frozenset({"generate_series", "range", "unnest"})
 """Those that read nothing. Others read files, memory by its address, settings, or SQL from a text."""
 _REFUSED_FUNCTIONS = frozenset({"current_setting", "getenv", "getvariable", "nextval", "currval", "write_log"})
 _EMPTY = "There is no statement to run."
+_OWN_NAMES = ("duckdb_", "pg_", "pragma_", "sqlite_")
+"""Views of its own begin so, and are read where WITH gives the name elsewhere."""
 _LISTINGS = frozenset({'"tables"', "__show_tables_expanded"})
 
 
@@ -27,20 +29,19 @@ def admitted(tree: dict[str, Any]) -> list[str]:
     statements = tree.get("statements", [])
     if len(statements) != 1:
         raise Refused(f"These are {len(statements)} statements; one at a time is run." if statements else _EMPTY)
-    made: set[str] = set()
     named: dict[str, None] = {}
-    for node in _nodes(statements[0]):
-        if "cte_map" in node:
-            made.update(str(one["key"]).casefold() for one in node["cte_map"].get("map", []))
+    for node, made in _nodes(statements[0]):
         _check_function(node)
         kind = node.get("type")
         if kind == "BASE_TABLE":
-            named.setdefault(_name(node))
+            name = _name(node)
+            if name.casefold() not in made:
+                named.setdefault(name)
         elif kind == "SHOW_REF" and node.get("query") is None:
             if node.get("table_name") not in _LISTINGS:
                 raise Refused("SHOW is for TABLES, and DESCRIBE for one table.")
             named.setdefault(ALL_TABLES)
-    return [name for name in named if name.casefold() not in made]
+    return list(named)
 
 
 def _name(node: dict[str, Any]) -> str:
@@ -64,13 +65,34 @@ def _check_function(node: dict[str, Any]) -> None:
         raise Refused(f"The function {node['function_name']} is none of those that may be used here.")
 
 
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    """Every object of it; without recursion, for a text may be nested as deep as somebody likes."""
-    left = [tree]
+def _nodes(tree: Any) -> Iterator[tuple[dict[str, Any], frozenset[str]]]:
+    """Every object of it, and the names that WITH gives there; without recursion, for a text may be nested deep.
+
+    Names are in small letters. What WITH makes knows the names before its own; whether it knows its own as well is for
+    the recursive.
+    """
+    left: list[tuple[Any, frozenset[str]]] = [(tree, frozenset())]
     while left:
-        one = left.pop()
+        one, made = left.pop()
         if isinstance(one, dict):
-            yield one
-            left.extend(reversed(list(one.values())))
+            given = one.get("cte_map", {}).get("map", [])
+            inside = made
+            for entry in given:
+                own = inside | {_made(entry)}
+                left.append((entry["value"], own if _is_recursive(entry) else inside))
+                inside = own
+            yield one, inside
+            left.extend((value, inside) for key, value in reversed(one.items()) if key != "cte_map")
         elif isinstance(one, list):
-            left.extend(reversed(one))
+            left.extend((value, made) for value in reversed(one))
+
+
+def _made(entry: dict[str, Any]) -> str:
+    name = str(entry["key"]).casefold()
+    if name.startswith(_OWN_NAMES):
+        raise Refused(f"WITH cannot give the name {name[:100]}, which is like one of DuckDB's own")
+    return name
+
+
+def _is_recursive(entry: dict[str, Any]) -> bool:
+    return bool(entry["value"]["query"]["node"].get("type") == "RECURSIVE_CTE_NODE")

@@ -1,7 +1,8 @@
 """SQL of people asked of Amazon Athena, over views that hold only what they may see; it is paid by what it scans."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from threading import Event
 
@@ -13,6 +14,8 @@ from dashboard.readers.deadline import Stop, within
 from dashboard.readers.engine import WITHOUT_HASTE, Limits
 from dashboard.readers.lake_table import Column, Snapshot, columns_of
 from dashboard.sandbox.athena_text import AthenaView, athena_text
+from dashboard.sandbox.limits import ANSWER_BYTES
+from dashboard.sandbox.places import NO_PLACE
 from dashboard.sandbox.process import Found
 
 Permitted = Callable[[str, list[Column]], tuple[str, list[Column]]]
@@ -24,28 +27,40 @@ _TEXT = "string"
 class AthenaSandbox:
     """Of one Glue database; any thread may call."""
 
-    def __init__(self, access: AthenaAccess) -> None:
+    def __init__(self, access: AthenaAccess, tables: Collection[str]) -> None:
+        """`tables` are the names of all that the pipeline has, whoever may see them."""
+        self._names = tables
         self._session = AthenaSession(access)
         self._tables = AthenaTables(self._session, _LOOK_EVERY)
 
-    def run(self, sql: str, permitted: Permitted, most_rows: int, limits: Limits) -> Found:
-        """The first rows of one SELECT. Raises SettingsError for what is none, and what Athena's engine raises."""
+    def run(
+        self,
+        sql: str,
+        permitted: Permitted,
+        most_rows: int,
+        limits: Limits,
+        place: AbstractContextManager[None] = NO_PLACE,
+    ) -> Found:
+        """The first rows of one SELECT; the work is inside of `place`, also where it goes on after its time.
+
+        Raises SettingsError for what is none, and what Athena's engine raises.
+        """
         begun = time.monotonic()
         snapshots: dict[str, Snapshot] = {}
 
         def views(names: Sequence[str]) -> list[AthenaView]:
             return [self._view(name, permitted, snapshots) for name in names]
 
-        text = athena_text(sql, self._session.access.database, views, most_rows + 1)
+        text = athena_text(sql, self._session.access.database, self._names, views, most_rows + 1)
 
         def work(stop: Stop) -> Found:
             unwanted = Event()
-            with stop.interrupting(unwanted.set):
+            with place, stop.interrupting(unwanted.set):
                 # PyAthena puts parameters in the place of per cent signs
-                found = run(self._session, text.replace("%", "%%"), {}, unwanted, "the statement")
+                found = run(self._session, text.replace("%", "%%"), {}, unwanted, "the statement", ANSWER_BYTES)
             took = time.monotonic() - begun
-            rows = found.rows.slice(0, most_rows)
-            return Found(rows, len(found.rows) > most_rows, snapshots, took, "athena", found.scanned_bytes)
+            rows, is_cut = found.rows.slice(0, most_rows), found.is_cut or len(found.rows) > most_rows
+            return Found(rows, is_cut, snapshots, took, "athena", found.scanned_bytes)
 
         return within(limits, work)
 

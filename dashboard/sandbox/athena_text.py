@@ -4,7 +4,8 @@ What is sent is written anew from what was read, so nothing that the parser did 
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import sqlglot
@@ -19,7 +20,15 @@ _CORRECT = "Correct the statement."
 _CARD_NUMBER = r"[0-9](?:[^0-9]{0,3}[0-9]){12,}"
 """Wider than `card_numbers.py` has it, for nobody here can try Trino's expressions; it hides more."""
 _WRITES = (exp.Into, exp.Lock, exp.Command, exp.DML, exp.DDL)
+_REWRITTEN = (exp.Sort, exp.Cluster, exp.Distribute, exp.MatchRecognize, exp.Parameter, exp.Placeholder)
+"""What Athena does not know or sqlglot writes otherwise than it was read, without a word."""
 _FUNCTIONS_IN_FROM = (exp.Lateral, exp.TableFromRows)
+_NAMES: dict[type, str] = {
+    exp.Sort: "SORT BY",
+    exp.Cluster: "CLUSTER BY",
+    exp.Distribute: "DISTRIBUTE BY",
+    exp.MatchRecognize: "MATCH_RECOGNIZE",
+}
 _FAULTS = (SqlglotError, RecursionError, TypeError)
 """What sqlglot raises for texts that it does not understand, the last one by mistake."""
 
@@ -38,22 +47,32 @@ class AthenaView:
     snapshot_id: int
 
 
-def athena_text(sql: str, database: str, views: Callable[[Sequence[str]], Sequence[AthenaView]], rows: int) -> str:
+def athena_text(
+    sql: str,
+    database: str,
+    tables: Collection[str],
+    views: Callable[[Sequence[str]], Sequence[AthenaView]],
+    rows: int,
+) -> str:
     """The query to send: each table that it names is a view of permitted columns before it, at most `rows` rows come.
 
-    `views` gives those of the names, and raises for one that may not be seen. Raises SettingsError for what is refused.
+    `tables` are all of the pipeline, whoever may see them. `views` gives those of the names, and raises for one that
+    may not be seen. Raises SettingsError for what is refused.
     """
     query = _parsed(sql)
+    made = _made_names(query)
     named = dict.fromkeys(_name(table) for table in query.find_all(exp.Table) if not _is_made(table))
+    # what WITH calls like a table might be taken for it, so that nobody does who may not see that
+    named |= dict.fromkeys(one for one in tables if one.lower() in made)
     found = views(list(named))
-    if taken := {one.alias.lower() for one in query.find_all(exp.CTE)} & {one.name.lower() for one in found}:
+    if taken := made & {one.name.lower() for one in found}:
         raise SettingsError(f"{', '.join(sorted(taken))} is the name of a table; call it otherwise.", _CORRECT)
     _limit(query, rows)
     given = query.args.get("with_")
     before = [_view(one, database) for one in found]
     if before:
         expressions = [*before, *(given.expressions if given else [])]
-        query.set("with_", exp.With(expressions=expressions, recursive=given.recursive if given else False))
+        query.set("with_", exp.With(expressions=expressions))
     try:
         return query.sql(dialect=_DIALECT, unsupported_level=sqlglot.ErrorLevel.RAISE)
     except _FAULTS as error:
@@ -76,6 +95,8 @@ def _parsed(sql: str) -> exp.Query:
             "Athena runs one SELECT here; nothing that writes, and no function in place of a table.",
             "SHOW TABLES and DESCRIBE are asked of duckdb, which costs nothing.",
         )
+    if other := query.find(*_REWRITTEN):
+        raise SettingsError(f"{_NAMES.get(type(other), 'A parameter')} is not run on Athena here.", _CORRECT)
     return query
 
 
@@ -86,6 +107,16 @@ def _told(error: Exception) -> str:
     first = found[0]
     what = str(first.get("description", "")).partition(" but got")[0].split("\n")[0][:200].rstrip(".")
     return f"Line {first.get('line')}, column {first.get('col')}: {what}."
+
+
+def _made_names(query: exp.Query) -> set[str]:
+    """What WITH gives, in small letters: each once and none of itself, so that a name means one thing everywhere."""
+    if any(one.recursive for one in query.find_all(exp.With)):
+        raise SettingsError("WITH RECURSIVE is not run on Athena here.", "Ask duckdb, which knows it.")
+    counts = Counter(one.alias.lower() for one in query.find_all(exp.CTE))
+    if twice := sorted(name for name, count in counts.items() if count > 1):
+        raise SettingsError(f"WITH gives the name {', '.join(twice)} twice.", "Call each otherwise.")
+    return set(counts)
 
 
 def _is_made(table: exp.Table) -> bool:
@@ -100,7 +131,7 @@ def _is_made(table: exp.Table) -> bool:
             made = list(given.expressions)
             if inside is given and before is not None:
                 place = next(number for number, one in enumerate(made) if one is before)
-                made = made[: place + 1] if given.recursive else made[:place]
+                made = made[:place]
             if any(one.alias.lower() == wanted for one in made):
                 return True
         inside, node = node, node.parent
@@ -148,6 +179,13 @@ def _column(name: str, is_text: bool) -> exp.Expr:
 
 def _limit(query: exp.Query, rows: int) -> None:
     given = query.args.get("limit")
+    if any(one.args.get("percent") or one.args.get("with_ties") for one in query.find_all(exp.LimitOptions)):
+        raise SettingsError("FETCH knows neither PERCENT nor WITH TIES here.", _CORRECT)
     wanted = given.expression if isinstance(given, exp.Limit) else None
+    if isinstance(given, exp.Fetch):
+        # without a number it is one row
+        wanted = given.args.get("count") or exp.Literal.number(1)
+        if not (isinstance(wanted, exp.Literal) and wanted.is_int):
+            raise SettingsError("FETCH FIRST wants a whole number of rows.", _CORRECT)
     if not (isinstance(wanted, exp.Literal) and wanted.is_int and int(wanted.name) <= rows):
         query.set("limit", exp.Limit(expression=exp.Literal.number(rows)))

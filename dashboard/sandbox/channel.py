@@ -7,14 +7,15 @@ from threading import Lock
 from typing import Any
 
 LARGEST = 256 * 2**20
-"""Bytes of one message. Nothing is ever unpickled: what a sandbox says is a stranger's."""
+"""Bytes of one message, unless fewer are let in. Nothing is ever unpickled: what a sandbox says is a stranger's."""
 
 
 class Channel:
     """Two pipes of one end. Raises EOFError where the other end is gone."""
 
-    def __init__(self, reads: int, writes: int) -> None:
-        """Of the descriptors, which it owns from now on."""
+    def __init__(self, reads: int, writes: int, largest: int = LARGEST) -> None:
+        """Of the descriptors, which it owns from now on; hears no message that is larger."""
+        self._largest = largest
         self._reads = Connection(reads, writable=False)
         self._writes = Connection(writes, readable=False)
         self._lock = Lock()
@@ -31,11 +32,20 @@ class Channel:
 
     def hear(self) -> tuple[dict[str, Any], bytes]:
         """Raises ValueError for what is no message."""
-        words = json.loads(self._reads.recv_bytes(LARGEST))
-        body = self._reads.recv_bytes(LARGEST)
+        words = json.loads(self._heard())
+        body = self._heard()
         if not isinstance(words, dict):
             raise ValueError("A message is an object of JSON.")
         return words, body
+
+    def _heard(self) -> bytes:
+        try:
+            return self._reads.recv_bytes(self._largest)
+        except OSError as error:
+            # it ends itself at a message that is too long, and at no other fault
+            if self._reads.closed:
+                raise ValueError(f"A message has more than {self._largest:,} bytes.") from error
+            raise
 
     def close(self) -> None:
         self._reads.close()

@@ -34,12 +34,12 @@ class Lent:
     @cached_property
     def schema(self) -> pa.Schema:
         """As it is read: times in UTC without a zone, as questions compare them; nested values as JSON."""
-        stored = shown_schema(self.table.arrow_schema(self.columns))
+        stored = shown_schema(self.table.arrow_schema(self.columns, self._snapshot_id))
         return pa.schema([_timeless(one) for one in stored])
 
     @cached_property
     def files(self) -> list[StateFile]:
-        return [] if self.snapshot is None else self.table.files(self.columns, self.snapshot.id)
+        return [] if self.snapshot is None else self.table.files(self.columns, self._snapshot_id)
 
     def told_files(self) -> list[dict[str, list[Any]]]:
         """For each file the bounds of its columns, so that those are left out which a condition rules out."""
@@ -53,10 +53,13 @@ class Lent:
             raise ReadError(f"Files of {self.name} were asked for that are not lent.", "Ask again.")
         schema = pa.schema([self.schema.field(name) for name in columns])
         chosen = [self.files[number] for number in files]
-        snapshot_id = None if self.snapshot is None else self.snapshot.id
-        for batch in self.table.batches_of(chosen, columns, snapshot_id):
+        for batch in self.table.batches_of(chosen, columns, self._snapshot_id):
             rows = masked_rows(pa.Table.from_batches([batch]).select(columns), self.secret)
             yield from rows.cast(schema).to_batches()
+
+    @property
+    def _snapshot_id(self) -> int | None:
+        return None if self.snapshot is None else self.snapshot.id
 
 
 def _timeless(field: pa.Field) -> pa.Field:

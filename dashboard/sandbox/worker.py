@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 from pyarrow.fs import LocalFileSystem
 
+from dashboard.readers.first_rows import first_rows
 from dashboard.sandbox.admission import Refused, admitted
 from dashboard.sandbox.channel import Channel
 from dashboard.sandbox.limits import ANSWER_BYTES, CPU_SECONDS, DUCKDB_MEMORY, PROCESS_BYTES
@@ -39,8 +40,12 @@ _BATCH_ROWS = 1_000
 class _LentTable(ds.Dataset):  # type: ignore[misc]
     """A table that DuckDB scans as often as it likes, of which only the rows and columns it wants are sent."""
 
-    def __init__(self, channel: Channel, name: str, schema: pa.Schema, files: list[dict[str, Any]]) -> None:
+    def __init__(
+        self, channel: Channel, name: str, schema: pa.Schema, files: list[dict[str, Any]], unread: list[int]
+    ) -> None:
+        """`unread`, shared by all tables, holds the scans that nobody reads any more, until that is told."""
         self._channel = channel
+        self._unread = unread
         self._name = name
         self._schema = schema
         self._files = [_guarantee(schema, bounds) for bounds in files]
@@ -69,13 +74,18 @@ class _LentTable(ds.Dataset):  # type: ignore[misc]
         return [int(one.path) for one in kept]
 
     def _rows(self, columns: list[str], files: list[int], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        words, _ = self._channel.ask({"scan": self._name, "columns": columns, "files": files})
+        closed = [self._unread.pop() for _ in range(len(self._unread))]
+        words, _ = self._channel.ask({"scan": self._name, "columns": columns, "files": files, "closed": closed})
         number = words["scan"]
-        while True:
-            words, body = self._channel.ask({"more": number})
-            if words.get("end"):
-                return
-            yield pa.ipc.read_record_batch(pa.py_buffer(body), schema)
+        try:
+            while True:
+                words, body = self._channel.ask({"more": number})
+                if words.get("end"):
+                    return
+                yield pa.ipc.read_record_batch(pa.py_buffer(body), schema)
+        finally:
+            # not told here: this may be the end of a generator in the middle of another question
+            self._unread.append(number)
 
 
 def _guarantee(schema: pa.Schema, bounds: dict[str, list[Any]]) -> Any:
@@ -101,6 +111,12 @@ def answer(channel: Channel) -> None:
         channel.say({"fault": "memory"})
     except duckdb.Error as error:
         channel.say({"fault": "sql", **_told(error, job["sql"])})
+    except RecursionError:
+        channel.say({"fault": "refused", "message": "It is nested too deep to be read"})
+    except (EOFError, BrokenPipeError):
+        raise
+    except Exception as error:
+        channel.say({"fault": "refused", "message": f"It cannot be run; what runs it met a {type(error).__name__}"})
 
 
 def _answer(channel: Channel, job: dict[str, Any]) -> None:
@@ -111,10 +127,11 @@ def _answer(channel: Channel, job: dict[str, Any]) -> None:
     if tree.get("error"):
         _raise_fault(connection, job["sql"])
     channel.say({"tables": admitted(tree)})
+    unread: list[int] = []
     while "table" in (words := channel.hear())[0]:
         told, body = words
         schema = pa.ipc.read_schema(pa.py_buffer(body))
-        connection.register(told["table"], _LentTable(channel, told["table"], schema, told["files"]))
+        connection.register(told["table"], _LentTable(channel, told["table"], schema, told["files"], unread))
     connection.execute("SET lock_configuration = true")
     reader = connection.execute(job["sql"]).to_arrow_reader(_BATCH_ROWS)
     rows, is_cut = _first(reader, job["rows"])
@@ -125,16 +142,25 @@ def _answer(channel: Channel, job: dict[str, Any]) -> None:
 
 
 def _first(reader: pa.RecordBatchReader, most: int) -> tuple[pa.Table, bool]:
-    """No more than are wanted, and whether there were more."""
+    """No more than are wanted and than an answer may hold, and whether there were more."""
     batches: list[pa.RecordBatch] = []
     count = size = 0
     for batch in reader:
-        batches.append(batch.slice(0, most - count))
-        count += len(batch)
-        size += batch.nbytes
-        if count > most or size > ANSWER_BYTES:
-            return pa.Table.from_batches(batches, reader.schema), True
-    return pa.Table.from_batches(batches, reader.schema), False
+        wanted = batch.slice(0, most - count)
+        fitting = first_rows(wanted, ANSWER_BYTES - size)
+        if len(wanted) and not count + len(fitting):
+            raise Refused(f"Its first row alone has more than the {ANSWER_BYTES // 2**20} MB that an answer may have")
+        batches.append(fitting)
+        count += len(fitting)
+        size += fitting.nbytes
+        if len(fitting) < len(batch):
+            return _whole(batches, reader.schema), True
+    return _whole(batches, reader.schema), False
+
+
+def _whole(batches: list[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    # every batch of a wide answer would be told column by column
+    return pa.Table.from_batches(batches, schema).combine_chunks()
 
 
 def _raise_fault(connection: duckdb.DuckDBPyConnection, text: str) -> None:

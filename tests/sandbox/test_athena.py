@@ -11,6 +11,7 @@ import pytest
 from dashboard.errors import AccessError, ReadError
 from dashboard.readers.engine import WITHOUT_HASTE, Limits
 from dashboard.readers.lake_table import Column
+from dashboard.sandbox import athena
 from dashboard.sandbox.athena import AthenaSandbox
 from tests.conftest import eventually
 from tests.fakes.aws import Aws
@@ -32,7 +33,7 @@ def tables(aws: Aws, tmp_path: Path) -> Iterator[World]:
 
 @pytest.fixture
 def sandbox(tables: World) -> Iterator[AthenaSandbox]:
-    made = AthenaSandbox(tables.access())
+    made = AthenaSandbox(tables.access(), ["revenue_summary", "payments"])
     yield made
     made.close()
 
@@ -61,6 +62,16 @@ def test_what_may_not_be_seen_is_neither_looked_up_nor_sent(tables: World, sandb
         sandbox.run("SELECT * FROM payments", revenue_alone, 10, WITHOUT_HASTE)
 
     assert tables.aws.athena.submitted == []
+
+
+def test_an_answer_is_cut_at_the_bytes_that_it_may_have(
+    sandbox: AthenaSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(athena, "ANSWER_BYTES", 1_000)
+
+    found = sandbox.run("SELECT rpad('', 600, 'x') AS x FROM revenue_summary", revenue_alone, 10, WITHOUT_HASTE)
+
+    assert (len(found.rows), found.is_cut) == (1, True)
 
 
 def test_a_per_cent_sign_is_one(sandbox: AthenaSandbox) -> None:
