@@ -11,7 +11,7 @@ from dashboard.freshness.history import Latencies, Stretch
 from dashboard.freshness.verdict import State
 from dashboard.wording import length, moment
 
-STRIP_HEIGHT, LINES_HEIGHT = 96, 200
+STRIP_HEIGHT, LINES_HEIGHT = 124, 200
 _COLOURS = {
     State.FRESH: "#009E73",
     State.WAITING: "#8C8C8C",

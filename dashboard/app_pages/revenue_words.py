@@ -26,7 +26,9 @@ def chart_in_words(trend: Trend, show: str, currency: str, *, is_ahead: bool) ->
     start, until = moment(stretch.start, zone, stretch.until, seconds=False), moment(stretch.until, zone, stretch.until)
     if show == HEAT:
         return f"Averages of whole hours from {start} to {until}, in {currency}; hours in which nothing was sold count."
-    one = length(trend.extent.window) if trend.choice.grain == WINDOW else trend.choice.grain.name
+    name = trend.choice.grain.name
+    said = name if name[:1].isdigit() else f"{'an' if name == 'hour' else 'a'} {name}"
+    one = length(trend.extent.window) if trend.choice.grain == WINDOW else said
     told = [f"One bar is {one}, from {start} to {until}, in {currency}. {_parts(trend, is_ahead=is_ahead)}"]
     lines = [
         f"{line}: {compared.name}"
