@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -78,7 +78,7 @@ def tail(
             if progress.fault:
                 raise progress.fault
             printed.take_all(reversed(progress.rows))
-            printed.known = {row.id for row in progress.rows}
+            printed.begin_with(progress.rows)
         if not (last and once):
             narrator.say(f"Reading {topic}." if once else f"Following {topic} on {settings.target}. Ctrl-C ends.")
             _follow(live, narrator, printed, readable, once=once)
@@ -93,6 +93,7 @@ def _follow(live: LiveRecords, narrator: Narrator, printed: "_Printed", readable
         polled = live.poll()
         if polled.anew:
             narrator.say(f"{polled.anew} It is read from its beginning.", "bold")
+            printed.begin_with([])
         printed.take_all(map(readable, polled.records))
         before, fault = fault, live.fault
         if fault and not before:
@@ -138,8 +139,10 @@ class _Printed:
         self._limit = limit
         self._as_json = as_json
         self._headers = headers
-        self.known: set[str] = set()
+        self._known: set[str] = set()
         """Places of records that were taken while looking back, and come once more."""
+        self._first: dict[int, int] = {}
+        """By partition the first of them: what stands before it was not asked for, though it may come too."""
         self._read = self._shown = self._unanswered = 0
         self._why = ""
 
@@ -147,8 +150,14 @@ class _Printed:
     def is_full(self) -> bool:
         return self._limit is not None and self._shown >= self._limit
 
+    def begin_with(self, rows: Sequence[Readable]) -> None:
+        """What was found while looking back, and taken."""
+        self._known, self._first = {row.id for row in rows}, {}
+        for row in rows:
+            self._first[row.partition] = min(row.offset, self._first.get(row.partition, row.offset))
+
     def take(self, row: Readable) -> None:
-        if row.id in self.known:
+        if row.id in self._known or row.offset < self._first.get(row.partition, 0):
             return
         self._read += 1
         if self.is_full or not self._is_wanted(row):
