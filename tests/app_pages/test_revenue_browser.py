@@ -127,7 +127,7 @@ def test_the_download_holds_what_the_screen_shows(browser: Browser, site: Site) 
         bars = page.locator(BARS).count()
 
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert len(rows) == bars
+    assert len([row for row in rows if row["revenue"]]) == bars
     assert list(rows[0])[:6] == ["start", "end", "revenue", "orders", "windows", "running"]
     assert "America/New_York" in about
     assert rows[0]["start"].endswith(("-04:00", "-05:00"))

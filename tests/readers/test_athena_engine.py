@@ -390,7 +390,7 @@ def test_one_who_leaves_takes_the_answer_from_nobody_else(lake: World) -> None:
         patient = pool.submit(engine.ask, "revenue_windows", RANGE)
         eventually(lambda: lake.aws.calls["GetQueryExecution"], within_seconds=10, every_seconds=0.02)
         with pytest.raises(ReadError, match="others still wait for it"):
-            engine.ask("revenue_windows", RANGE, limits=Limits(timedelta(seconds=0.3)))
+            engine.ask("revenue_windows", RANGE, limits=Limits(timedelta(seconds=2)))
         lake.aws.athena.go.set()
         assert patient.result(20).rows.num_rows == 1
 
