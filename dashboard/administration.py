@@ -25,11 +25,12 @@ from dashboard.deploy.plan import Plan
 from dashboard.deploy.raw_records import RawRecord
 from dashboard.deploy.resource_status import ResourceStatus
 from dashboard.deploy.resources import Kind as ResourceKind
-from dashboard.deployments import Deployed, deployed, lake_address, settings_of
+from dashboard.deployments import Deployed, deployed, lake_address
 from dashboard.errors import DeployError
 from dashboard.narration import Narrator
 from dashboard.runs import Progress, Runs
 from dashboard.settings import Settings, load_settings
+from dashboard.target_settings import settings_of
 from dashboard.targets import target_names
 
 _LOOK_SECONDS = 3.0

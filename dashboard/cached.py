@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.deployments import settings_of
 from dashboard.drawn_revenue import Drawn, DrawnRevenue
 from dashboard.errors import ReadError, SalesTrendsError, SettingsError
 from dashboard.lake_engines import engine_of
@@ -22,6 +21,7 @@ from dashboard.readers.lake import REVENUE_TABLE
 from dashboard.readers.lake_table import Snapshot
 from dashboard.readers.no_tables import NoTables
 from dashboard.settings import Settings, load_settings
+from dashboard.target_settings import settings_of
 from dashboard.targets import LOCAL
 from dashboard.trends.sales import NewState, Sales
 from dashboard.trends.trend import Asked
@@ -256,8 +256,7 @@ def freshness_desk() -> "FreshnessDesk":
 
 @cache
 def _freshness_desk() -> "FreshnessDesk":
-    from dashboard.freshness_desk import FreshnessDesk
-    from dashboard.watched import watch_of
+    from dashboard.freshness_desk import FreshnessDesk, watch_of
 
     settings = settings_of(load_settings().target)
     return FreshnessDesk(settings, watch_of(settings, "dashboard", lambda: _engine(settings)))

@@ -60,7 +60,7 @@ def freshness(narrator: Narrator, target: str, as_json: bool, moment: datetime |
 @click.pass_obj
 def watch(narrator: Narrator, target: str) -> None:
     """Look at the pipeline until Ctrl-C: keep its history, run its checks, send alerts; for where no dashboard runs."""
-    from dashboard.watched import watch_of
+    from dashboard.freshness_desk import watch_of
 
     settings = settings_for(target)
     told, fault = "", ""
@@ -169,8 +169,7 @@ def try_out(narrator: Narrator, target: str) -> None:
 
 
 def _desk(settings: Settings) -> "FreshnessDesk":
-    from dashboard.freshness_desk import FreshnessDesk
-    from dashboard.watched import watch_of
+    from dashboard.freshness_desk import FreshnessDesk, watch_of
 
     return FreshnessDesk(settings, watch_of(settings, "command"))
 

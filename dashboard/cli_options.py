@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from dashboard.deployments import settings_of
 from dashboard.readers.zones import EARLIEST
 from dashboard.setting_kinds import parse_duration
 from dashboard.settings import Settings, load_settings
+from dashboard.target_settings import settings_of
 from dashboard.targets import LOCAL, target_names
 
 _ASKED_FOR = "dashboard.cli_options.asked_for"

@@ -114,12 +114,11 @@ def _asked(range_name: str, grain: str | None, compared: tuple[str, ...], zone: 
 
 
 def _report(settings: Settings, asked: "Asked", engine: str, limits: "Limits") -> "Report":
-    from dashboard.freshness_desk import FreshnessDesk
+    from dashboard.freshness_desk import FreshnessDesk, watch_of
     from dashboard.lake_desk import LakeDesk
     from dashboard.lake_engines import engine_of
     from dashboard.manifest import manifest_of
     from dashboard.report import report_of
-    from dashboard.watched import watch_of
 
     desk = LakeDesk(settings, engines=partial(engine_of, patience=limits.timeout))
     try:

@@ -14,10 +14,10 @@ from dashboard.dead_letters.letters import Shown, shown
 from dashboard.dead_letters.markers import Marker
 from dashboard.dead_letters.reading import Group, Wanted, groups
 from dashboard.dead_letters.redrive import Choices, RedrivePlan
-from dashboard.deployments import settings_of
 from dashboard.narration import Narrator
 from dashboard.runs import Progress, Runs
 from dashboard.settings import Settings, load_settings
+from dashboard.target_settings import settings_of
 from dashboard.targets import target_names
 
 SHOWN_AT_ONCE = 500

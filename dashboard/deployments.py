@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from datetime import timedelta
 from functools import partial
 from typing import Protocol
 
@@ -19,17 +18,16 @@ from dashboard.deploy.plan import Plan
 from dashboard.deploy.raw_records import RawRecord
 from dashboard.deploy.resource_status import ResourceStatus
 from dashboard.deploy.resources import Wanted
-from dashboard.errors import DeployError, SettingsError, StackError
+from dashboard.errors import DeployError, StackError
 from dashboard.lifecycle import LocalStack
 from dashboard.local import services
 from dashboard.local.broker import CLUSTER_ID
-from dashboard.local.home import recorded_kind
 from dashboard.narration import Narrator
 from dashboard.open_source_deployment import Clusters, OpenSourceDeployment
 from dashboard.remotes.flink import Flink
-from dashboard.settings import Settings, load_settings
+from dashboard.settings import Settings
 from dashboard.target_fields import ConfluentTargetSettings, OpenSourceTargetSettings
-from dashboard.targets import LOCAL, load_target, with_target
+from dashboard.targets import LOCAL, load_target
 
 _POLL_SECONDS = 0.5
 
@@ -141,26 +139,6 @@ def looked_at(settings: Settings) -> OpenSourceDeployment | CloudDeployment:
     if settings.target == LOCAL:
         return LocalStack(settings, Narrator()).deployment
     return _elsewhere(settings, Narrator(), None)
-
-
-def settings_of(target: str, window_size: timedelta | None = None, encrypt_fields: bool | None = None) -> Settings:
-    """The settings that hold on a target; what is given comes before what is described for it.
-
-    The local stack is what it was made as, unless somebody asks for something else. Raises SettingsError, StackError.
-    """
-    settings = with_target(load_settings(target=target))
-    made = recorded_kind(settings.local.home) if target == LOCAL else None
-    if made is not None:
-        settings = settings.with_pipeline(window_size=made.window)
-    if made is not None and made.encrypts is not None:
-        settings = settings.with_pipeline(encrypt_fields=made.encrypts)
-    if target != LOCAL and not (settings.pipeline.encrypt_fields and encrypt_fields is not False):
-        raise SettingsError(
-            f"The contracts of {target} always encrypt; SALES_PIPELINE__ENCRYPT_FIELDS=false is for the local stack.",
-            "Elsewhere others write by them too, and their dead letters would hold card numbers in the clear.",
-        )
-    asked = {"window_size": window_size, "encrypt_fields": encrypt_fields}
-    return settings.with_pipeline(**{name: value for name, value in asked.items() if value is not None})
 
 
 def lake_address(settings: Settings) -> LakeAddress:

@@ -5,6 +5,7 @@ ops see everything, and quiet alerts.
 """
 
 import threading
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,13 +15,29 @@ from dashboard.errors import SettingsError
 from dashboard.freshness.alert_store import EVERYTHING, AlertStore, Snooze
 from dashboard.freshness.alerts import PIPELINE
 from dashboard.freshness.history import Latencies, Stretch
+from dashboard.freshness.looking import Watched
 from dashboard.freshness.overview import Overview
 from dashboard.freshness.telling import alerts_file
 from dashboard.freshness.verdict import Verdict
 from dashboard.freshness.watch import Watch
+from dashboard.readers.engine import Engine
 from dashboard.settings import Settings
 
 LONGEST_SNOOZE = timedelta(days=14)
+
+
+def watch_of(settings: Settings, who: str, engine: Callable[[], Engine] | None = None) -> Watch:
+    """Of the target that the settings name. `engine` gives the one that the dashboard's pages ask, where there are any;
+    a watch without pages opens its own when it needs one.
+    """
+
+    def watched() -> Watched:
+        # clients of every remote system, which showing what another process saw does not need
+        from dashboard.watched import WatchedTarget
+
+        return WatchedTarget(settings, engine)
+
+    return Watch(settings, watched, who)
 
 
 @dataclass(frozen=True)

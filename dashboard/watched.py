@@ -19,7 +19,6 @@ from dashboard.freshness.readings import Part
 from dashboard.freshness.seen import Seen
 from dashboard.freshness.tables import TableReadings
 from dashboard.freshness.topics import TopicReadings
-from dashboard.freshness.watch import Watch
 from dashboard.lake_connections import catalog_interval_of, lake_of
 from dashboard.lake_engines import engine_of
 from dashboard.local import services
@@ -31,24 +30,20 @@ from dashboard.readers.engine import Engine
 from dashboard.settings import Settings
 from dashboard.targets import LOCAL
 
-Engines = Callable[[], Engine]
 _INTERVAL, _CLOUD_INTERVAL = timedelta(seconds=2), timedelta(seconds=10)
 _QUALITY_EVERY, _CLOUD_QUALITY_EVERY = timedelta(minutes=10), timedelta(hours=1)
 """On Confluent Cloud a check is a query that is paid for."""
 _SETTLING, _CLOUD_SETTLING = timedelta(minutes=2), timedelta(minutes=20)
 
 
-def watch_of(settings: Settings, who: str, engine: Engines | None = None) -> Watch:
-    """Of the target that the settings name. `engine` gives the one that the dashboard's pages ask, where there are any;
-    a watch without pages opens its own when it needs one.
-    """
-    return Watch(settings, lambda: WatchedTarget(settings, engine), who)
-
-
 class WatchedTarget:
-    """One target as `freshness.looking.Watched` describes it. Raises SettingsError for what the target lacks."""
+    """One target as `freshness.looking.Watched` describes it."""
 
-    def __init__(self, settings: Settings, engine: Engines | None) -> None:
+    def __init__(self, settings: Settings, engine: Callable[[], Engine] | None) -> None:
+        """`engine` gives the one that pages ask; without it one is opened when it is needed.
+
+        Raises SettingsError for what the target lacks.
+        """
         self._settings = settings
         self._pages = engine
         self._own: Engine | None = None

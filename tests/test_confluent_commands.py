@@ -15,13 +15,14 @@ from rich.console import Console
 from dashboard import deployments
 from dashboard.cli import commands
 from dashboard.cloud_deployment import CloudDeployment
-from dashboard.deployments import deployed, settings_of
+from dashboard.deployments import deployed
 from dashboard.errors import DeployError, SettingsError
 from dashboard.freshness.gatherer import Gatherer
 from dashboard.narration import Narrator
 from dashboard.remotes import ecs
 from dashboard.remotes.kafka import Kafka, Topic
 from dashboard.settings import PREFIX, Settings, load_settings
+from dashboard.target_settings import settings_of
 from dashboard.watched import WatchedTarget
 from tests.deploy.cloud import HASTE, KMS_KEY, with_orders
 from tests.fakes.confluent_cloud import FakeConfluentCloud

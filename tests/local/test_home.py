@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.deployments import settings_of
 from dashboard.errors import SettingsError
 from dashboard.local.home import RECORD, StackKind, check_kind, record_kind, recorded_kind
+from dashboard.target_settings import settings_of
 
 FIVE = timedelta(seconds=5)
 

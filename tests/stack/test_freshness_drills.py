@@ -12,9 +12,9 @@ from confluent_kafka import Producer
 
 from dashboard.freshness.verdict import Hop, State, Verdict
 from dashboard.freshness.watch import Watch
+from dashboard.freshness_desk import watch_of
 from dashboard.lifecycle import LocalStack
 from dashboard.local.shop.progress import read_progress
-from dashboard.watched import watch_of
 from tests.conftest import eventually, running_stack, stack_settings
 from tests.stack.records import payment_on_the_wire
 
