@@ -5,22 +5,20 @@ process is killed. Several processes may open the file.
 """
 
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from dashboard.errors import AlertError
 from dashboard.freshness.alerts import PIPELINE, Notice, Rules, Watches, step
 from dashboard.freshness.verdict import Verdict
+from dashboard.sqlite_file import SqliteFile
 
 _TABLES = Path(__file__).with_name("alert_tables.sql")
-_BUSY_SECONDS = 10
 _WATCHES = TypeAdapter(Watches)
 _NOTICE = TypeAdapter(Notice)
 EVERYTHING = "everything"
@@ -52,23 +50,8 @@ class Letter:
     """Why the last attempt failed."""
 
 
-class AlertStore:
-    """One connection, opened by the first call, and one caller at a time.
-
-    Every call raises AlertError when the file cannot be used, and the next one tries anew.
-    """
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._lock = threading.RLock()
-        self._opened: sqlite3.Connection | None = None
-
-    def close(self) -> None:
-        """A call after it opens it again."""
-        with self._lock:
-            if self._opened is not None:
-                self._opened.close()
-            self._opened = None
+class AlertStore(SqliteFile):
+    """Any thread may call. Every call raises AlertError when the file cannot be used, and the next one tries anew."""
 
     def see(self, verdict: Verdict, rules: Rules, ways: Sequence[str]) -> tuple[Notice, ...]:
         """Takes the next verdict, and keeps what is to be told for each of these ways."""
@@ -92,13 +75,13 @@ class AlertStore:
 
     def watches(self) -> Watches:
         rows = self._rows("SELECT watches FROM watches")
-        with self._faults():
+        with self._sense():
             return _WATCHES.validate_json(rows[0][0]) if rows else Watches()
 
     def letters(self, way: str | None = None) -> list[Letter]:
         """What is still to be told, the oldest first; in one way, or in all."""
         rows = self._rows("SELECT * FROM letters WHERE way = ?1 OR ?1 IS NULL ORDER BY number", way)
-        with self._faults():
+        with self._sense():
             return [
                 Letter(number, its_way, _NOTICE.validate_json(notice), _moment(next_at), attempts, bool(refused), fault)
                 for number, its_way, _id, notice, next_at, attempts, refused, fault in rows
@@ -137,46 +120,24 @@ class AlertStore:
         rows = self._rows("SELECT subject, until, who FROM snoozes WHERE until > ? ORDER BY subject", at.timestamp())
         return [Snooze(subject, _moment(until), who) for subject, until, who in rows]
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._lock:
-            self._rows("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._rows("ROLLBACK")
-                raise
-            self._rows("COMMIT")
-
-    def _rows(self, sql: str, *values: object) -> list[Any]:
-        with self._lock, self._faults():
-            self._opened = self._opened or self._open()
-            return self._opened.execute(sql, values).fetchall()
-
-    def _open(self) -> sqlite3.Connection:
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._file, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.executescript(_TABLES.read_text(encoding="utf-8"))
-        except BaseException:
-            connection.close()
-            raise
-        return connection
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.executescript(_TABLES.read_text(encoding="utf-8"))
 
     @contextmanager
-    def _faults(self) -> Iterator[None]:
+    def _sense(self) -> Iterator[None]:
+        """What stands in the file may make none."""
         try:
             yield
-        except (sqlite3.Error, OSError, ValidationError) as error:
-            raise AlertError(
-                f"Alerts cannot be kept in {self._file}: {_reason(error)}.",
-                "Make room there, or let its owner write it; move a damaged file aside, and alerts begin anew.",
-            ) from error
+        except ValidationError as error:
+            raise self._fault(error) from error
 
-
-def _reason(error: Exception) -> str:
-    return "it holds what another version wrote" if isinstance(error, ValidationError) else str(error)
+    def _fault(self, error: Exception) -> AlertError:
+        why = "it holds what another version wrote" if isinstance(error, ValidationError) else str(error)
+        return AlertError(
+            f"Alerts cannot be kept in {self._file}: {why}.",
+            "Make room there, or let its owner write it; move a damaged file aside, and alerts begin anew.",
+        )
 
 
 def _moment(seconds: float) -> datetime:
