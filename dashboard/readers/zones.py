@@ -12,9 +12,6 @@ QUARTER_HOUR = timedelta(minutes=15)
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 """Between them every time can be reckoned with, in every zone."""
 _MINUTE = timedelta(minutes=1)
-_DAY = timedelta(days=1)
-_NONE = timedelta(0)
-_MONDAY = date(1970, 1, 5)
 _CHANGES_IN_A_QUESTION = 2
 """As many as a year has in almost any zone; a longer stretch is asked in pieces."""
 
@@ -76,26 +73,6 @@ def pieces(start: datetime, end: datetime, zone: ZoneInfo) -> list[Piece]:
 def local_midnight(day: date, zone: ZoneInfo) -> datetime:
     """When a local day begins, in UTC; where clocks are put forward at midnight, the moment they are."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
-
-
-def bucket_start(moment: datetime, bucket: timedelta, zone: ZoneInfo) -> datetime:
-    """When the bucket begins that holds this moment, UTC: as the questions over buckets and days have it.
-
-    Buckets of whole days begin at local midnights and are counted from a Monday, shorter ones by the zone's clock.
-    """
-    if bucket % _DAY == _NONE:
-        days = bucket // _DAY
-        day = moment.astimezone(zone).date()
-        return local_midnight(day - (day - _MONDAY).days % days * _DAY, zone)
-    moment = moment.astimezone(UTC)
-    return moment - (moment - EARLIEST + _offset(moment, zone)) % bucket
-
-
-def bucket_end(start: datetime, bucket: timedelta, zone: ZoneInfo) -> datetime:
-    """When the bucket ends that begins then, UTC; days are as long as the zone's clock makes them."""
-    if bucket % _DAY == _NONE:
-        return local_midnight(start.astimezone(zone).date() + bucket, zone)
-    return start + bucket
 
 
 def _changes(start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[datetime]:

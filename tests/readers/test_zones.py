@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dashboard.errors import SettingsError
-from dashboard.readers.zones import Piece, bucket_end, bucket_start, check_zone, local_midnight, pieces
+from dashboard.readers.zones import Piece, check_zone, local_midnight, pieces
 
 ZONES = [
     "UTC",
@@ -184,41 +184,3 @@ def test_a_range_that_ends_seconds_after_the_clocks_change_has_its_change(change
     [piece] = pieces(change - timedelta(seconds=40), change + timedelta(seconds=seconds), ZoneInfo("Europe/Berlin"))
 
     assert piece.changes == (change, piece.end)
-
-
-@pytest.mark.parametrize(
-    ("zone", "moment", "bucket", "start", "end"),
-    [
-        ("Asia/Kolkata", "12:15", timedelta(hours=1), "11:30", "12:30"),
-        ("Europe/Berlin", "12:15", timedelta(minutes=15), "12:15", "12:30"),
-        # seconds that do not divide an hour are counted from midnight of 1970, as the questions count them
-        ("UTC", "00:05", timedelta(seconds=81), "00:04:03", "00:05:24"),
-    ],
-)
-def test_a_bucket_is_the_stretch_of_the_readers_clock_that_holds_a_moment(
-    zone: str, moment: str, bucket: timedelta, start: str, end: str
-) -> None:
-    def at(text: str) -> datetime:
-        return datetime.combine(date(1970, 1, 1) + 27 * timedelta(days=27), time.fromisoformat(text), UTC)
-
-    found = bucket_start(at(moment), bucket, ZoneInfo(zone))
-
-    assert (found, bucket_end(found, bucket, ZoneInfo(zone))) == (at(start), at(end))
-
-
-def test_the_half_hour_that_lord_howe_has_twice_is_in_two_hours_of_its_clock() -> None:
-    zone, hour = ZoneInfo("Australia/Lord_Howe"), timedelta(hours=1)
-    first, again = datetime(2026, 4, 4, 14, 45, tzinfo=UTC), datetime(2026, 4, 4, 15, 15, tzinfo=UTC)
-
-    assert f"{first.astimezone(zone):%H:%M}" == f"{again.astimezone(zone):%H:%M}" == "01:45"
-    assert bucket_start(first, hour, zone) == datetime(2026, 4, 4, 14, tzinfo=UTC)
-    assert bucket_start(again, hour, zone) == datetime(2026, 4, 4, 14, 30, tzinfo=UTC)
-
-
-def test_a_week_begins_on_monday_and_is_an_hour_shorter_when_clocks_are_put_forward() -> None:
-    zone, week = ZoneInfo("Europe/Berlin"), timedelta(days=7)
-
-    start = bucket_start(datetime(2026, 3, 29, 12, tzinfo=UTC), week, zone)
-
-    assert start == datetime(2026, 3, 22, 23, tzinfo=UTC)
-    assert bucket_end(start, week, zone) - start == timedelta(days=7, hours=-1)

@@ -1,4 +1,4 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -6,7 +6,7 @@ import pytest
 
 from dashboard.errors import SettingsError
 from dashboard.trends.calendars import Calendar
-from dashboard.trends.grains import GRAINS, MOST_BARS, Grid, choose, grains_of, most_bars
+from dashboard.trends.grains import GRAINS, MOST_BARS, Grain, Grid, choose, grains_of, most_bars
 from tests.trends.world import BERLIN, DAY, HOUR, SECONDS_5, UTC_ZONE
 
 
@@ -146,3 +146,33 @@ def test_a_bucket_is_called_by_the_readers_clock(grain: str, label: str) -> None
     start = buckets.start_of(at)
 
     assert buckets.label(start, buckets.end_of(start), at) == label.replace("2026", "2027")
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment", "bucket", "start", "end"),
+    [
+        ("Asia/Kolkata", "12:15", timedelta(hours=1), "11:30", "12:30"),
+        ("Europe/Berlin", "12:15", timedelta(minutes=15), "12:15", "12:30"),
+        # seconds that do not divide an hour are counted from midnight of 1970, as the questions count them
+        ("UTC", "00:05", timedelta(seconds=81), "00:04:03", "00:05:24"),
+    ],
+)
+def test_a_bucket_is_the_stretch_of_the_readers_clock_that_holds_a_moment(
+    zone: str, moment: str, bucket: timedelta, start: str, end: str
+) -> None:
+    def at(text: str) -> datetime:
+        return datetime.combine(date(1970, 1, 1) + 27 * timedelta(days=27), time.fromisoformat(text), UTC)
+
+    buckets = Grid(Grain("some", bucket), Calendar(ZoneInfo(zone)), SECONDS_5)
+    found = buckets.start_of(at(moment))
+
+    assert (found, buckets.end_of(found)) == (at(start), at(end))
+
+
+def test_a_week_begins_on_monday_and_is_an_hour_shorter_when_clocks_are_put_forward() -> None:
+    week = grid("week", BERLIN)
+
+    start = week.start_of(datetime(2026, 3, 29, 12, tzinfo=UTC))
+
+    assert start == datetime(2026, 3, 22, 23, tzinfo=UTC)
+    assert week.end_of(start) - start == timedelta(days=7, hours=-1)
