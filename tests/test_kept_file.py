@@ -1,49 +1,56 @@
 """The file that people's notes and views stand in, used by several processes at once."""
 
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
-from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
 from dashboard.errors import KeepError
 from dashboard.kept_file import KeptFile, microseconds, moment_of
+from tests.kept_process import LIMIT, PUT
 
-PROCESSES, EACH = 2, 20
-_PUT = "INSERT INTO views (owner, name, query, who, made_at) VALUES ('', ?, '', '', 0)"
-
-
-def fill_up(file: Path) -> int:
-    """As many as there is room for, one at a time; how many it was."""
-    written = 0
-    for _ in range(EACH):
-        with closing(KeptFile(file)) as kept, kept.changing():
-            [(count,)] = kept.rows("SELECT count(*) FROM views")
-            if count < EACH:
-                kept.rows(_PUT, str(count))
-                written += 1
-    return written
+PROCESSES = 2
 
 
 def test_processes_that_begin_at_once_lose_nothing_and_none_goes_beyond_the_limit(tmp_path: Path) -> None:
     file = tmp_path / "new" / "kept.sqlite"
-    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
-        written = sum(pool.map(fill_up, [file] * PROCESSES))
+    with ExitStack() as started:
+        processes = [started.enter_context(filling(file)) for _ in range(PROCESSES)]
+        assert [said(process) for process in processes] == ["ready"] * PROCESSES
+        for process in processes:
+            assert process.stdin is not None
+            process.stdin.write("begin\n")
+            process.stdin.flush()
+        written = sum(int(said(process)) for process in processes)
 
     with closing(KeptFile(file)) as kept:
         names = [int(name) for (name,) in kept.rows("SELECT name FROM views")]
-    assert sorted(names) == list(range(EACH))
-    assert written == EACH
+    assert sorted(names) == list(range(LIMIT))
+    assert written == LIMIT
+
+
+def filling(file: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.kept_process", file], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def said(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line, "the process ended"
+    return line.strip()
 
 
 def test_what_fails_half_way_leaves_nothing(tmp_path: Path) -> None:
     with closing(KeptFile(tmp_path / "kept.sqlite")) as kept:
         with pytest.raises(KeepError, match="UNIQUE"), kept.changing():
-            [kept.rows(_PUT, name) for name in ("one", "two", "one")]
+            [kept.rows(PUT, name) for name in ("one", "two", "one")]
 
         assert kept.rows("SELECT name FROM views") == []
 
