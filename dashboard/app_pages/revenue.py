@@ -11,7 +11,14 @@ from dashboard import cached
 from dashboard.access import Role
 from dashboard.app_pages.figure_sql import figure_sql
 from dashboard.app_pages.reader_zone import reader_zone
-from dashboard.app_pages.revenue_views.address import back, change, current_view, read_address, what_was_wrong
+from dashboard.app_pages.revenue_views.address import (
+    current_view,
+    move_to,
+    only_now,
+    read_address,
+    turn,
+    what_was_wrong,
+)
 from dashboard.app_pages.revenue_views.controls import controls
 from dashboard.app_pages.revenue_views.figures import figures
 from dashboard.app_pages.revenue_views.headline import STATUS, headline
@@ -31,7 +38,6 @@ from dashboard.wording import as_markdown
 
 # what is saved is to be seen within a second
 REFRESH_SECONDS = 0.8
-_CHART = "revenue_chart"
 
 
 def page() -> None:
@@ -84,10 +90,12 @@ def _shown(answer: cached.Answer, trend: Trend, view: View, zone: ZoneInfo, sett
         st.caption(f":material/info: {as_markdown(note)}")
     st.plotly_chart(
         answer.drawn.figure,
-        key=_CHART,
+        key=_chart(),
         config={"displayModeBar": False},
         alt=describe(trend, view.show),
-        on_select=partial(_on_select, trend, zone) if _has_mouse() and view.show != HEAT else "ignore",
+        on_select=only_now(partial(_on_select, _chart(), trend, zone))
+        if _has_mouse() and view.show != HEAT
+        else "ignore",
         selection_mode="box",
     )
     st.caption(
@@ -99,19 +107,21 @@ def _shown(answer: cached.Answer, trend: Trend, view: View, zone: ZoneInfo, sett
         figure_sql(_inquiry(trend, zone), key="revenue_sql")
 
 
-def _on_select(trend: Trend, zone: ZoneInfo) -> None:
-    """What is drawn on the chart is the range of the whole page.
+def _chart() -> str:
+    return f"revenue_chart_{turn()}"
 
-    A double click takes it back only until the chart is drawn anew, which Streamlit takes for another chart: there is a
-    button for it, and Escape.
+
+def _on_select(chart: str, trend: Trend, zone: ZoneInfo) -> None:
+    """What is drawn on the chart is the range of the whole page, until one goes back by a button or Escape.
+
+    The chart that is drawn then is another one with nothing chosen, of which a double click says nothing new.
     """
-    boxes = st.session_state[_CHART].selection.box
+    boxes = st.session_state[chart].selection.box
     if not boxes:
-        back()
         return
     clock = [datetime.fromisoformat(str(at)) for at in boxes[0]["x"]]
     if (range_ := selected(clock, trend.periods.bounds, zone)) is not None:
-        change(range=range_)
+        move_to(range_)
 
 
 def _inquiry(trend: Trend, zone: ZoneInfo) -> Inquiry:

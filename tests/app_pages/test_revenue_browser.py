@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from time import monotonic
 from urllib.parse import unquote
 from zipfile import ZipFile
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 from pyiceberg.table import Table
 
 from dashboard.readers.catalog import CatalogAccess, open_catalog
@@ -187,6 +188,68 @@ def test_what_is_drawn_on_the_chart_is_the_range_of_the_whole_page_until_one_goe
         assert re.findall("revenue_range=([^&]+)", page.url) == ["15+min"]
 
 
+def test_what_a_refresh_brings_from_before_one_went_back_is_no_choice(browser: Browser, site: Site) -> None:
+    with opened(browser, f"{site.url}/?revenue_range=15+min&revenue_grain=1+min") as page:
+        line = Line(page)
+        page.reload()
+        expect(page.get_by_text("Together exactly")).to_be_visible()
+        draw(page, 0.3, 0.6)
+        expect(page.get_by_role("button", name="Back")).to_be_visible()
+        expect(page.get_by_label("Range", exact=True)).to_have_value("Own dates")
+        line.wait_for_requests(2)
+
+        line.hold()
+        page.get_by_role("button", name="Back").click()
+        line.wait_for_requests(4)  # the click, and the timer with what the page shows still
+        line.let_go()
+
+        expect(page.get_by_role("button", name="Back")).to_be_hidden()
+        line.wait_for_requests(8)
+        expect(page.get_by_role("button", name="Back")).to_be_hidden()
+        assert re.findall("revenue_range=([^&]+)", page.url) == ["15+min"]
+
+
+class Line:
+    """The line between a page and its server, on which what the server says can be held up."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._held: list[str | bytes] | None = None
+        self._requests = 0
+        page.route_web_socket(re.compile("_stcore/stream"), self._connect)
+
+    def hold(self) -> None:
+        self._held = []
+
+    def let_go(self) -> None:
+        held, self._held = self._held or [], None
+        for message in held:
+            self._to_page.send(message)
+
+    def wait_for_requests(self, count: int) -> None:
+        """Until the page has asked the server so often."""
+        self._requests, deadline = 0, monotonic() + 60
+        while self._requests < count:
+            assert monotonic() < deadline, f"{self._requests} of {count} requests"
+            self._page.wait_for_timeout(50)
+
+    def _connect(self, to_page: WebSocketRoute) -> None:
+        self._to_page, to_server = to_page, to_page.connect_to_server()
+
+        def ask(message: str | bytes) -> None:
+            self._requests += 1
+            to_server.send(message)
+
+        def answer(message: str | bytes) -> None:
+            if self._held is None:
+                to_page.send(message)
+            else:
+                self._held.append(message)
+
+        to_page.on_message(ask)
+        to_server.on_message(answer)
+
+
 def draw(page: Page, first: float, last: float) -> None:
     """From one part of the chart's width to another."""
     box = page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
@@ -199,8 +262,9 @@ def draw(page: Page, first: float, last: float) -> None:
 
 def test_a_finger_on_the_chart_scrolls_the_page(browser: Browser, site: Site) -> None:
     with opened(browser, site.url, width=390) as page:
+        expect(page.get_by_text("Table and download")).to_be_visible()
         chart = page.locator(".js-plotly-plot .nsewdrag").first
-        chart.evaluate("chart => chart.scrollIntoView({block: 'center'})")
+        chart.evaluate("chart => chart.scrollIntoView({block: 'end'})")
         before = page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop")
         box = chart.bounding_box()
         assert box is not None

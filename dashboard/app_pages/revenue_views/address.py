@@ -1,9 +1,10 @@
 """What the reader wants to see, as the page's address has it: read when the page runs, written when a control changes.
 
-Between two runs the session is asked: a refresh may still carry the address from before a change.
+Between two runs the session is asked: a refresh may still carry the address from before a change. It may as well carry
+what the controls showed before, which looks as if somebody had chosen it: see `only_now`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,9 @@ import streamlit as st
 from dashboard.revenue_view import DEFAULT_RANGE, PREFIX, View, address_of, view_of
 from dashboard.trends.ranges import Between
 
-_VIEW, _ADDRESS, _WRONG, _BEFORE = (f"{PREFIX}{name}_now" for name in ("view", "address", "wrong", "before"))
+_VIEW, _ADDRESS, _WRONG, _BEFORE, _TURN = (
+    f"{PREFIX}{name}_now" for name in ("view", "address", "wrong", "before", "turn")
+)
 
 
 def read_address() -> None:
@@ -22,6 +25,7 @@ def read_address() -> None:
         return
     st.session_state[_VIEW], st.session_state[_WRONG] = view_of(found)
     st.session_state[_ADDRESS] = found
+    _turn()
     if st.session_state[_WRONG]:
         _write()
 
@@ -37,8 +41,19 @@ def what_was_wrong() -> tuple[str, ...]:
     return wrong
 
 
+def turn() -> int:
+    """How often the view became another one by something else than its controls, which then are other ones, too."""
+    return int(st.session_state.get(_TURN, 0))
+
+
+def only_now(act: Callable[[], None]) -> Callable[[], None]:
+    """`act`, unless the view has become another one by then."""
+    made_in = turn()
+    return lambda: act() if turn() == made_in else None
+
+
 def change(**changes: Any) -> None:
-    """Another view from now on."""
+    """Another view from now on, as one of its controls says."""
     before = current_view()
     st.session_state[_VIEW] = replace(before, **changes)
     if not isinstance(before.range, Between):
@@ -47,16 +62,28 @@ def change(**changes: Any) -> None:
     _write()
 
 
+def move_to(range_: Between) -> None:
+    """Two moments, which no control says."""
+    change(range=range_)
+    _turn()
+
+
 def back() -> None:
     """From two moments to the range that was looked at before."""
     if isinstance(current_view().range, Between):
         change(range=st.session_state.get(_BEFORE, DEFAULT_RANGE))
+        _turn()
 
 
 def go_to(parameters: Mapping[str, str]) -> None:
     """The view that was kept as these parameters."""
     st.session_state[_VIEW], st.session_state[_WRONG] = view_of(parameters)
+    _turn()
     _write()
+
+
+def _turn() -> None:
+    st.session_state[_TURN] = turn() + 1
 
 
 def _write() -> None:
