@@ -12,17 +12,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from dashboard.access import Caller, Role
-from dashboard.annotations import Annotation, Kind, deployments, redrives, within
+from dashboard.annotations import LONGEST_TEXT, Annotation, Kind, within
 from dashboard.card_numbers import holds_card_number
 from dashboard.clusters import kafka_and_registry
 from dashboard.dead_letters.markers import Marker, markers
 from dashboard.deploy.audit import Act, AuditLog, AuditReader
 from dashboard.errors import SalesTrendsError, SettingsError
+from dashboard.happened import deployments, redrives
 from dashboard.kept_file import KeptFile, kept_file, microseconds, moment_of
 from dashboard.readers.zones import EARLIEST, LATEST
 from dashboard.settings import Settings
 
-LONGEST_TEXT = 200
 MOST_NOTES = 5_000
 """Of a target, those that were deleted not counted."""
 UNDO_FOR = timedelta(days=30)
@@ -55,6 +55,8 @@ class AnnotationDesk:
         self._looked_at = 0.0
         self._last: Annotations | None = None
         self._reader: AuditReader | None = None
+        self.edition = 0
+        """Another number after each change of a note through this desk."""
 
     def within(self, caller: Caller, start: datetime, end: datetime) -> Annotations:
         """All that share time with [start, end). Raises KeepError; that Kafka cannot be asked is an answer too."""
@@ -80,6 +82,7 @@ class AnnotationDesk:
             row = (microseconds(start), microseconds(until), text, caller.name, microseconds(now))
             put = "INSERT INTO notes (start, until, text, who, made_at) VALUES (?, ?, ?, ?, ?) RETURNING id"
             [(number,)] = kept.rows(put, *row)
+        self.edition += 1
         return _note(number, *row)
 
     def delete(self, caller: Caller, number: int) -> bool:
@@ -87,7 +90,9 @@ class AnnotationDesk:
         caller.require(Role.OPS, "Deleting a note")
         gone = "UPDATE notes SET deleted_at = ? WHERE id = ? AND deleted_at IS NULL RETURNING id"
         with closing(KeptFile(kept_file(self._settings))) as kept:
-            return bool(kept.rows(gone, microseconds(datetime.now(UTC)), number))
+            found = kept.rows(gone, microseconds(datetime.now(UTC)), number)
+        self.edition += 1
+        return bool(found)
 
     def restore(self, caller: Caller, number: int) -> bool:
         """Takes a deletion back, for UNDO_FOR at least; whether there was one. Raises SettingsError and KeepError."""
@@ -95,7 +100,9 @@ class AnnotationDesk:
         back = "UPDATE notes SET deleted_at = NULL WHERE id = ? AND deleted_at IS NOT NULL RETURNING id"
         with closing(KeptFile(kept_file(self._settings))) as kept, kept.changing():
             _check_room(kept)
-            return bool(kept.rows(back, number))
+            found = kept.rows(back, number)
+        self.edition += 1
+        return bool(found)
 
     def _happened(self) -> Annotations:
         """Whoever comes while another asks Kafka gets what was known before, but for the first."""

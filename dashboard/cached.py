@@ -5,14 +5,18 @@ of the commit is kept until it changes.
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.drawn_revenue import Drawn, DrawnRevenue
+from dashboard.access import Caller, Role
+from dashboard.background_look import BackgroundLook
+from dashboard.drawn_revenue import Drawn, DrawnRevenue, Marks
 from dashboard.errors import ReadError, SalesTrendsError, SettingsError
+from dashboard.lake_connections import lake_of
 from dashboard.lake_engines import engine_of
 from dashboard.opened import opened
 from dashboard.readers.committed import NOTHING, Committed, committed_by
@@ -20,6 +24,8 @@ from dashboard.readers.engine import Engine
 from dashboard.readers.lake import REVENUE_TABLE
 from dashboard.readers.lake_table import Snapshot
 from dashboard.readers.no_tables import NoTables
+from dashboard.readers.zones import EARLIEST, LATEST
+from dashboard.revised_windows import NONE, RevisedWindows
 from dashboard.settings import Settings, load_settings
 from dashboard.target_settings import settings_of
 from dashboard.targets import LOCAL
@@ -29,6 +35,7 @@ from dashboard.trends.trend import Asked
 if TYPE_CHECKING:
     from dashboard.administration import Administration
     from dashboard.annotation_desk import AnnotationDesk
+    from dashboard.annotations import Annotation
     from dashboard.dead_letter_desk import DeadLetterDesk
     from dashboard.explore_desk import ExploreDesk
     from dashboard.freshness_desk import FreshnessDesk
@@ -42,6 +49,8 @@ _lake_desks: "dict[str, LakeDesk]" = {}
 _TRIES = 5
 GLANCE_SECONDS = 0.4
 """However many pages are open, the catalog is asked once in this time."""
+HAPPENED_SECONDS = 15.0
+"""What happened is asked for anew so often, however many pages are open."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,8 @@ class Answer:
     """Why what is ahead is not known, or not any more."""
     old: SalesTrendsError | None = None
     """Why it is not of the newest state, but what was drawn last."""
+    unmarked: SalesTrendsError | None = None
+    """Why it is not known which windows were revised."""
 
 
 def revenue(settings: Settings, glance: Glance, asked: Asked, show: str, *, is_selectable: bool = True) -> Answer:
@@ -104,12 +115,13 @@ def revenue(settings: Settings, glance: Glance, asked: Asked, show: str, *, is_s
         for _ in range(_TRIES):
             state = _state(engine, place, None if snapshot is None else snapshot.id)
             ahead, fault = _ahead(settings, state.committed)
+            marks, unmarked = _marks(settings, state.snapshot)
             try:
-                found = drawn.of(engine, state.snapshot, ahead)
+                found = drawn.of(engine, state.snapshot, ahead, marks)
             except NewState:
                 snapshot = engine.newest()
             else:
-                return Answer(found, ahead, fault)
+                return Answer(found, ahead, fault, unmarked=unmarked)
         raise ReadError(f"{REVENUE_TABLE} was committed to again and again while it was read.", "Try again.")
     except SettingsError:
         raise
@@ -137,6 +149,14 @@ def _state(_engine: Engine, place: str, snapshot_id: int | None) -> _State:
     return _State(sales.snapshot, committed_by(_engine, sales.snapshot, extent.committed_until))
 
 
+def _marks(settings: Settings, snapshot: Snapshot | None) -> tuple[Marks, SalesTrendsError | None]:
+    """What is known by now; nobody waits for it. Why deployments are not known, Notes tells."""
+    looks = _looks(_place(settings), settings)
+    revised = looks.revised.found(None if snapshot is None else snapshot.id)
+    happened = looks.happened.found(_edition())
+    return Marks(revised.value, happened.value), revised.fault or happened.fault
+
+
 def _ahead(settings: Settings, of: Committed) -> "tuple[Ahead | None, SalesTrendsError | None]":
     """What is ahead of that state; that Kafka cannot be asked takes away nothing committed."""
     try:
@@ -161,6 +181,30 @@ def _streamed(_place: str, _settings: Settings) -> "Streamed":
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _drawn(place: str, key: str, _asked: Asked, _show: str, _is_selectable: bool) -> DrawnRevenue:
     return DrawnRevenue(_asked, _show, is_selectable=_is_selectable)
+
+
+def _edition() -> int:
+    # before there is a desk nobody has changed a note with it, and what it loads takes half a second
+    return _annotation_desk().edition if _annotation_desk.cache_info().currsize else 0
+
+
+@dataclass(frozen=True)
+class _Looks:
+    revised: BackgroundLook[frozenset[datetime]]
+    happened: "BackgroundLook[tuple[Annotation, ...]]"
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _looks(_place: str, _settings: Settings) -> _Looks:
+    def happened() -> "tuple[Annotation, ...]":
+        # drawn for everybody, so it is what a viewer may see
+        return tuple(annotation_desk().within(Caller("", Role.VIEWER), EARLIEST, LATEST).found)
+
+    windows = RevisedWindows(lambda: lake_of(_settings).table(REVENUE_TABLE))
+    return _Looks(
+        BackgroundLook("revised windows", windows.starts, NONE),
+        BackgroundLook("what happened", happened, (), HAPPENED_SECONDS),
+    )
 
 
 @dataclass

@@ -3,13 +3,16 @@
 import threading
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
+from dashboard.annotations import Annotation
 from dashboard.readers.engine import Engine
 from dashboard.readers.lake_table import Snapshot
 from dashboard.revenue_charts import heat_map, revenue_bars, running_lines
+from dashboard.revenue_marks import add_happened, happened_in
 from dashboard.revenue_view import HEAT, RUNNING
 from dashboard.trends.sales import NOTHING_AHEAD, Ahead, NewState
 from dashboard.trends.trend import Asked, Trend, trend
@@ -23,6 +26,19 @@ OPEN_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
+class Marks:
+    """What is marked on a chart besides what was sold."""
+
+    revised: frozenset[datetime] = frozenset()
+    """The starts of windows that are not what they were at first."""
+    happened: tuple[Annotation, ...] = ()
+    """At any time, as everybody may see it."""
+
+
+NO_MARKS = Marks()
+
+
+@dataclass(frozen=True)
 class Drawn:
     """A trend and its figure, the same objects as long as nothing has changed. Shared: never change them."""
 
@@ -32,6 +48,8 @@ class Drawn:
     """None without a trend, and while it has faults: a wrong bar is worse than none."""
     is_ahead: bool
     """Whether what is ahead of the commit is in it; else nothing is streamed and nothing open."""
+    happened: tuple[Annotation, ...] = ()
+    """In the range, the earliest first; the newest of it is marked on the figure, but for a heat map."""
 
 
 class DrawnRevenue:
@@ -43,32 +61,38 @@ class DrawnRevenue:
         self._show = show
         self._is_selectable = is_selectable
         self._lock = threading.Lock()
-        self._of: tuple[Snapshot | None, streamed.Ahead | None] | None = None
+        self._of: tuple[Snapshot | None, streamed.Ahead | None, Marks] | None = None
         self._drawn_at = 0.0
         self.last = Drawn(None, None, is_ahead=False)
         """What was drawn last."""
 
-    def of(self, engine: Engine, snapshot: Snapshot | None, ahead: "streamed.Ahead | None") -> Drawn:
+    def of(
+        self, engine: Engine, snapshot: Snapshot | None, ahead: "streamed.Ahead | None", marks: Marks = NO_MARKS
+    ) -> Drawn:
         """The trend of that state with what is ahead of it, which must be of the same one.
 
         Raises NewState where the engine has another one by now, and what
         `trend` raises.
         """
         with self._lock:
-            if self._of is None or snapshot != self._of[0] or not self._stands(self._of[1], ahead):
-                self.last = self._draw(engine, snapshot, ahead)
-                self._of, self._drawn_at = (snapshot, ahead), time.monotonic()
+            if self._of is None or (snapshot, marks) != self._of[::2] or not self._stands(self._of[1], ahead):
+                self.last = self._draw(engine, snapshot, ahead, marks)
+                self._of, self._drawn_at = (snapshot, ahead, marks), time.monotonic()
             return self.last
 
-    def _draw(self, engine: Engine, snapshot: Snapshot | None, ahead: "streamed.Ahead | None") -> Drawn:
+    def _draw(self, engine: Engine, snapshot: Snapshot | None, ahead: "streamed.Ahead | None", marks: Marks) -> Drawn:
         is_ahead = ahead is not None and ahead.is_known
         more = Ahead(ahead.streamed, ahead.open) if ahead is not None and ahead.is_known else NOTHING_AHEAD
-        found = trend(engine, self._asked, ahead=more)
+        found = trend(engine, self._asked, ahead=more, revised=marks.revised)
         if found is not None and found.snapshot != snapshot:
             raise NewState
         if found is None or len(found.faults):
             return Drawn(found, None, is_ahead)
-        return Drawn(found, self._figure(found, is_ahead=is_ahead), is_ahead)
+        happened = happened_in(found, marks.happened)
+        figure = self._figure(found, is_ahead=is_ahead)
+        if self._show != HEAT:
+            add_happened(figure, found, happened)
+        return Drawn(found, figure, is_ahead, tuple(happened))
 
     def _stands(self, before: "streamed.Ahead | None", ahead: "streamed.Ahead | None") -> bool:
         if before is None or ahead is None or before.is_known != ahead.is_known:

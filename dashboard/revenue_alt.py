@@ -1,14 +1,19 @@
 """What a chart of revenue shows, for those who cannot see it: the finding first."""
 
+from collections.abc import Sequence
+
+from dashboard.annotations import Annotation
 from dashboard.revenue_view import HEAT, RUNNING
 from dashboard.trends.trend import Trend
 from dashboard.wording import amount, moment
 
+_TOLD = 3
+"""Of what happened, the newest; Notes lists it all."""
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-def describe(trend: Trend, show: str) -> str:
-    """One or more sentences; `show` is a name of `revenue_view.SHOWS`."""
+def describe(trend: Trend, show: str, happened: Sequence[Annotation] = ()) -> str:
+    """One or more sentences; `show` is a name of `revenue_view.SHOWS`, `happened` what is marked on the chart."""
     zone, until = trend.asked.calendar.zone, trend.stretch.until
     stretch = f"from {moment(trend.stretch.start, zone, until, seconds=False)} to {moment(until, zone, until)}"
     if show == HEAT:
@@ -27,6 +32,7 @@ def describe(trend: Trend, show: str) -> str:
     if trend.band is not None and trend.band.rows is not None:
         outside = sum(one is True for one in trend.band.rows["is_anomaly"].to_pylist())
         told.append(f"{outside:,} bars are outside of what was expected")
+    told += [f"at {moment(one.start, zone, until, seconds=False)}: {one.text}" for one in happened[-_TOLD:]]
     return f"{'; '.join(told)}. {kind} {stretch}."
 
 

@@ -9,11 +9,12 @@ from threading import Event
 import pytest
 
 from dashboard.access import Caller, Role
-from dashboard.annotation_desk import LONGEST_TEXT, AnnotationDesk
-from dashboard.annotations import Annotation, Kind, deployments, redrives, within
+from dashboard.annotation_desk import AnnotationDesk
+from dashboard.annotations import LONGEST_TEXT, Annotation, Kind, within
 from dashboard.dead_letters.markers import Marker
 from dashboard.deploy.audit import Act
 from dashboard.errors import AccessError, KeepError, SettingsError, UnreachableError
+from dashboard.happened import deployments, redrives
 from dashboard.kept_file import kept_file
 from dashboard.settings import Settings, load_settings
 

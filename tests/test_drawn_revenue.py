@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from dashboard import drawn_revenue
-from dashboard.drawn_revenue import Drawn, DrawnRevenue
+from dashboard.annotations import Annotation, Kind
+from dashboard.drawn_revenue import Drawn, DrawnRevenue, Marks
 from dashboard.readers.lake import REVENUE_SCHEMA
 from dashboard.readers.lake_table import Snapshot
 from dashboard.readers.open_windows import OpenWindow
@@ -23,6 +24,7 @@ from tests.trends.world import NOON, SECONDS_5, UTC_ZONE, TableOf, table
 
 STREAMED = table({NOON + SECONDS_5: "2.00"})
 OPEN = NOON + 2 * SECONDS_5
+SOON = NOON + timedelta(hours=1)
 NONE = REVENUE_SCHEMA.empty_table()
 
 
@@ -85,6 +87,20 @@ def test_a_state_of_the_table_or_of_kafka_that_changes_is_drawn_at_once(engine: 
 
     assert heights(drawn.of(later, later.snapshot, ahead_of(NONE))) == [1.0, 2.5]
     assert heights(drawn.of(engine, engine.snapshot, None)) == [1.0]
+
+
+def test_what_comes_to_be_known_of_the_past_is_drawn_at_once(engine: TableOf, drawn: DrawnRevenue) -> None:
+    first = drawn.of(engine, engine.snapshot, None)
+    happened = (Annotation(Kind.NOTE, NOON, NOON, "a sale", "", NOON), Annotation(Kind.NOTE, SOON, SOON, "", "", NOON))
+
+    shown = drawn.of(engine, engine.snapshot, None, Marks(frozenset({NOON}), happened))
+
+    assert first.trend is not None
+    assert shown.trend is not None
+    assert first.trend.buckets["state"][-1].as_py() == "final"
+    assert shown.trend.buckets["state"][-1].as_py() == "revised"
+    assert shown.happened == happened[:1]
+    assert shown is drawn.of(engine, engine.snapshot, None, Marks(frozenset({NOON}), happened))
 
 
 def test_what_is_ahead_of_one_state_is_never_put_into_another(engine: TableOf, drawn: DrawnRevenue) -> None:

@@ -92,15 +92,13 @@ def _shown(answer: cached.Answer, trend: Trend, view: View, zone: ZoneInfo, sett
         answer.drawn.figure,
         key=_chart(),
         config={"displayModeBar": False},
-        alt=describe(trend, view.show),
+        alt=describe(trend, view.show, answer.drawn.happened),
         on_select=only_now(partial(_on_select, _chart(), trend, zone))
         if _has_mouse() and view.show != HEAT
         else "ignore",
         selection_mode="box",
     )
-    st.caption(
-        chart_in_words(trend, view.show, currency, is_ahead=answer.drawn.is_ahead) + too_far_ahead(trend, answer.ahead)
-    )
+    st.caption(chart_in_words(answer.drawn, trend, view.show, currency) + too_far_ahead(trend, answer.ahead))
     with st.container(key="revenue_below"):
         keep_view(trend, settings, zone)
         rows_view(trend, view.show, settings, is_ahead=answer.drawn.is_ahead)

@@ -5,8 +5,11 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from dashboard.annotations import Kind
 from dashboard.cached import Answer
+from dashboard.drawn_revenue import Drawn
 from dashboard.errors import SalesTrendsError
+from dashboard.revenue_marks import SIGNS
 from dashboard.revenue_view import HEAT, TOTAL
 from dashboard.trends.grains import WINDOW
 from dashboard.trends.periods import REVISED
@@ -18,9 +21,10 @@ if TYPE_CHECKING:
 
 
 _LINES = ("thin line", "dashed line", "dotted line")
+_HAPPENED = {Kind.NOTE: "a note", Kind.DEPLOY: "a deployment", Kind.REDRIVE: "payments sent again"}
 
 
-def chart_in_words(trend: Trend, show: str, currency: str, *, is_ahead: bool) -> str:
+def chart_in_words(drawn: Drawn, trend: Trend, show: str, currency: str) -> str:
     """What one bar is, what they add up to, what of it is not saved or not final, and what else is drawn."""
     zone, stretch = trend.asked.calendar.zone, trend.stretch
     start, until = moment(stretch.start, zone, stretch.until, seconds=False), moment(stretch.until, zone, stretch.until)
@@ -29,7 +33,7 @@ def chart_in_words(trend: Trend, show: str, currency: str, *, is_ahead: bool) ->
     name = trend.choice.grain.name
     said = name if name[:1].isdigit() else f"{'an' if name == 'hour' else 'a'} {name}"
     one = length(trend.extent.window) if trend.choice.grain == WINDOW else said
-    told = [f"One bar is {one}, from {start} to {until}, in {currency}. {_parts(trend, is_ahead=is_ahead)}"]
+    told = [f"One bar is {one}, from {start} to {until}, in {currency}. {_parts(trend, is_ahead=drawn.is_ahead)}"]
     lines = [
         f"{line}: {compared.name}"
         for line, compared in zip(_LINES, trend.compared, strict=False)
@@ -40,6 +44,8 @@ def chart_in_words(trend: Trend, show: str, currency: str, *, is_ahead: bool) ->
         lines += ["◆ revised: not what it was at first"] if REVISED in states else []
         if trend.band is not None and trend.band.rows is not None:
             lines.append("○ outside of what was expected, the grey area")
+    kinds = sorted({one.kind for one in drawn.happened}, key=list(Kind).index)
+    lines += [f"{SIGNS[kind]} {_HAPPENED[kind]}" for kind in kinds]
     if lines:
         told.append(" · ".join(lines))
     if trend.band is not None:
@@ -81,6 +87,8 @@ def ahead_notices(answer: Answer, zone: ZoneInfo) -> None:
         if answer.drawn.trend is not None and answer.drawn.is_ahead:
             shown = "What is streamed is shown as it was read last."
         st.caption(f":material/cloud_off: {shown} {_told(fault)}")
+    if answer.unmarked is not None:
+        st.caption(f":material/history: Which windows were revised is not known. {_told(answer.unmarked)}")
     if ahead is None:
         return
     if ahead.doubled:

@@ -89,14 +89,18 @@ def added_by(table: LakeTable, snapshot_id: int) -> pa.Table:
     return difference(table, commit.parent_id, snapshot_id)
 
 
+def steps_back(table: LakeTable) -> list[Commit]:
+    """The snapshots that took rows back and whose difference can be told, the newest first; no file is read."""
+    return _taking_back(list(History(table).line()))
+
+
 def revisions(table: LakeTable, most: int = MOST_STEPS) -> Revisions:
     """The windows whose row a later overwrite or delete took back, as far as snapshots exist; see Revisions.
 
     Windows that came back as they were, as in a file that was written anew, are none. Raises what `read` raises.
     """
     line = list(History(table).line())
-    known = {one.snapshot.id for one in line}
-    taking_back = [one for one in line if one.operation not in KEEPS_ROWS and one.parent_id in known]
+    taking_back = _taking_back(line)
     steps = list(islice(taking_back, most))
     since = _since(line, steps, is_whole=len(steps) == len(taking_back))
     ever: dict[tuple[datetime, datetime], _Past] = {}
@@ -121,6 +125,11 @@ class _Past:
     @property
     def amounts(self) -> set[Any]:
         return {row["before"] for row in self.rows}
+
+
+def _taking_back(line: Sequence[Commit]) -> list[Commit]:
+    known = {one.snapshot.id for one in line}
+    return [one for one in line if one.operation not in KEEPS_ROWS and one.parent_id in known]
 
 
 def _since(line: Sequence[Commit], steps: Sequence[Commit], *, is_whole: bool) -> datetime | None:

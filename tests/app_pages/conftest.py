@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit import config
 from streamlit.testing.v1 import AppTest
 
-from dashboard import lake_engines, visitor
+from dashboard import cached, lake_engines, visitor
 from dashboard.access import EndedLogins
 from dashboard.readers import lake, mirror
 from dashboard.settings import Settings
@@ -42,13 +42,16 @@ def catalogs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Catalo
     with sqlite_catalog(tmp_path) as catalog:
         catalogs = Catalogs(catalog)
         monkeypatch.setattr(lake, "open_catalog", catalogs.open)
+        monkeypatch.setenv("SALES_LOCAL__HOME", str(tmp_path / "home"))
         monkeypatch.setenv("SALES_LAKE__MIRROR", str(tmp_path / "mirror"))
         monkeypatch.setenv("SALES_LOCAL__KAFKA_PORT", "1")  # where nothing listens
         # each run of the page sees what was committed before it
         monkeypatch.setattr(lake_engines, "catalog_interval_of", lambda _settings: timedelta(0))
         monkeypatch.setattr(mirror, "PATIENCE", MINUTE)
         st.cache_resource.clear()
+        cached._annotation_desk.cache_clear()
         yield catalogs
+        cached._annotation_desk.cache_clear()
         st.cache_resource.clear()
 
 

@@ -12,6 +12,7 @@ from dashboard import cached
 from dashboard.readers.lake_table import LakeTable
 from dashboard.wording import iso
 from tests.app_pages.revenue_world import MINUTE, WINDOW, Catalogs, charts, control, metrics, now, run, texts
+from tests.conftest import eventually
 from tests.iceberg_tables import NAMESPACE, append, revenue_table
 
 # nothing to see
@@ -422,3 +423,47 @@ def test_the_chart_tells_those_who_cannot_see_it_what_it_shows(page: AppTest, ca
 
     assert chart.proto.alt.startswith("1.00 in all; the highest is 1.00 at ")
     assert "Bar chart of revenue from " in chart.proto.alt
+
+
+def test_a_note_stands_on_the_chart_can_be_deleted_and_the_deletion_taken_back(
+    page: AppTest, catalogs: Catalogs
+) -> None:
+    append(revenue_table(catalogs.catalog), [(now() - WINDOW, "2.00")])
+    run(page)
+    page.session_state["revenue_notes"] = True
+    run(page)
+    page.text_input(key="revenue_note_text").set_value("Prices *raised*")
+    run(page)
+    page.button(key="revenue_note_add").click()
+
+    assert "▼ a note" in shown_soon(page, "▼ a note")
+    assert "Prices \\*raised\\*" in texts(page)
+
+    [delete] = [one for one in page.button if f"{one.key}".startswith("revenue_note_delete_")]
+    delete.click()
+    run(page)
+    assert "Nothing is noted in this range" in texts(page)
+    eventually(lambda: "▼ a note" not in texts(run(page)), 30)
+
+    page.button(key="revenue_note_undo").click()
+
+    assert "Prices \\*raised\\*" in texts(run(page))
+    assert "▼ a note" in shown_soon(page, "▼ a note")
+
+
+def test_a_window_that_was_corrected_says_that_it_was_revised(page: AppTest, catalogs: Catalogs) -> None:
+    table, start = revenue_table(catalogs.catalog), now() - 5 * MINUTE
+    append(table, [(start - 10 * MINUTE, "1.00"), (start, "2.00"), (now() - WINDOW, "3.00")])
+    assert metrics(run(page))["Revenue"] == "6.00"
+
+    table.delete(f"window_start = '{start.replace(tzinfo=None).isoformat()}'")
+    append(table, [(start, "4.00")])
+
+    assert "◆ revised" in shown_soon(page, "◆ revised")
+    assert metrics(page)["Revenue"] == "8.00"
+
+
+def shown_soon(page: AppTest, words: str) -> str:
+    """What the page says when what is looked for in the background was found."""
+    eventually(lambda: words in texts(run(page)), 30)
+    return texts(page)

@@ -7,12 +7,12 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from dashboard.annotations import deployments
 from dashboard.deploy.audit import AUDIT_TOPIC, Act, AuditReader
 from dashboard.deploy.deployment import TargetDeployment
 from dashboard.deploy.raw_records import RawRecords
 from dashboard.deploy.resources import Found, Id
 from dashboard.errors import DeployError, UnreachableError
+from dashboard.happened import deployments
 from dashboard.narration import Narrator
 from dashboard.remotes.kafka import Kafka, Topic
 from dashboard.remotes.registry import Registry

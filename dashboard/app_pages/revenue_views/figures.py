@@ -103,6 +103,7 @@ def _figure(
             chart_data=list(course) if len(course) > 1 and None not in course else None,
             chart_type="area",
         )
-        lines = [*notes, *(f"{_ICONS.get(one.kind, ':material/info:')} {one.text}" for one in changes)]
+        why = [explanation] if value == _UNKNOWN else []
+        lines = [*why, *notes, *(f"{_ICONS.get(one.kind, ':material/info:')} {one.text}" for one in changes)]
         if lines:
             st.caption("  \n".join(lines))

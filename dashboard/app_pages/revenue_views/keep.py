@@ -1,6 +1,6 @@
 """What can be taken along from the page: files, a link to these very numbers, views by name, notes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -10,20 +10,23 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from dashboard import cached, visitor
-from dashboard.access import Role
+from dashboard.access import Caller, Role
+from dashboard.annotations import LONGEST_TEXT, Annotation
 from dashboard.app_pages.revenue_views.address import current_view, go_to
 from dashboard.downloads import FORMATS, Download, download, rows_of, why_not
-from dashboard.errors import SalesTrendsError
+from dashboard.errors import KeepError, SalesTrendsError
 from dashboard.manifest import manifest_of
 from dashboard.pins import NAMES, check_pin, pin_of, read_pin
+from dashboard.revenue_marks import SIGNS
 from dashboard.revenue_view import address_of
 from dashboard.saved_views import LONGEST_NAME, SavedViews
 from dashboard.settings import Settings
+from dashboard.trends.ranges import Between
 from dashboard.trends.trend import Trend
 from dashboard.wording import amount, as_markdown, moment
 
 _LABELS = {"csv": "CSV", "xlsx": "Excel", "parquet": "Parquet"}
-_CHECKED, _FAULT = "revenue_pin_checked", "revenue_keep_fault"
+_CHECKED, _FAULT, _DELETED = "revenue_pin_checked", "revenue_keep_fault", "revenue_note_deleted"
 
 
 def downloads_view(trend: Trend, settings: Settings) -> None:
@@ -136,14 +139,40 @@ def _notes(trend: Trend, zone: ZoneInfo) -> None:
     start, end = trend.stretch.start, trend.stretch.until
     told = desk.within(who, start, end)
     for one in told.found[-20:]:
-        st.markdown(f"{moment(one.start, zone, end)} · {as_markdown(one.text)}")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f"{SIGNS[one.kind]} {moment(one.start, zone, end)} · {as_markdown(one.text)}")
+            if one.id is not None and who.may(Role.OPS):
+                st.button(
+                    "",
+                    key=f"revenue_note_delete_{one.id}",
+                    help=f"Delete this note of {one.who}",
+                    icon=":material/delete:",
+                    type="tertiary",
+                    on_click=_delete_note,
+                    args=(one,),
+                )
+    deleted: Annotation | None = st.session_state.get(_DELETED)
+    if deleted is not None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"Deleted: {as_markdown(deleted.text)}")
+            st.button("Undo", key="revenue_note_undo", icon=":material/undo:", on_click=_restore_note, args=(deleted,))
     if not told.found:
         st.caption("Nothing is noted in this range. Deployments and redrives note themselves.")
     if told.fault is not None:
         st.caption(f":material/cloud_off: {as_markdown(told.fault.message)}")
     if who.may(Role.OPS):
-        text = st.text_input(f"Note at {moment(end, zone, end)}", max_chars=200, key="revenue_note_text")
-        st.button("Add", key="revenue_note_add", disabled=not text, on_click=_add_note, args=(text, end))
+        if isinstance(trend.asked.range, Between):
+            noted, label = (start, end), f"Note on {moment(start, zone, end)} to {moment(end, zone, end)}"
+        else:
+            newest = end - trend.extent.window
+            noted, label = (newest, newest), f"Note at {moment(newest, zone, end)}"
+        text = st.text_input(
+            label,
+            max_chars=LONGEST_TEXT,
+            key="revenue_note_text",
+            help="On the newest window; on own dates, or a part that is drawn on the chart, on all of it.",
+        )
+        st.button("Add", key="revenue_note_add", disabled=not text, on_click=_add_note, args=(text, *noted))
 
 
 def _save(settings: Settings, name: str, shared: bool) -> None:
@@ -156,9 +185,25 @@ def _forget(settings: Settings, name: str, shared: bool) -> None:
         SavedViews(settings).delete(visitor.caller(), name, shared=shared)
 
 
-def _add_note(text: str, at: datetime) -> None:
+def _add_note(text: str, start: datetime, end: datetime) -> None:
     with _kept_for_the_next_run():
-        cached.annotation_desk().add(visitor.caller(), text, at)
+        cached.annotation_desk().add(visitor.caller(), text, start, end)
+        st.session_state["revenue_note_text"] = ""
+
+
+def _delete_note(note: Annotation) -> None:
+    _change_note(note, cached.annotation_desk().delete, deleted=note)
+
+
+def _restore_note(note: Annotation) -> None:
+    _change_note(note, cached.annotation_desk().restore, deleted=None)
+
+
+def _change_note(note: Annotation, act: Callable[[Caller, int], bool], *, deleted: Annotation | None) -> None:
+    with _kept_for_the_next_run():
+        if not act(visitor.caller(), note.id or 0):
+            raise KeepError("Somebody else has changed this note meanwhile.", "The list shows what there is now.")
+        st.session_state[_DELETED] = deleted
 
 
 def _leave_link() -> None:

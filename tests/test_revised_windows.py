@@ -1,0 +1,52 @@
+"""Which windows are not what they were, on real tables, and that nothing is read again for it."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pyiceberg.table import Table
+
+from dashboard.readers.lake_table import LakeTable
+from dashboard.revised_windows import RevisedWindows
+from tests.iceberg_tables import append, revenue_table, sqlite_catalog
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NEXT, LAST = NOON + timedelta(seconds=5), NOON + timedelta(seconds=10)
+
+
+def lake_table(table: Table) -> LakeTable:
+    table.refresh()
+    return LakeTable(table, "http://unused")
+
+
+def correct(table: Table, start: datetime, total: str) -> None:
+    table.refresh()
+    table.delete(f"window_start = '{start.replace(tzinfo=None).isoformat()}'")
+    append(table, [(start, total)])
+
+
+def test_each_window_that_a_correction_changed_is_one_and_appends_cost_no_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sqlite_catalog(tmp_path) as catalog:
+        table = revenue_table(catalog)
+        windows = RevisedWindows(lambda: lake_table(table))
+        assert windows.starts() == frozenset()
+
+        append(table, [(NOON, "1.00"), (NEXT, "2.00")])
+        assert windows.starts() == frozenset()
+
+        correct(table, NEXT, "2.50")
+        assert windows.starts() == {NEXT}
+
+        append(table, [(LAST, "3.00")])
+        with monkeypatch.context() as patched:
+            patched.setattr(LakeTable, "read", None)
+            assert windows.starts() == {NEXT}
+
+        correct(table, NOON, "1.00")
+        assert windows.starts() == {NEXT}, "it came back as it was"
+
+
+def test_without_a_table_there_are_none() -> None:
+    assert RevisedWindows(lambda: None).starts() == frozenset()
