@@ -105,7 +105,8 @@ def revenue(settings: Settings, glance: Glance, asked: Asked, show: str, *, is_s
     Raises SettingsError for what windows do not fit, and where nothing was drawn before what `Engine.ask` raises.
     """
     place = _place(settings)
-    drawn = _drawn(place, f"{asked!r} {show} {is_selectable}", asked, show, is_selectable)
+    source = f"revenue in {settings.view.currency} · {settings.target} · {settings.lake.engine}"
+    drawn = _drawn(place, f"{asked!r} {show} {source} {is_selectable}", asked, show, source, is_selectable)
     if glance.snapshot is None and glance.fault:
         # nobody knows what is committed, so nobody knows what is ahead of it
         return Answer(drawn.last, None, None)
@@ -179,8 +180,8 @@ def _streamed(_place: str, _settings: Settings) -> "Streamed":
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _drawn(place: str, key: str, _asked: Asked, _show: str, _is_selectable: bool) -> DrawnRevenue:
-    return DrawnRevenue(_asked, _show, is_selectable=_is_selectable)
+def _drawn(place: str, key: str, _asked: Asked, _show: str, _source: str, _is_selectable: bool) -> DrawnRevenue:
+    return DrawnRevenue(_asked, _show, _source, is_selectable=_is_selectable)
 
 
 def _edition() -> int:

@@ -12,7 +12,7 @@ from dashboard.annotations import Annotation
 from dashboard.readers.engine import Engine
 from dashboard.readers.lake_table import Snapshot
 from dashboard.revenue_charts import heat_map, revenue_bars, running_lines
-from dashboard.revenue_marks import add_happened, happened_in
+from dashboard.revenue_marks import add_caption, add_happened, happened_in
 from dashboard.revenue_view import HEAT, RUNNING
 from dashboard.trends.sales import NOTHING_AHEAD, Ahead, NewState
 from dashboard.trends.trend import Asked, Trend, trend
@@ -55,9 +55,10 @@ class Drawn:
 class DrawnRevenue:
     """One for all who look at the same in the same zone; any thread may ask."""
 
-    def __init__(self, asked: Asked, show: str, *, is_selectable: bool = True) -> None:
-        """`show` is a name of `revenue_view.SHOWS`."""
+    def __init__(self, asked: Asked, show: str, source: str = "", *, is_selectable: bool = True) -> None:
+        """`show` is a name of `revenue_view.SHOWS`; `source` says on a picture of the chart what it is of."""
         self._asked = asked
+        self._source = source
         self._show = show
         self._is_selectable = is_selectable
         self._lock = threading.Lock()
@@ -92,6 +93,7 @@ class DrawnRevenue:
         figure = self._figure(found, is_ahead=is_ahead)
         if self._show != HEAT:
             add_happened(figure, found, happened)
+        add_caption(figure, found, self._source)
         return Drawn(found, figure, is_ahead, tuple(happened))
 
     def _stands(self, before: "streamed.Ahead | None", ahead: "streamed.Ahead | None") -> bool:

@@ -19,6 +19,8 @@ SIGNS = {Kind.NOTE: "▼", Kind.DEPLOY: "■", Kind.REDRIVE: "▶"}
 _SYMBOLS = {Kind.NOTE: "triangle-down", Kind.DEPLOY: "square", Kind.REDRIVE: "triangle-right"}
 _GREY, _SPAN = "rgba(128,134,142,1)", "rgba(128,134,142,0.12)"
 _TOLD, _WIDTH = 4, 60
+_CAPTION_BELOW = 36
+"""Pixels below the axis, whose labels are up to two lines."""
 
 
 def happened_in(trend: Trend, happened: Sequence[Annotation]) -> list[Annotation]:
@@ -61,6 +63,30 @@ def add_happened(figure: go.Figure, trend: Trend, happened: Sequence[Annotation]
         yaxis2={"overlaying": "y", "range": [0, 1], "visible": False, "fixedrange": True},
         margin={"t": 14},
     )
+
+
+def add_caption(figure: go.Figure, trend: Trend, source: str) -> None:
+    """What a picture of the chart stands on, for those who get nothing but the picture; `source` is where it is of."""
+    zone, stretch = trend.asked.calendar.zone, trend.stretch
+    start, until = moment(stretch.start, zone, stretch.until, seconds=False), moment(stretch.until, zone, stretch.until)
+    bars = f"{len(trend.buckets):,} × {trend.choice.grain.name}"
+    state = "nothing saved yet" if trend.snapshot is None else f"snapshot {trend.snapshot.id}"
+    day = f"{stretch.until.astimezone(zone):%-d %b %Y}"
+    figure.add_annotation(
+        text=f"{escape(source)} · {bars}, {start} to {until}<br>{day} · {zone.key} · {state}",
+        xref="paper",
+        yref="paper",
+        x=1,
+        y=0,
+        xanchor="right",
+        yanchor="top",
+        yshift=-_CAPTION_BELOW,
+        align="right",
+        showarrow=False,
+        font={"size": 9, "color": _GREY},
+    )
+    # pictures have another font, whose numbers are wider
+    figure.update_layout(margin={"l": 8, "b": _CAPTION_BELOW + 26})
 
 
 def _words(found: Sequence[Annotation], trend: Trend) -> str:

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from dashboard.annotations import Annotation, Kind
 from dashboard.revenue_charts import revenue_bars
-from dashboard.revenue_marks import MOST, add_happened, happened_in
+from dashboard.revenue_marks import MOST, add_caption, add_happened, happened_in
 from dashboard.trends.ranges import Between
 from dashboard.trends.trend import Trend
 from tests.trends.world import BERLIN, DAY, NOON, every, found
@@ -76,3 +76,15 @@ def test_a_chart_of_a_time_in_which_nothing_happened_is_as_it_was() -> None:
     trend = trend_of()
 
     assert drawn(trend, note(-DAY / MINUTE)) == revenue_bars(trend)
+
+
+def test_a_picture_says_what_it_is_of_when_on_whose_clock_and_of_which_snapshot() -> None:
+    trend = trend_of()
+    figure = revenue_bars(trend)
+    add_caption(figure, trend, "revenue in EUR · local · <mirror>")
+
+    (caption,) = figure.layout.annotations
+    assert caption.text == (
+        "revenue in EUR · local · &lt;mirror&gt; · 10 × 1 min, 13:00 to 13:09:05<br>"
+        "1 Mar 2026 · Europe/Berlin · snapshot 1"
+    )

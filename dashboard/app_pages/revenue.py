@@ -38,6 +38,8 @@ from dashboard.wording import as_markdown
 
 # what is saved is to be seen within a second
 REFRESH_SECONDS = 0.8
+_MENU = {"displaylogo": False, "modeBarButtons": [["toImage"]]}
+"""A picture of the chart, which appears when one points at it."""
 
 
 def page() -> None:
@@ -91,7 +93,7 @@ def _shown(answer: cached.Answer, trend: Trend, view: View, zone: ZoneInfo, sett
     st.plotly_chart(
         answer.drawn.figure,
         key=_chart(),
-        config={"displayModeBar": False},
+        config=_MENU | {"toImageButtonOptions": {"format": "png", "scale": 2, "filename": f"revenue {view.show}"}},
         alt=describe(trend, view.show, answer.drawn.happened),
         on_select=only_now(partial(_on_select, _chart(), trend, zone))
         if _has_mouse() and view.show != HEAT

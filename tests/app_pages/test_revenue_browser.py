@@ -135,6 +135,18 @@ def test_the_download_holds_what_the_screen_shows(browser: Browser, site: Site) 
     assert f"exactly {sum(Decimal(row['revenue'] or 0) for row in rows):,.2f}." in shown
 
 
+def test_a_picture_of_the_chart_comes_from_its_menu(browser: Browser, site: Site) -> None:
+    with opened(browser, f"{site.url}/?revenue_range=15+min") as page:
+        box = page.locator(".js-plotly-plot").first.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 50)
+        with page.expect_download() as started:
+            page.locator(".js-plotly-plot .modebar-btn").click()
+
+        assert started.value.suggested_filename == "revenue total.png"
+        assert started.value.path().read_bytes().startswith(b"\x89PNG")
+
+
 def test_new_windows_appear_without_a_reload_and_nothing_below_the_chart_moves(browser: Browser, site: Site) -> None:
     with opened(browser, f"{site.url}/?revenue_range=15+min") as page:
 

@@ -29,6 +29,7 @@ def figures(trend: Trend, zone: ZoneInfo, currency: str) -> None:
     average = trend.average_per(_HOUR)
     per_hour = f" {amount(average)} an hour, quiet times included." if average is not None else ""
     orders = total.counted_orders
+    without = f"The orders of {total.uncounted:,} windows are not known: completed_orders does not hold them."
     saved_only = " Orders are known of what is saved alone." if total.streamed_windows else ""
     with st.grid(4, min_column_width=150):
         _figure(
@@ -41,16 +42,14 @@ def figures(trend: Trend, zone: ZoneInfo, currency: str) -> None:
         _figure(
             "Orders",
             _UNKNOWN if orders is None else f"{orders:,}",
-            f"Orders of {known}.{saved_only}"
-            if orders is not None
-            else f"The orders of {total.uncounted:,} windows are not known: completed_orders does not hold them.",
+            f"Orders of {known}.{saved_only}" if orders is not None else without,
             sparks.orders,
             [] if orders is None else [one.orders for one in compared],
         )
         _figure(
             "Average order",
             _UNKNOWN if total.average_order is None else compact_amount(total.average_order),
-            f"Revenue by orders, rounded half-up, {known}.{saved_only}",
+            f"Revenue by orders, rounded half-up, {known}.{saved_only}" if orders is not None else without,
             sparks.average_order,
             [] if total.average_order is None else [one.average_order for one in compared],
         )
