@@ -12,6 +12,7 @@ from dashboard.access import Role
 from dashboard.app_pages.figure_sql import figure_sql
 from dashboard.app_pages.reader_zone import reader_zone
 from dashboard.app_pages.revenue_views.address import (
+    back,
     current_view,
     move_to,
     only_now,
@@ -26,12 +27,14 @@ from dashboard.app_pages.revenue_views.keep import keep_view, pinned_view
 from dashboard.app_pages.revenue_views.rows import faults_view, rows_view
 from dashboard.app_pages.revenue_words import ahead_notices, chart_in_words, too_far_ahead
 from dashboard.charts import HEIGHT
+from dashboard.double_click import on_double_click
 from dashboard.errors import SalesTrendsError, SettingsError
 from dashboard.readers.inquiry import Inquiry
 from dashboard.revenue_alt import describe
 from dashboard.revenue_view import HEAT, View, selected
 from dashboard.settings import Settings
 from dashboard.trends.grains import WINDOW
+from dashboard.trends.ranges import Between
 from dashboard.trends.trend import Trend
 from dashboard.visitor import gate
 from dashboard.wording import as_markdown
@@ -105,6 +108,8 @@ def _shown(answer: cached.Answer, trend: Trend, view: View, zone: ZoneInfo, sett
         keep_view(trend, settings, zone)
         rows_view(trend, view.show, settings, is_ahead=answer.drawn.is_ahead)
         figure_sql(_inquiry(trend, zone), key="revenue_sql")
+    if isinstance(view.range, Between):
+        on_double_click(back, "revenue_double_click")
 
 
 def _chart() -> str:
@@ -112,10 +117,7 @@ def _chart() -> str:
 
 
 def _on_select(chart: str, trend: Trend, zone: ZoneInfo) -> None:
-    """What is drawn on the chart is the range of the whole page, until one goes back by a button or Escape.
-
-    The chart that is drawn then is another one with nothing chosen, of which a double click says nothing new.
-    """
+    """What is drawn on the chart is the range of the whole page, until one goes back."""
     boxes = st.session_state[chart].selection.box
     if not boxes:
         return

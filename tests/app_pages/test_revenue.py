@@ -387,9 +387,9 @@ def test_a_window_without_an_amount_is_shown_instead_of_a_wrong_total(page: AppT
 
 
 def test_a_correction_takes_the_fault_away(page: AppTest, catalogs: Catalogs) -> None:
-    table = revenue_table(catalogs.catalog)
-    append(table, [(now() - WINDOW, "1.00")])
-    append(table, [(now() - WINDOW, "7.00")])
+    table, start = revenue_table(catalogs.catalog), now() - WINDOW
+    append(table, [(start, "1.00")])
+    append(table, [(start, "7.00")])
     assert run(page).error
     table.refresh()
     table.delete(EqualTo("total_revenue", Decimal("7.00")))  # type: ignore[misc,call-arg,arg-type,unused-ignore]

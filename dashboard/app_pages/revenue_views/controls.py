@@ -118,7 +118,7 @@ def _own_dates(range_: Between, calendar: Calendar, now: datetime) -> None:
         key=f"{PREFIX}control_back",
         on_click=back,
         shortcut="escape",
-        help="To the range from before",
+        help="To the range from before, as a double click on the chart does",
     )
 
 
