@@ -32,6 +32,7 @@ from dashboard.settings import Settings, ViewSettings
 from dashboard.sql_files import ROOT
 from dashboard.trends.trend import Asked
 from tests.bench_lake import DAY, END, Made, made
+from tests.bench_revenue_page import in_a_browser
 
 _FILES = 100
 _RUNS = 60
@@ -144,6 +145,7 @@ def main() -> None:
                 patch.object(clusters, "kafka_and_registry", _no_kafka),
             ):
                 _page()
+        in_a_browser(here, _say, _CONSOLE)
         _CONSOLE.print(f"load average at the end: {os.getloadavg()[0]:.1f}")
 
 
