@@ -12,6 +12,7 @@ from dashboard.errors import AlertError, UnreachableError
 from dashboard.freshness.alert_store import AlertStore, Letter
 from dashboard.freshness.alerts import CONCERN, Kind, Notice, Rules, Trouble
 from dashboard.freshness.mail import Mail
+from dashboard.freshness.overview import folder_of
 from dashboard.freshness.verdict import Verdict
 from dashboard.freshness.webhook import Webhook
 from dashboard.settings import AlertsSettings, Settings
@@ -72,7 +73,7 @@ def try_ways(ways: Sequence[Way]) -> dict[str, AlertError | UnreachableError | N
 
 def alerts_file(settings: Settings) -> Path:
     """Where alerts on the target of these settings are kept."""
-    return settings.local.home / "freshness" / settings.target / "alerts.sqlite"
+    return folder_of(settings) / "alerts.sqlite"
 
 
 class Alerts:
