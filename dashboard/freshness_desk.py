@@ -48,7 +48,6 @@ class OpenAlert:
     since: datetime
     sentence: str
     hint: str
-    times_told: int
 
 
 @dataclass(frozen=True)
@@ -104,8 +103,7 @@ class FreshnessDesk:
         with self._lock, closing(AlertStore(alerts_file(self._settings))) as store:
             raised = store.watches().raised
             opened = [
-                OpenAlert(subject, one.since, one.trouble.sentence, one.trouble.hint, one.told_times)
-                for subject, one in raised.items()
+                OpenAlert(subject, one.since, one.trouble.sentence, one.trouble.hint) for subject, one in raised.items()
             ]
             letters = store.letters()
             return AlertsNow(

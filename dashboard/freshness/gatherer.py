@@ -119,10 +119,11 @@ class Gatherer:
         left = max(0.0, began + patience - time.monotonic())
         wait(answers, left)
         seen = [one.seen(answer) for one, answer in zip(self._parts, answers, strict=True)]
-        return _together([*seen, beside], at, timedelta(seconds=time.monotonic() - began))
+        parts = tuple(one.part for one in self._parts)
+        return _together([*seen, beside], parts, at, timedelta(seconds=time.monotonic() - began))
 
 
-def _together(seen: Sequence[Seen], at: datetime, took: timedelta) -> Readings:
+def _together(seen: Sequence[Seen], parts: tuple[Part, ...], at: datetime, took: timedelta) -> Readings:
     return Readings(
         at,
         took,
@@ -133,6 +134,7 @@ def _together(seen: Sequence[Seen], at: datetime, took: timedelta) -> Readings:
         page_frontier=_first(one.page_frontier for one in seen),
         programs={name: state for one in seen for name, state in one.programs.items()},
         clock_skew=_first(one.clock_skew for one in seen),
+        looked_at=parts,
         silences=tuple(silence for one in seen for silence in one.silences),
         notes=tuple(note for one in seen for note in one.notes),
         tableflow={name: topic for one in seen for name, topic in one.tableflow.items()},
