@@ -7,6 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -15,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from dashboard.endpoints import Newest, endpoints
-from dashboard.freshness.gatherer import Gatherer
+from dashboard.freshness.gatherer import Gatherer, patience_of
 from dashboard.freshness.hops import ways_of
 from dashboard.freshness.judgement import judge
 from dashboard.freshness.open_source import OpenSourceParts
@@ -26,6 +27,7 @@ from dashboard.lifecycle import LocalStack
 from tests.conftest import eventually, running_stack, stack_settings
 
 _LOOKS = 60
+_PATIENCE = patience_of(timedelta(seconds=2))
 _EVERY_SECONDS = 1.0
 _COST_SECONDS = 40
 _PROGRAMS = ("kafka", "registry", "jobmanager", "taskmanager")
@@ -49,7 +51,7 @@ def _parts(stack: LocalStack) -> OpenSourceParts:
 
 
 def _looks(parts: OpenSourceParts) -> None:
-    gatherer = Gatherer(parts.looks)
+    gatherer = Gatherer(parts.looks, _PATIENCE)
     first = gatherer.look()
     _say(f"the first look: {first.took.total_seconds():.3f} s")
     took: list[float] = []
@@ -79,7 +81,7 @@ def _each(parts: OpenSourceParts) -> None:
 def _cost(stack: LocalStack, parts: OpenSourceParts) -> None:
     """Of a core, by program, with a look every two seconds and without."""
     shares = {}
-    gatherer = Gatherer(parts.looks)
+    gatherer = Gatherer(parts.looks, _PATIENCE)
     for looking in (False, True):
         shares[looking] = _shares(stack, gatherer.look if looking else None)
     for name in _PROGRAMS:
@@ -104,7 +106,7 @@ def _shares(stack: LocalStack, look: Callable[[], Readings] | None) -> dict[str,
 def _scrapes(stack: LocalStack, parts: OpenSourceParts) -> None:
     """Of /metrics, over the last look; less than 20 ms."""
     pipeline, settings = stack.deployment.pipeline, stack.settings.pipeline
-    ways, seen = ways_of(pipeline, settings, "local"), Gatherer(parts.looks).look()
+    ways, seen = ways_of(pipeline, settings, "local"), Gatherer(parts.looks, _PATIENCE).look()
     verdict = judge(seen, ways, Thresholds(default_thresholds(ways, settings.window_size)))
     _scrapes_of(lambda: (verdict, seen))
 
