@@ -1,7 +1,7 @@
 """What people see of the pipeline's freshness: the functions behind the page, the badge and the commands.
 
 Each takes who calls and checks that before anything else. Viewers see how late the numbers are and where they are held;
-ops see everything, and quiet alerts.
+ops also see why, everything else, and quiet alerts.
 """
 
 import threading
@@ -72,10 +72,15 @@ class FreshnessDesk:
         self._lock = threading.Lock()
 
     def verdict(self, caller: Caller) -> Verdict | None:
-        """How it is, for everybody; None where nobody looks, or looked lately. Raises ReadError."""
+        """How it is, without reasons for whoever is not ops; None where nobody looks, or looked lately.
+
+        Raises ReadError.
+        """
         caller.require(Role.VIEWER, "Freshness")
         overview = self.watch.newest()
-        return None if overview is None or self.watch.is_old(overview) else overview.verdict
+        if overview is None or self.watch.is_old(overview):
+            return None
+        return overview.verdict if caller.may(Role.OPS) else overview.verdict.without_reasons()
 
     def overview(self, caller: Caller) -> Overview | None:
         """All that was seen last, however long ago; None before the first look. Raises ReadError."""

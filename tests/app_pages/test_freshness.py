@@ -14,7 +14,7 @@ from dashboard.freshness.alerts import Rules
 from dashboard.freshness.verdict import Concern, State
 from dashboard.sql_files import ROOT
 from tests.browser import dashboard_process
-from tests.freshness.kept import MINUTE, leave, overview
+from tests.freshness.kept import HOST, MINUTE, held, leave, overview
 
 _BADGE = "from dashboard.app_pages.freshness_badge import freshness_badge\nfreshness_badge()\n"
 
@@ -95,9 +95,12 @@ def test_the_badge_tells_hosts_and_files_to_ops_alone(
     folder: Path, role: Role, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(visitor, "caller", lambda: Caller("vera", role))
-    leave(folder, overview(State.LATE))
+    leave(folder, held(State.LATE))
     badge = AppTest.from_string(_BADGE).run()
-    assert [bool(one.proto.help) for one in badge.caption] == [role is Role.OPS]
+    [line] = badge.caption
+    assert "held at: Iceberg commit of revenue_summary" in line.value.replace("\\", "")
+    assert (HOST in line.proto.help.replace("\\", "")) == (role is Role.OPS)
+    assert line.proto.help
 
     folder.joinpath("overview.json").write_text("{")
     [told] = [one.value for one in badge.run().caption]
