@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from dashboard.access import Caller, Role
 from dashboard.errors import SettingsError
-from dashboard.freshness.alert_store import EVERYTHING, AlertStore, Snooze
+from dashboard.freshness.alert_store import EVERYTHING, AlertStore, Delivery, Snooze
 from dashboard.freshness.alerts import PIPELINE
 from dashboard.freshness.history import Latencies, Stretch
 from dashboard.freshness.looking import Watched
@@ -48,6 +48,8 @@ class OpenAlert:
     since: datetime
     sentence: str
     hint: str
+    deliveries: list[Delivery]
+    """In every way in which there was something to tell; none where nobody was to be told."""
 
 
 @dataclass(frozen=True)
@@ -106,9 +108,10 @@ class FreshnessDesk:
         """Raises AlertError."""
         caller.require(Role.OPS, "Alerts")
         with self._lock, closing(AlertStore(alerts_file(self._settings))) as store:
-            raised = store.watches().raised
+            raised, deliveries = store.watches().raised, store.deliveries()
             opened = [
-                OpenAlert(subject, one.since, one.trouble.sentence, one.trouble.hint) for subject, one in raised.items()
+                OpenAlert(subject, one.since, one.trouble.sentence, one.trouble.hint, deliveries.get(one.alert, []))
+                for subject, one in raised.items()
             ]
             letters = store.letters()
             return AlertsNow(

@@ -127,11 +127,11 @@ class Alerts:
             pause = min(_FIRST_PAUSE * 2 ** min(letter.attempts, 10), _LONGEST_PAUSE)
             refused = isinstance(fault, AlertError)
             if refused and self._now() - letter.notice.at > _REFUSED_FOR:
-                self.store.told(letter)
+                self.store.give_up(letter, str(fault))
                 return AlertError(f"{fault.message} It is given up: {letter.notice.title}.", fault.hint)
             self.store.failed(letter, str(fault), self._now() + pause, refused=refused)
             return fault
-        self.store.told(letter)
+        self.store.told(letter, self._now())
         return None
 
 
