@@ -46,7 +46,7 @@ bench: setup ## measure what tests/bench.py measures
 	@test -f tests/bench.py || { echo "There is no benchmark yet: tests/bench.py is not written." >&2; exit 1; }
 	@exec .venv/bin/python -m tests.bench $(ARGS)
 
-bench-freshness: setup ## measure a look at the whole pipeline on a stack of its own; four minutes
+bench-freshness: setup ## measure a look at the whole pipeline, and what the pipeline takes while it is looked at; nine minutes
 	@exec .venv/bin/python -m tests.bench_freshness $(ARGS)
 
 bench-live: setup ## measure following a topic: commit to browser, viewers, catching up; three minutes

@@ -19,7 +19,7 @@ from dashboard.wording import iso, length, printable
 if TYPE_CHECKING:
     # these bring PyIceberg and Kafka's client, for which no other command should wait
     from dashboard.freshness.overview import Overview
-    from dashboard.freshness_desk import FreshnessDesk
+    from dashboard.freshness_desk import FreshnessDesk, OpenAlert
 
 _CODES = {State.LATE: ExitCode.CHANGES, State.STALE: ExitCode.CHANGES, State.UNKNOWN: ExitCode.FAILED}
 _LOOK_SECONDS = 1.0
@@ -99,11 +99,11 @@ def alerts() -> None:
 @json_option
 @click.pass_obj
 def list_alerts(narrator: Narrator, target: str, as_json: bool) -> None:
-    """Show open alerts, snoozes, and messages that could not be told yet."""
+    """Show open alerts with who was told and who refused, snoozes, and messages that could not be told yet."""
     found = _desk(settings_for(target)).alerts(CALLER)
     if as_json:
         told = {
-            "open": [{"subject": one.subject, "since": iso(one.since), "sentence": one.sentence} for one in found.open],
+            "open": [_alert(one) for one in found.open],
             "snoozes": [{"subject": one.subject, "until": iso(one.until), "who": one.who} for one in found.snoozes],
             "waiting": found.waiting,
             "faults": found.faults,
@@ -112,6 +112,10 @@ def list_alerts(narrator: Narrator, target: str, as_json: bool) -> None:
         return
     for one in found.open:
         click.echo(printable(f"{one.subject}, since {iso(one.since)}: {one.sentence} {one.hint}".rstrip()))
+        for delivery in one.deliveries:
+            click.echo(printable(f"  {delivery.sentence(iso)}"))
+        if not one.deliveries:
+            click.echo("  Nobody was told.")
     for snooze in found.snoozes:
         narrator.say(f"{snooze.subject} is snoozed until {iso(snooze.until)} by {snooze.who}.")
     if found.waiting:
@@ -248,6 +252,19 @@ def _hop(hop: Hop) -> dict[str, Any]:
         "reason": hop.reason,
         "records": hop.records,
     }
+
+
+def _alert(one: "OpenAlert") -> dict[str, Any]:
+    deliveries = [
+        {
+            "way": delivery.way,
+            "fate": delivery.fate.name.lower(),
+            "told_at": iso(delivery.told_at) if delivery.told_at else None,
+            "fault": delivery.fault,
+        }
+        for delivery in one.deliveries
+    ]
+    return {"subject": one.subject, "since": iso(one.since), "sentence": one.sentence, "deliveries": deliveries}
 
 
 def _seconds(span: timedelta | None) -> float | None:

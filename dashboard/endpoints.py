@@ -5,7 +5,7 @@ X-Forwarded-For for one, is its sender's to choose.
 """
 
 import hmac
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack, asynccontextmanager
 
 from pydantic import SecretStr
@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 from dashboard.addresses import on_this_machine
 from dashboard.errors import SettingsError
 from dashboard.freshness.exposition import CONTENT_TYPE, exposition
-from dashboard.freshness.readings import Part, Readings
+from dashboard.freshness.readings import Readings
 from dashboard.freshness.verdict import State, Verdict
 from dashboard.wording import iso
 
@@ -99,12 +99,12 @@ def _readiness(known: tuple[Verdict, Readings] | None) -> dict[str, object]:
     if known is None:
         return {"ready": False, "reason": "not looked yet"}
     verdict, readings = known
-    silent: Sequence[Part] = [part for part in Part if readings.silence(part) is not None]
+    silent = [part for part in readings.parts_told if readings.silence(part) is not None]
     ready = not silent and verdict.state is not State.UNKNOWN
     return {
         "ready": ready,
         "reason": f"no answer from {', '.join(silent)}" if silent else "" if ready else "data age unknown",
         "state": verdict.state.value,
         "looked_at": iso(readings.at),
-        "dependencies": {part.value: "silent" if part in silent else "ok" for part in Part},
+        "dependencies": {part.value: "silent" if part in silent else "ok" for part in readings.parts_told},
     }

@@ -1,7 +1,7 @@
 """What people see of the pipeline's freshness: the functions behind the page, the badge and the commands.
 
 Each takes who calls and checks that before anything else. Viewers see how late the numbers are and where they are held;
-ops see everything, and quiet alerts.
+ops also see why, everything else, and quiet alerts.
 """
 
 import threading
@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 from dashboard.access import Caller, Role
 from dashboard.errors import SettingsError
-from dashboard.freshness.alert_store import EVERYTHING, AlertStore, Snooze
+from dashboard.freshness.alert_store import EVERYTHING, AlertStore, Delivery, Snooze
 from dashboard.freshness.alerts import PIPELINE
 from dashboard.freshness.history import Latencies, Stretch
 from dashboard.freshness.looking import Watched
@@ -48,7 +48,8 @@ class OpenAlert:
     since: datetime
     sentence: str
     hint: str
-    times_told: int
+    deliveries: list[Delivery]
+    """In every way in which there was something to tell; none where nobody was to be told."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,15 @@ class FreshnessDesk:
         self._lock = threading.Lock()
 
     def verdict(self, caller: Caller) -> Verdict | None:
-        """How it is, for everybody; None where nobody looks, or looked lately. Raises ReadError."""
+        """How it is, without reasons for whoever is not ops; None where nobody looks, or looked lately.
+
+        Raises ReadError.
+        """
         caller.require(Role.VIEWER, "Freshness")
         overview = self.watch.newest()
-        return None if overview is None or self.watch.is_old(overview) else overview.verdict
+        if overview is None or self.watch.is_old(overview):
+            return None
+        return overview.verdict if caller.may(Role.OPS) else overview.verdict.without_reasons()
 
     def overview(self, caller: Caller) -> Overview | None:
         """All that was seen last, however long ago; None before the first look. Raises ReadError."""
@@ -102,9 +108,9 @@ class FreshnessDesk:
         """Raises AlertError."""
         caller.require(Role.OPS, "Alerts")
         with self._lock, closing(AlertStore(alerts_file(self._settings))) as store:
-            raised = store.watches().raised
+            raised, deliveries = store.watches().raised, store.deliveries()
             opened = [
-                OpenAlert(subject, one.since, one.trouble.sentence, one.trouble.hint, one.told_times)
+                OpenAlert(subject, one.since, one.trouble.sentence, one.trouble.hint, deliveries.get(one.alert, []))
                 for subject, one in raised.items()
             ]
             letters = store.letters()

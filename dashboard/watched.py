@@ -13,6 +13,7 @@ from dashboard.freshness.gatherer import Look
 from dashboard.freshness.hops import ways_of
 from dashboard.freshness.lease import Lease, watching_on
 from dashboard.freshness.open_source import OpenSourceParts
+from dashboard.freshness.overview import folder_of
 from dashboard.freshness.pages import PageReadings
 from dashboard.freshness.quality import QualityChecks
 from dashboard.freshness.readings import Part
@@ -92,8 +93,7 @@ class WatchedTarget:
     def _telling(self, pipeline: Pipeline) -> Lease:
         kafka, _ = kafka_and_registry(self._settings)
         topic = next(one.name for one in pipeline.topics if one.partitions == 1)
-        folder = self._settings.local.home / "freshness" / self._settings.target
-        return Lease(folder / "telling", watching_on(kafka, topic, "sales-trends"))
+        return Lease(folder_of(self._settings) / "telling", watching_on(kafka, topic, "sales-trends"))
 
     def _of_own(self, deployment: OpenSourceDeployment) -> tuple[dict[Part, Look], Callable[[], None]]:
         parts = OpenSourceParts(

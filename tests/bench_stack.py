@@ -7,8 +7,6 @@ one at 5,000. Give the machine nothing else to do.
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median, quantiles
@@ -18,54 +16,20 @@ from rich.console import Console
 from rich.table import Table
 
 from dashboard.deploy.statements import DEDUPLICATION, JOIN
-from dashboard.lifecycle import LocalStack
-from dashboard.narration import Narrator, Step
-from dashboard.settings import Settings, load_settings
 from dashboard.topic_names import ORDERS_TOPIC, PAYMENTS_TOPIC
 from dashboard.verify import verify
-from tests.conftest import eventually, processes_of, stack_settings
+from tests.conftest import eventually, processes_of
+from tests.measured_stack import Stopwatch, default_settings, measured_stack
 
 _LATENCY_SECONDS = 120
 _SUSTAINED_SECONDS = 180
 _HISTORY_LIMIT_SECONDS = 300
 
 
-class Stopwatch(Narrator):
-    """Notes when each step ended, in seconds since `started`."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.go_quiet()
-        self.started = time.monotonic()
-        self.ended: dict[str, float] = {}
-
-    @contextmanager
-    def step(self, title: str) -> Iterator[Step]:
-        with super().step(title) as step:
-            yield step
-        self.ended[title] = time.monotonic() - self.started
-
-
-@contextmanager
-def _bench_stack(settings: Settings) -> Iterator[LocalStack]:
-    stack = LocalStack(settings, Stopwatch())
-    try:
-        stack.up()
-        yield stack
-    finally:
-        stack.down(delete_data=True)
-        stack.kill()
-
-
-def _default_settings(home: Path, **shop: object) -> Settings:
-    ours = stack_settings(home)
-    return load_settings(local=ours.local, shop=shop, web=ours.web)
-
-
 def _history_and_second_start(home: Path) -> dict[str, float]:
     figures = {}
     started = time.monotonic()
-    with _bench_stack(_default_settings(home)) as stack:
+    with measured_stack(default_settings(home)) as stack:
         live = datetime.now(UTC)
 
         def verified() -> bool:
@@ -91,7 +55,7 @@ def _history_and_second_start(home: Path) -> dict[str, float]:
 
 def _latency(home: Path) -> dict[str, float]:
     shop = {"history": timedelta(0), "rate": 100, "payment_delay": timedelta(seconds=10)}
-    with _bench_stack(_default_settings(home, **shop)) as stack:
+    with measured_stack(default_settings(home, **shop)) as stack:
         eventually(lambda: stack.revenue_rows() > 0, 120)
         newest = stack.lake.revenue().column("window_end").to_pylist()[-1]
         seen: list[float] = []
@@ -105,7 +69,7 @@ def _latency(home: Path) -> dict[str, float]:
 
 
 def _sustained(home: Path) -> dict[str, float]:
-    with _bench_stack(_default_settings(home, history=timedelta(0), rate=5_000)) as stack:
+    with measured_stack(default_settings(home, history=timedelta(0), rate=5_000)) as stack:
         time.sleep(_SUSTAINED_SECONDS)
         behind = {}
         for group, topic in ((DEDUPLICATION, PAYMENTS_TOPIC), (JOIN, ORDERS_TOPIC)):

@@ -101,6 +101,27 @@ def test_alerts_are_listed_snoozed_and_woken(folder: Path) -> None:
     assert json.loads(run("alerts", "list", "--json").stdout)["snoozes"] == []
 
 
+def test_each_open_alert_is_listed_with_who_was_told_of_it_and_who_refused(folder: Path) -> None:
+    store = AlertStore(folder / "alerts.sqlite")
+    store.see(overview(State.STALE).verdict, Rules(timedelta(0), MINUTE, MINUTE), ["webhook", "mail to ada"])
+    assert run("alerts", "list").stdout.count("not told yet.") == 2
+    webhook, mail = store.letters()
+    store.told(webhook, datetime(2026, 3, 1, 12, 5, tzinfo=UTC))
+    store.give_up(mail, "The mail server refused it. Correct the address.")
+    store.close()
+
+    lines = run("alerts", "list").stdout.splitlines()
+    assert lines[1:] == [
+        "  mail to ada: refused for good: The mail server refused it. Correct the address.",
+        "  webhook: told at 2026-03-01T12:05:00Z.",
+    ]
+    [alert] = json.loads(run("alerts", "list", "--json").stdout)["open"]
+    assert [(one["way"], one["fate"], one["told_at"]) for one in alert["deliveries"]] == [
+        ("mail to ada", "given_up", None),
+        ("webhook", "told", "2026-03-01T12:05:00Z"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("words", "told"), [(("nothing",), "There is no alert about nothing"), (("--for", "90d"), "cannot be snoozed")]
 )

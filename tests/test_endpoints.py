@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -43,6 +44,14 @@ def test_late_data_keeps_no_dashboard_from_being_ready(state: State) -> None:
     assert answer.status_code == 200
     assert answer.json()["state"] == state.value
     assert set(answer.json()["dependencies"].values()) == {"ok"}
+
+
+def test_only_what_was_looked_at_is_ok_and_what_was_needed_is_silent() -> None:
+    seen = replace(readings(Part.REGISTRY), looked_at=(Part.CATALOG, Part.KAFKA))
+    answer = asking(lambda: (verdict(), seen)).get("/readyz")
+
+    assert answer.json()["dependencies"] == {"Kafka": "ok", "schema registry": "silent", "catalog": "ok"}
+    assert answer.status_code == 503
 
 
 def test_a_silent_system_is_named_and_what_it_said_of_hosts_is_not() -> None:

@@ -20,17 +20,17 @@ _UNKNOWN = "Data age unknown"
 def freshness_badge() -> None:
     """Ages while it is looked at; nothing where it cannot be told who looks.
 
-    Reasons and faults name hosts and files, so they are for ops alone.
+    Faults name files, so they are for ops alone.
     """
-    sees_why = False
+    sees_fault = False
     try:
         who = visitor.caller()
         if who.role is None:
             return
-        sees_why = who.may(Role.OPS)
+        sees_fault = who.may(Role.OPS)
         verdict = cached.freshness_desk().verdict(who)
     except SalesTrendsError as fault:
-        st.caption(f"{state_badge(State.UNKNOWN)} {as_markdown(fault.message) if sees_why else _UNKNOWN}")
+        st.caption(f"{state_badge(State.UNKNOWN)} {as_markdown(fault.message) if sees_fault else _UNKNOWN}")
         return
     if verdict is None:
         st.caption(f"{state_badge(State.UNKNOWN)} {_UNKNOWN}: nobody looks at the pipeline")
@@ -42,8 +42,6 @@ def freshness_badge() -> None:
         as_of = f"Data as of {moment(verdict.as_of, reader_zone(), now)} ({length(now - verdict.as_of)} ago)"
     held = verdict.held_at
     where = f" · held at: {as_markdown(held.title)}" if held and verdict.state is not State.WAITING else ""
-    st.caption(f"{state_badge(verdict.state)} {as_of}{where}", help=_why(held.reason if held and sees_why else ""))
-
-
-def _why(reason: str) -> str | None:
-    return as_markdown(reason) if reason else None
+    st.caption(
+        f"{state_badge(verdict.state)} {as_of}{where}", help=as_markdown(held.reason) if held and held.reason else None
+    )

@@ -1,14 +1,16 @@
-"""What alerts remember, in one SQLite file: watches, messages that are still to be told, and snoozes.
+"""What alerts remember, in one SQLite file: watches, messages still to be told, what came of others, and snoozes.
 
 What a verdict changes is written whole or not at all, messages included, so that nothing is lost or made twice when the
 process is killed. Several processes may open the file.
 """
 
+import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -50,6 +52,34 @@ class Letter:
     """Why the last attempt failed."""
 
 
+class Fate(StrEnum):
+    """Of an alert's messages in one way: the last one's, or that of one which was not told."""
+
+    TOLD = "told"
+    WAITING = "not told yet"
+    REFUSED = "refused, and tried again"
+    GIVEN_UP = "refused for good"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """How far the messages of one alert have come in one way."""
+
+    way: str
+    fate: Fate
+    told_at: datetime | None = None
+    """When one was taken last, UTC."""
+    fault: str = ""
+    """Why one was not; empty where nothing was tried yet."""
+
+    def sentence(self, clock: Callable[[datetime], str]) -> str:
+        """`mail to ada@example.com: told at 14:05:10; one message refused, and tried again: …`."""
+        parts = [f"told at {clock(self.told_at)}"] if self.told_at else []
+        if self.fate is not Fate.TOLD:
+            parts.append(f"one message {self.fate}" if parts else self.fate.value)
+        return f"{self.way}: {'; '.join(parts)}" + (f": {self.fault}" if self.fault else ".")
+
+
 class AlertStore(SqliteFile):
     """Any thread may call. Every call raises AlertError when the file cannot be used, and the next one tries anew."""
 
@@ -66,6 +96,9 @@ class AlertStore(SqliteFile):
             for notice in notices:
                 for way in ways:
                     self.keep(notice, way)
+            # an alert that is over may still have been told of since
+            still = json.dumps([watch.alert for watch in after.raised.values()])
+            self._rows("DELETE FROM deliveries WHERE alert NOT IN (SELECT value FROM json_each(?))", still)
         return notices
 
     def keep(self, notice: Notice, way: str) -> None:
@@ -94,8 +127,28 @@ class AlertStore(SqliteFile):
         )
         return bool(self._rows(claimed, until.timestamp(), letter.number, letter.attempts))
 
-    def told(self, letter: Letter) -> None:
-        self._rows("DELETE FROM letters WHERE number = ?", letter.number)
+    def told(self, letter: Letter, at: datetime) -> None:
+        self._settle(letter, "INSERT OR REPLACE INTO deliveries (alert, way, told_at) VALUES (?, ?, ?)", at.timestamp())
+
+    def give_up(self, letter: Letter, refusal: str) -> None:
+        """It is told no more; why not is known until its alert is over."""
+        noted = "INSERT INTO deliveries (alert, way, refusal) VALUES (?, ?, ?)"
+        self._settle(letter, f"{noted} ON CONFLICT (alert, way) DO UPDATE SET refusal = excluded.refusal", refusal)
+
+    def deliveries(self) -> dict[str, list[Delivery]]:
+        """By the id of an open alert, in every way in which there was something to tell of it."""
+        found: dict[tuple[str, str], Delivery] = {}
+        for alert, way, told_at, refusal in self._rows("SELECT * FROM deliveries ORDER BY alert, way"):
+            fate = Fate.GIVEN_UP if refusal else Fate.TOLD
+            found[alert, way] = Delivery(way, fate, None if told_at is None else _moment(told_at), refusal)
+        for letter in self.letters():
+            before = found.get(key := (letter.notice.alert, letter.way))
+            fate = Fate.REFUSED if letter.refused else Fate.WAITING
+            found[key] = Delivery(letter.way, fate, before.told_at if before else None, letter.fault)
+        by_alert: dict[str, list[Delivery]] = {}
+        for (alert, _way), delivery in found.items():
+            by_alert.setdefault(alert, []).append(delivery)
+        return by_alert
 
     def forget_other_ways(self, ways: Sequence[str]) -> None:
         """Drops what waits for ways that settings name no more."""
@@ -119,6 +172,11 @@ class AlertStore(SqliteFile):
         """Those that hold at that moment, by subject."""
         rows = self._rows("SELECT subject, until, who FROM snoozes WHERE until > ? ORDER BY subject", at.timestamp())
         return [Snooze(subject, _moment(until), who) for subject, until, who in rows]
+
+    def _settle(self, letter: Letter, noted: str, outcome: float | str) -> None:
+        with self._transaction():
+            self._rows("DELETE FROM letters WHERE number = ?", letter.number)
+            self._rows(noted, letter.notice.alert, letter.way, outcome)
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         connection.execute("PRAGMA journal_mode=WAL")

@@ -15,6 +15,14 @@ CREATE TABLE IF NOT EXISTS letters (
     fault TEXT NOT NULL DEFAULT '',
     UNIQUE (way, id)
 ) STRICT;
+-- what came of each open alert in each way: when a message was taken last, and why one after it never was
+CREATE TABLE IF NOT EXISTS deliveries (
+    alert TEXT NOT NULL,
+    way TEXT NOT NULL,
+    told_at REAL,
+    refusal TEXT NOT NULL DEFAULT '',
+    PRIMARY KEY (alert, way)
+) STRICT;
 CREATE TABLE IF NOT EXISTS snoozes (
     subject TEXT PRIMARY KEY,
     until REAL NOT NULL,

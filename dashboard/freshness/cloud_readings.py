@@ -112,8 +112,6 @@ def _statement(name: str, found: Statement | None, metrics: Metrics | None) -> S
         late_records=measured.late_records,
         pending=measured.pending,
         scaling=found.scaling_state,
-        offsets=cloud_statement.read_offsets(found),
-        offsets_at=found.latest_offsets_at,
         measured_at=measured.measured_at,
         counted_since=metrics.counted_since if metrics else None,
     )

@@ -18,7 +18,7 @@ from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST, genera
 from prometheus_client.registry import Collector
 
 from dashboard.dead_letters.letters import DEAD_LETTERS_TOPIC
-from dashboard.freshness.readings import Part, Readings, StatementReading, TableReading
+from dashboard.freshness.readings import Readings, StatementReading, TableReading
 from dashboard.freshness.verdict import Hop, State, Verdict
 from dashboard.wording import printable
 
@@ -189,7 +189,7 @@ def _look(readings: Readings) -> Iterator[Metric]:
     yield _gauge(
         "part_silent",
         "1 for a system that could not be looked at.",
-        [((part.value,), readings.silence(part) is not None) for part in Part],
+        [((part.value,), readings.silence(part) is not None) for part in readings.parts_told],
         ["part"],
     )
     yield _gauge(

@@ -17,10 +17,18 @@ Look = Callable[[], Seen]
 V = TypeVar("V")
 _OLD_SECONDS = 15.0
 """So long after it was asked for, an answer that came too late for its look is of the past."""
-PATIENCE = timedelta(milliseconds=800)
-"""A look is to take less than a second, also when a part does not answer."""
-FIRST_PATIENCE = timedelta(seconds=3)
-"""For the first look of all: connections are made, and schemas and names of metrics looked up."""
+_PATIENT = 0.4
+"""Of the time until the next look: the rest is for judging, keeping and telling what was seen."""
+_FIRST_PATIENCE = timedelta(seconds=3)
+"""At least so long in the first look of all: connections are made, and schemas and names of metrics looked up."""
+
+
+def patience_of(interval: timedelta) -> timedelta:
+    """How long a look waits for its parts, where looks are so far apart: 0.8 s with a look every 2 s, 4 s every 10 s.
+
+    A part that does not answer makes no look late; one that takes its time, as a service far away does, is seen.
+    """
+    return _PATIENT * interval
 
 
 class _Watched:
@@ -78,18 +86,21 @@ class Gatherer:
     def __init__(
         self,
         parts: Mapping[Part, Look],
-        patience: timedelta = PATIENCE,
-        first_patience: timedelta = FIRST_PATIENCE,
+        patience: timedelta,
+        first_patience: timedelta | None = None,
         beside: Look = Seen,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Each of `parts` is asked by one thread at a time, so it may remember what it saw.
+        """Each of `parts` is asked by one thread at a time, so it may remember what it saw. None is waited for longer
+        than `patience`, in the first look three seconds at least unless it is told otherwise.
 
         `beside` is what this machine knows by itself: it is asked in each look, and has no deadline.
         """
         self._parts = [_Watched(part, look) for part, look in parts.items()]
         self._patience = patience.total_seconds()
-        self._first_patience: float | None = first_patience.total_seconds()
+        self._first_patience: float | None = (
+            max(_FIRST_PATIENCE, patience) if first_patience is None else first_patience
+        ).total_seconds()
         self._beside = beside
         self._now = now
         self._lock = threading.Lock()
@@ -119,10 +130,11 @@ class Gatherer:
         left = max(0.0, began + patience - time.monotonic())
         wait(answers, left)
         seen = [one.seen(answer) for one, answer in zip(self._parts, answers, strict=True)]
-        return _together([*seen, beside], at, timedelta(seconds=time.monotonic() - began))
+        parts = tuple(one.part for one in self._parts)
+        return _together([*seen, beside], parts, at, timedelta(seconds=time.monotonic() - began))
 
 
-def _together(seen: Sequence[Seen], at: datetime, took: timedelta) -> Readings:
+def _together(seen: Sequence[Seen], parts: tuple[Part, ...], at: datetime, took: timedelta) -> Readings:
     return Readings(
         at,
         took,
@@ -133,6 +145,7 @@ def _together(seen: Sequence[Seen], at: datetime, took: timedelta) -> Readings:
         page_frontier=_first(one.page_frontier for one in seen),
         programs={name: state for one in seen for name, state in one.programs.items()},
         clock_skew=_first(one.clock_skew for one in seen),
+        looked_at=parts,
         silences=tuple(silence for one in seen for silence in one.silences),
         notes=tuple(note for one in seen for note in one.notes),
         tableflow={name: topic for one in seen for name, topic in one.tableflow.items()},

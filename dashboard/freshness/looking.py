@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dashboard.errors import ReadError, SalesTrendsError
-from dashboard.freshness.gatherer import Gatherer, Look
+from dashboard.freshness.gatherer import Gatherer, Look, patience_of
 from dashboard.freshness.history import History
 from dashboard.freshness.hops import Way
 from dashboard.freshness.judgement import judge
@@ -56,7 +56,7 @@ def look_once(watched: Watched, settings: Settings, profile: Path, who: str) -> 
 
     Raises SettingsError for a wrong file of thresholds.
     """
-    gatherer = Gatherer(watched.looks, beside=watched.beside)
+    gatherer = Gatherer(watched.looks, patience_of(watched.interval), beside=watched.beside)
     names = [way.name for way in watched.ways]
     defaults = default_thresholds(watched.ways, settings.pipeline.window_size)
     thresholds = Thresholds(defaults, load_profile(profile, names))
@@ -78,7 +78,7 @@ class Looking:
         """`last` is what was seen before this process looked: checks that failed then have failed until they pass."""
         self._watched = watched
         self._history = history
-        self._gatherer = Gatherer(watched.looks, beside=watched.beside)
+        self._gatherer = Gatherer(watched.looks, patience_of(watched.interval), beside=watched.beside)
         self._defaults = default_thresholds(watched.ways, settings.pipeline.window_size)
         self._names = [way.name for way in watched.ways]
         self._file = profile

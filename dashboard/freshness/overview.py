@@ -12,6 +12,7 @@ from dashboard.errors import ReadError
 from dashboard.freshness.quality import QualityResult
 from dashboard.freshness.readings import Readings
 from dashboard.freshness.verdict import Verdict
+from dashboard.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class Overview:
 
 
 _OVERVIEW = TypeAdapter(Overview)
+
+
+def folder_of(settings: Settings) -> Path:
+    """Where all that is kept of the target of these settings stands: looks, history, alerts, and who has the lease."""
+    return settings.local.home / "freshness" / settings.target
 
 
 class OverviewFile:

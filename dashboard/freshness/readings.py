@@ -20,7 +20,6 @@ class Part(StrEnum):
     METRICS = "metrics"
     CATALOG = "catalog"
     TABLEFLOW = "Tableflow"
-    SHOP = "shop"
     READERS = "dashboard's readers"
 
 
@@ -84,10 +83,6 @@ class StatementReading:
     checkpoint_age: timedelta | None = None
     scaling: str = ""
     """Confluent Cloud's word for whether it has the compute that it needs."""
-    offsets: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
-    """By input topic and partition: the offset that it has come to, where the target tells it by itself."""
-    offsets_at: datetime | None = None
-    """When the target took note of them."""
     measured_at: datetime | None = None
     """When watermarks and pending records were so; None where it was when the look was taken."""
     counted_since: datetime | None = None
@@ -157,11 +152,18 @@ class Readings:
     """What is to be known of the look itself, such as metrics that are old, a sentence each."""
     tableflow: Mapping[str, TableflowReading] = field(default_factory=dict)
     """By topic; all that the pipeline has. Of Confluent Cloud alone."""
+    looked_at: tuple[Part, ...] = ()
+    """All that were asked, silent ones too; what such a part needs of another one is no look at that."""
 
     @property
     def latest_now(self) -> datetime:
         """By whichever clock is ahead, ours or Kafka's: no event lies beyond it."""
         return self.at + max(timedelta(0), self.clock_skew or timedelta(0))
+
+    @property
+    def parts_told(self) -> tuple[Part, ...]:
+        """Those of which something is known: that were looked at, or were needed and silent."""
+        return tuple(part for part in Part if part in self.looked_at or self.silence(part))
 
     def silence(self, part: Part) -> Silence | None:
         return next((one for one in self.silences if one.part is part), None)

@@ -12,6 +12,7 @@ from dashboard.errors import AlertError, UnreachableError
 from dashboard.freshness.alert_store import AlertStore, Letter
 from dashboard.freshness.alerts import CONCERN, Kind, Notice, Rules, Trouble
 from dashboard.freshness.mail import Mail
+from dashboard.freshness.overview import folder_of
 from dashboard.freshness.verdict import Verdict
 from dashboard.freshness.webhook import Webhook
 from dashboard.settings import AlertsSettings, Settings
@@ -72,7 +73,7 @@ def try_ways(ways: Sequence[Way]) -> dict[str, AlertError | UnreachableError | N
 
 def alerts_file(settings: Settings) -> Path:
     """Where alerts on the target of these settings are kept."""
-    return settings.local.home / "freshness" / settings.target / "alerts.sqlite"
+    return folder_of(settings) / "alerts.sqlite"
 
 
 class Alerts:
@@ -126,11 +127,11 @@ class Alerts:
             pause = min(_FIRST_PAUSE * 2 ** min(letter.attempts, 10), _LONGEST_PAUSE)
             refused = isinstance(fault, AlertError)
             if refused and self._now() - letter.notice.at > _REFUSED_FOR:
-                self.store.told(letter)
+                self.store.give_up(letter, str(fault))
                 return AlertError(f"{fault.message} It is given up: {letter.notice.title}.", fault.hint)
             self.store.failed(letter, str(fault), self._now() + pause, refused=refused)
             return fault
-        self.store.told(letter)
+        self.store.told(letter, self._now())
         return None
 
 

@@ -1,6 +1,6 @@
 """What the readings mean: how late the numbers are, at which hop they are held, and why."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
 
@@ -87,6 +87,16 @@ class Verdict:
     concerns: tuple[Concern, ...] = ()
     """What of that is worth an alert."""
 
+    def without_reasons(self) -> "Verdict":
+        """Where it is held and for how long, and no more: what systems told of reasons names hosts and files."""
+        return replace(
+            self,
+            hops=tuple(map(_plain, self.hops)),
+            held_at=_plain(self.held_at) if self.held_at else None,
+            notes=(),
+            concerns=(),
+        )
+
     def headline(self, zone: tzinfo = UTC) -> str:
         """In one line, on a clock of that zone: `Data as of 14:05:10, 42 s late, held at: Iceberg commit of …`."""
         if self.as_of is None:
@@ -115,3 +125,18 @@ class Verdict:
         if held is None or held.delay is None or held.delay <= held.normal:
             return None
         return held.delay - held.normal
+
+
+def _plain(hop: Hop) -> Hop:
+    match hop.state:
+        case State.FRESH:
+            return replace(hop, reason="", hint="")
+        case State.WAITING:
+            reason = "Nothing new comes in."
+        case State.UNKNOWN:
+            reason = "How far the numbers have come there cannot be seen now."
+        case State.LATE | State.STALE:
+            reason = "The numbers do not go on from there as they should."
+            if hop.delay is not None and hop.delay > hop.normal:
+                reason = f"They take {length(hop.delay)} there, and up to {length(hop.normal)} is normal."
+    return replace(hop, reason=reason, hint="Ops see why on the Freshness page.")

@@ -19,7 +19,7 @@ from dashboard.freshness.background import Quality, Teller
 from dashboard.freshness.history import History
 from dashboard.freshness.lease import Lease
 from dashboard.freshness.looking import Looking, Watched, look_once
-from dashboard.freshness.overview import Overview, OverviewFile
+from dashboard.freshness.overview import Overview, OverviewFile, folder_of
 from dashboard.freshness.telling import alerts_of
 from dashboard.settings import Settings
 
@@ -39,7 +39,7 @@ class Watch:
         self._make = watched
         self.who = f"{who} {os.getpid()}"
         """As overviews name it."""
-        self.folder = settings.local.home / "freshness" / settings.target
+        self.folder = folder_of(settings)
         self._lease = Lease(self.folder / "lease")
         self._file = OverviewFile(self.folder / "overview.json")
         self._ending = threading.Event()

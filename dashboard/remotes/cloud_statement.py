@@ -60,8 +60,6 @@ class Statement:
     """OK, PENDING_SCALE_UP, PENDING_SCALE_DOWN, POOL_EXHAUSTED or empty."""
     latest_offsets: Mapping[str, str]
     """By topic, as `partition:0,offset:100;partition:1,offset:200`; an offset may not fit into 64 bits."""
-    latest_offsets_at: datetime | None
-    """When the service took note of them; None before the first."""
     created_at: datetime | None
     resource_version: str
     uid: str
@@ -118,7 +116,6 @@ def parsed(answer: Mapping[str, Any]) -> Statement:
         ),
         scaling_state=_text(status.get("scaling_status") or {}, "scaling_state"),
         latest_offsets={topic: str(offsets) for topic, offsets in (status.get("latest_offsets") or {}).items()},
-        latest_offsets_at=moment(_text(status, "latest_offsets_timestamp")),
         created_at=moment(_text(metadata, "created_at")),
         resource_version=_text(metadata, "resource_version"),
         uid=_text(metadata, "uid"),

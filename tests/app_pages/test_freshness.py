@@ -10,11 +10,12 @@ from streamlit.testing.v1 import AppTest
 from dashboard import cached, visitor
 from dashboard.access import Caller, Role
 from dashboard.freshness.alert_store import AlertStore
-from dashboard.freshness.alerts import Rules
+from dashboard.freshness.alerts import PIPELINE, Kind, Notice, Rules
 from dashboard.freshness.verdict import Concern, State
 from dashboard.sql_files import ROOT
 from tests.browser import dashboard_process
-from tests.freshness.kept import MINUTE, leave, overview
+from tests.freshness.kept import HOST, MINUTE, held, leave, overview
+from tests.freshness.looks import AT
 
 _BADGE = "from dashboard.app_pages.freshness_badge import freshness_badge\nfreshness_badge()\n"
 
@@ -78,6 +79,26 @@ def test_an_alert_is_snoozed_and_woken_from_the_page(folder: Path) -> None:
     assert desk.watch.newest() is not None
 
 
+def test_an_open_alert_says_who_was_told_and_who_refused(folder: Path) -> None:
+    seen = overview(State.STALE)
+    leave(folder, seen)
+    store = AlertStore(folder / "alerts.sqlite")
+    store.see(seen.verdict, Rules(timedelta(0), MINUTE, MINUTE), [])
+    assert "Nobody was told." in said(opened())
+    [raised] = store.watches().raised.values()
+    notice = Notice("1", raised.alert, Kind.RAISED, PIPELINE, AT, AT, None, raised.trouble, "Stale.")
+    for way in ("webhook", "mail to ada@example.com"):
+        store.keep(notice, way)
+    webhook, mail = store.letters()
+    store.told(webhook, AT)
+    store.failed(mail, "Ada is not known.", AT, refused=True)
+    store.close()
+
+    told = said(opened())
+    assert "webhook: told at " in told
+    assert "mail to `ada@example.com`: refused, and tried again: Ada is not known." in told
+
+
 @pytest.mark.parametrize("name", ["live_orders", "dead_letters"])
 def test_every_other_page_has_the_badge(folder: Path, name: str) -> None:
     leave(folder, overview(State.LATE))
@@ -95,9 +116,12 @@ def test_the_badge_tells_hosts_and_files_to_ops_alone(
     folder: Path, role: Role, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(visitor, "caller", lambda: Caller("vera", role))
-    leave(folder, overview(State.LATE))
+    leave(folder, held(State.LATE))
     badge = AppTest.from_string(_BADGE).run()
-    assert [bool(one.proto.help) for one in badge.caption] == [role is Role.OPS]
+    [line] = badge.caption
+    assert "held at: Iceberg commit of revenue_summary" in line.value.replace("\\", "")
+    assert (HOST in line.proto.help.replace("\\", "")) == (role is Role.OPS)
+    assert line.proto.help
 
     folder.joinpath("overview.json").write_text("{")
     [told] = [one.value for one in badge.run().caption]

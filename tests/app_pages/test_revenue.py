@@ -1,19 +1,34 @@
 """The page as a reader gets it, on real Iceberg tables and without Kafka; the browser's part is in another file."""
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from pyiceberg.expressions import EqualTo
 from streamlit.testing.v1 import AppTest
 
-from dashboard import cached
+from dashboard import cached, visitor
+from dashboard.access import Caller, Role
+from dashboard.freshness.verdict import State
 from dashboard.readers.lake_table import LakeTable
 from dashboard.wording import iso
 from tests.app_pages.revenue_world import MINUTE, WINDOW, Catalogs, charts, control, metrics, now, run, texts
 from tests.conftest import eventually
+from tests.freshness.kept import HOST, held, leave
 from tests.iceberg_tables import NAMESPACE, append, revenue_table
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where a watch leaves what it saw; nobody looks in this process."""
+    monkeypatch.setenv("SALES_LOCAL__HOME", str(tmp_path / "home"))
+    cached._freshness_desk.cache_clear()
+    yield tmp_path / "home" / "freshness" / "local"
+    cached._freshness_desk.cache_clear()
+
 
 # nothing to see
 
@@ -318,6 +333,42 @@ def test_old_data_say_since_when_and_what_to_do(
     assert notice.value.startswith("No new window since ")
     assert "`sales-trends status`" in notice.value
     assert "(2 h 59 min ago)" in texts(page) or "(3 h ago)" in texts(page)
+    assert metrics(page)["Revenue"] == "1.00"
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPS, Role.ADMIN])
+@pytest.mark.parametrize("state", [State.WAITING, State.STALE])
+def test_why_old_data_are_held_is_told_without_hosts_to_viewers(
+    page: AppTest, catalogs: Catalogs, folder: Path, monkeypatch: pytest.MonkeyPatch, role: Role, state: State
+) -> None:
+    monkeypatch.setattr(visitor, "caller", lambda: Caller("vera", role))
+    append(revenue_table(catalogs.catalog), [(now() - timedelta(hours=3), "1.00")])
+    leave(folder, held(state))
+
+    run(page)
+
+    [told] = [one.value.replace("\\", "") for one in (*page.warning, *page.info)]
+    assert told.startswith("No new window since ")
+    assert ("Held at: Iceberg commit of revenue_summary. " in told) is (state is State.STALE)
+    assert (f"{HOST}:8181 does not answer." in told) is (role is not Role.VIEWER)
+    assert ("Ops see why on the Freshness page." in told) is (role is Role.VIEWER)
+    assert role is not Role.VIEWER or HOST not in texts(page)
+
+
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPS])
+def test_a_look_that_cannot_be_read_ends_no_page_and_its_file_is_named_to_ops_alone(
+    page: AppTest, catalogs: Catalogs, folder: Path, monkeypatch: pytest.MonkeyPatch, role: Role
+) -> None:
+    monkeypatch.setattr(visitor, "caller", lambda: Caller("vera", role))
+    append(revenue_table(catalogs.catalog), [(now() - timedelta(hours=3), "1.00")])
+    folder.mkdir(parents=True)
+    folder.joinpath("overview.json").write_text("{")
+
+    run(page)
+
+    (notice,) = page.warning
+    assert "stands still" in notice.value
+    assert ("overview" in notice.value) is (role is Role.OPS)
     assert metrics(page)["Revenue"] == "1.00"
 
 

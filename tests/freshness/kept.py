@@ -27,6 +27,17 @@ def overview(state: State = State.LATE, ago: timedelta = timedelta(0), *concerns
     return Overview(replace(verdict, concerns=concerns), readings, quality, "dashboard 4711")
 
 
+HOST = "catalog.internal"
+
+
+def held(state: State) -> Overview:
+    """One look just now, whose reason, hint, note and concern name a host."""
+    seen = overview(state, timedelta(0), Concern("clocks", f"The clock of {HOST} is wrong."))
+    hop = replace(looks.hop(state=state), reason=f"{HOST}:8181 does not answer.", hint=f"Start {HOST}.")
+    verdict = replace(seen.verdict, hops=(hop,), held_at=hop, notes=(f"{HOST} is slow.",))
+    return replace(seen, verdict=verdict)
+
+
 def moved(verdict: Verdict, at: datetime) -> Verdict:
     """The same at another time: data as of 42 s before it."""
     return replace(verdict, at=at, as_of=at - 42 * SECOND, behind=42 * SECOND)

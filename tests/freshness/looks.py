@@ -68,5 +68,6 @@ def readings(*silent: Part, statement: str = "revenue-summary-materializer") -> 
         page_age=timedelta(seconds=1),
         programs={"taskmanager": "it ended"},
         clock_skew=timedelta(milliseconds=-30),
+        looked_at=(Part.KAFKA, Part.FLINK, Part.CATALOG, Part.READERS),
         silences=tuple(Silence(part, f"{part.value} at broker.internal:9092 does not answer.") for part in silent),
     )

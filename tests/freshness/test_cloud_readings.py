@@ -5,7 +5,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from pydantic import TypeAdapter
 
 from dashboard.deploy.confluent_versions import LABEL, NAME_LABEL
 from dashboard.deploy.pipeline import Pipeline, Statement
@@ -161,18 +160,6 @@ def test_a_statement_is_its_newest_version_in_whatever_pool(
     found = statements(looked(readings))
     assert list(found) == ["fill", "copy"]
     assert (found["copy"].phase, found["copy"].is_stopped, found["copy"].pending) == ("RUNNING", False, 12)
-
-
-def test_offsets_come_with_the_moment_they_were_noted_and_survive_a_file(
-    cloud: FakeConfluentCloud, readings: CloudReadings
-) -> None:
-    cloud.set_offsets("copy", {"b": "partition:0,offset:100;partition:1,offset:9223372036854775808"})
-    found = statements(looked(readings))
-    assert found["copy"].offsets == {"b": {0: 100, 1: 2**63}}
-    assert found["copy"].offsets_at == cloud.clock.moment()
-    assert (found["fill"].offsets, found["fill"].offsets_at) == ({}, None), "the year 1 is never"
-    adapter = TypeAdapter(StatementReading)
-    assert adapter.validate_json(adapter.dump_json(found["copy"])) == found["copy"]
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,7 @@ def test_what_is_not_known_is_left_out_and_never_a_zero() -> None:
     assert told["sales_trends_hop_delay_seconds"].samples == []
     assert value(told, "sales_trends_part_silent", part="Flink") == 1
     assert value(told, "sales_trends_part_silent", part="Kafka") == 0
+    assert value(told, "sales_trends_part_silent", part="Tableflow") is None, "nobody looked at it"
 
 
 def test_late_records_are_summed_over_the_statements_that_tell_them() -> None:

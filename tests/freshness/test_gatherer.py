@@ -72,6 +72,7 @@ def test_what_all_parts_saw_is_put_together() -> None:
     assert (readings.clock_skew, readings.page_age) == (skew, age)
     assert readings.programs == {"payment-app": "ended"}
     assert readings.silences == ()
+    assert readings.looked_at == (Part.KAFKA, Part.CATALOG)
 
 
 def test_parts_are_looked_at_side_by_side() -> None:
@@ -106,6 +107,7 @@ def test_what_a_part_tells_of_another_that_it_needs_is_passed_on() -> None:
     registry = Silence(Part.REGISTRY, "The registry did not answer.")
     readings = looked({Part.KAFKA: lambda: Seen(topics=topic("payments").topics, silences=(registry,))})
     assert readings.silence(Part.REGISTRY) == registry
+    assert (readings.looked_at, readings.parts_told) == ((Part.KAFKA,), (Part.KAFKA, Part.REGISTRY))
     assert list(readings.topics) == ["payments"]
 
 

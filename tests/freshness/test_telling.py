@@ -17,13 +17,14 @@ from rich.console import Console
 
 from dashboard.cli_freshness import alerts
 from dashboard.errors import AlertError, SettingsError, UnreachableError
-from dashboard.freshness.alert_store import EVERYTHING, AlertStore, Snooze
+from dashboard.freshness.alert_store import EVERYTHING, AlertStore, Fate, Snooze
 from dashboard.freshness.alerts import PIPELINE, Kind, Notice, Rules
 from dashboard.freshness.telling import Alerts, alerts_file, alerts_of, try_ways, ways_of
 from dashboard.freshness.verdict import State
 from dashboard.narration import Narrator
 from dashboard.settings import load_settings
 from dashboard.sql_files import ROOT
+from dashboard.wording import iso
 from tests.conftest import eventually, free_ports
 from tests.freshness.looks import AT, verdict
 from tests.freshness.receivers import mail_server, web_server
@@ -76,6 +77,12 @@ def seen(alerts: Alerts, clock: Clock, *states: State) -> None:
     for state in states:
         clock.passes(seconds=10)
         alerts.see(verdict(state, at=clock.now))
+
+
+def fates(store: AlertStore) -> dict[str, Fate]:
+    """Of the one alert that is open."""
+    [deliveries] = store.deliveries().values()
+    return {one.way: one.fate for one in deliveries}
 
 
 # telling
@@ -201,6 +208,51 @@ def test_a_message_that_is_refused_for_a_day_is_given_up(store: AlertStore) -> N
     [fault] = alerts.tell()
     assert "ada refused it. It is given up" in fault
     assert (store.letters(), ada.told) == ([], [])
+
+
+def test_who_was_told_of_an_alert_and_who_refused_it_is_known_until_it_is_over(file: Path, store: AlertStore) -> None:
+    clock, ada, bob = Clock(), Person("ada"), Person("bob", *[AlertError("bob refused it.", "Ask him.")] * 2)
+    eve = Person("eve", UnreachableError("eve does not answer."))
+    alerts = Alerts(store, RULES, [ada, bob, eve], clock)
+    seen(alerts, clock, State.LATE)
+    assert fates(store) == {"ada": Fate.WAITING, "bob": Fate.WAITING, "eve": Fate.WAITING}
+
+    alerts.tell()
+    assert fates(store) == {"ada": Fate.TOLD, "bob": Fate.REFUSED, "eve": Fate.WAITING}
+    clock.passes(hours=25)
+    alerts.tell()
+    store.close()  # as a restart does
+    [told] = store.deliveries().values()
+    assert [one.sentence(iso) for one in told] == [
+        "ada: told at 2026-03-01T14:06:02Z.",
+        "bob: refused for good: bob refused it. Ask him.",
+        "eve: told at 2026-03-02T15:06:02Z.",
+    ]
+
+    seen(alerts, clock, State.FRESH)
+    assert {letter.notice.kind for letter in store.letters()} == {Kind.RESOLVED}
+    alerts.tell()
+    assert bob.kinds == [Kind.RESOLVED]
+    seen(alerts, clock, State.FRESH)
+    assert store.deliveries() == {}, "nothing of it is kept"
+
+
+def test_who_takes_a_later_message_has_refused_nothing_any_more(store: AlertStore) -> None:
+    clock, bob = Clock(), Person("bob", *[AlertError("bob refused it.", "Ask him.")] * 3)
+    alerts = Alerts(store, RULES, [bob], clock)
+    seen(alerts, clock, State.LATE)
+    alerts.tell()
+    clock.passes(hours=25)
+    alerts.tell()
+    assert fates(store) == {"bob": Fate.GIVEN_UP}
+
+    seen(alerts, clock, State.STALE, State.STALE)
+    alerts.tell()
+    assert fates(store) == {"bob": Fate.REFUSED}, "another message, which is tried again"
+    clock.passes(seconds=30)
+    alerts.tell()
+    [[told]] = store.deliveries().values()
+    assert (told.fate, told.fault, told.told_at) == (Fate.TOLD, "", clock.now)
 
 
 def test_a_message_is_told_though_the_clock_was_set_back(store: AlertStore) -> None:

@@ -143,6 +143,28 @@ def test_a_lake_that_does_not_answer_keeps_nobody_from_being_shown_and_told_what
     assert limits[0] <= timedelta(seconds=2)
 
 
+@pytest.mark.parametrize(("every", "is_seen"), [(timedelta(seconds=1), False), (timedelta(seconds=10), True)])
+def test_a_slow_part_is_seen_where_looks_are_far_apart_and_makes_no_look_late_where_they_are_not(
+    settings: Settings, tmp_path: Path, every: timedelta, is_seen: bool
+) -> None:
+    pipeline, asked, ending = Pipeline(settings), [], Event()
+
+    def slow() -> Seen:
+        asked.append(1)
+        if len(asked) > 1:  # the first look may take longer
+            ending.wait(0.6)
+        return Seen()
+
+    pipeline.interval, pipeline.looks[Part.FLINK] = every, slow
+    history = History(tmp_path / "history.sqlite")
+    looking = Looking(pipeline, history, settings, tmp_path / "freshness.toml")
+    _first, second = (looking.look((), "one").readings for _ in range(2))
+    ending.set()
+    history.close()
+    assert (second.silence(Part.FLINK) is None) is is_seen
+    assert second.took < every, "there is time left for judging and telling"
+
+
 @pytest.mark.parametrize("outcome", [Outcome.PASSED, Outcome.UNKNOWN, None])
 def test_a_check_that_failed_before_a_restart_has_failed_until_it_passes(
     settings: Settings, tmp_path: Path, outcome: Outcome | None

@@ -31,6 +31,8 @@ def alerts_view(desk: FreshnessDesk, zone: ZoneInfo) -> None:
             f"{moment(one.since, zone, now)} ({length(now - one.since)}): {as_markdown(one.sentence)} "
             f"{as_markdown(one.hint)}"
         )
+        told = [as_markdown(delivery.sentence(lambda at: moment(at, zone, now))) for delivery in one.deliveries]
+        st.caption("  \n".join(told) or "Nobody was told.")
     for snooze in found.snoozes:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(

@@ -5,12 +5,13 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from dashboard import cached
-from dashboard.freshness.verdict import State
+from dashboard import cached, visitor
+from dashboard.access import Role
+from dashboard.errors import ReadError
+from dashboard.freshness.verdict import Hop, State
 from dashboard.readers.lake_table import Snapshot
 from dashboard.settings import Settings
 from dashboard.trends.trend import Trend
-from dashboard.visitor import caller
 from dashboard.wording import as_markdown, length, moment
 
 STATUS = "`sales-trends status` tells what runs, `sales-trends up` starts what does not."
@@ -45,18 +46,26 @@ def headline(
 
 
 def _why_old(until: datetime, zone: ZoneInfo, now: datetime) -> None:
-    verdict = cached.freshness_desk().verdict(caller())
+    who, verdict, fault = visitor.caller(), None, ""
+    try:
+        verdict = cached.freshness_desk().verdict(who)
+    except ReadError as error:
+        fault = f" {as_markdown(str(error))}" if who.may(Role.OPS) else ""  # it names a file
     since = f"No new window since {moment(until, zone, now)}."
     if verdict is None or verdict.held_at is None:
         st.warning(
-            f"{since} Either nothing was sold, or a part of the pipeline stands still: {STATUS}",
+            f"{since} Either nothing was sold, or a part of the pipeline stands still: {STATUS}{fault}",
             icon=":material/schedule:",
         )
     elif verdict.state is State.WAITING:
-        st.info(f"{since} {as_markdown(verdict.held_at.reason)}", icon=":material/hourglass_empty:")
+        st.info(f"{since} {as_markdown(_why(verdict.held_at))}", icon=":material/hourglass_empty:")
     else:
         where = as_markdown(verdict.held_at.title)
-        st.warning(f"{since} Held at: {where}. {as_markdown(verdict.held_at.reason)}", icon=":material/schedule:")
+        st.warning(f"{since} Held at: {where}. {as_markdown(_why(verdict.held_at))}", icon=":material/schedule:")
+
+
+def _why(held: Hop) -> str:
+    return f"{held.reason} {held.hint}".rstrip()
 
 
 def _saved(trend: Trend, snapshot: Snapshot | None, zone: ZoneInfo, now: datetime) -> str:
