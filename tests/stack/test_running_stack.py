@@ -133,7 +133,7 @@ def test_snapshots_manifests_and_files_stay_few_over_many_commits(stack: LocalSt
 
     # a commit a second: expiry has run four times by then, compaction twice; a busy machine does both later
     eventually(much_committed, within_seconds=240)
-    table = eventually(kept_few, within_seconds=120)
+    table = eventually(kept_few, within_seconds=360)
     snapshot = table.current_snapshot()
     assert snapshot is not None
     assert len(snapshot.manifests(table.io)) <= 40
