@@ -7,11 +7,26 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import plotly.graph_objects as go
 
+from dashboard.charts import milliseconds, wall
 from dashboard.freshness.history import Latencies, Stretch
 from dashboard.freshness.verdict import State
 from dashboard.wording import length, moment
 
-STRIP_HEIGHT, LINES_HEIGHT = 124, 200
+STRIP_HEIGHT, LINES_HEIGHT = 150, 200
+_SPANS = [
+    timedelta(seconds=1),
+    timedelta(seconds=3),
+    timedelta(seconds=10),
+    timedelta(seconds=30),
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=3),
+    timedelta(days=1),
+    timedelta(days=7),
+]
+_SHORTEST = 0.1
+"""Seconds, for a scale on which nothing is zero."""
 _COLOURS = {
     State.FRESH: "#009E73",
     State.WAITING: "#8C8C8C",
@@ -38,9 +53,9 @@ def state_strip(
         ours = [one for one in stretches if one.state is state]
         if ours:
             figure.add_bar(
-                x=[_wall(one.start, zone) for one in ours],
+                x=[wall(one.start, zone) for one in ours],
                 y=np.ones(len(ours)),
-                width=step / timedelta(milliseconds=1),
+                width=milliseconds(step),
                 offset=0,
                 marker={
                     "color": _COLOURS[state],
@@ -59,14 +74,18 @@ def state_strip(
 
 
 def latency_lines(latencies: Sequence[Latencies], *, start: datetime, end: datetime, zone: ZoneInfo) -> go.Figure:
-    """Three lines from zero: half, 95% and all of each step's windows came within so many seconds."""
+    """Three lines: half, 95% and all of each step's windows came within so long.
+
+    On a logarithmic scale: after a stop, or while a past is loaded, windows come days after their end, and seconds
+    matter all the same.
+    """
     figure = go.Figure()
-    at = [_wall(one.start, zone) for one in latencies]
+    at = [wall(one.start, zone) for one in latencies]
     for name, title, colour in _LINES:
         seconds = np.array([getattr(one, name).total_seconds() for one in latencies])
         figure.add_scatter(
             x=at,
-            y=seconds,
+            y=np.maximum(seconds, _SHORTEST),
             mode="lines+markers" if len(at) < 3 else "lines",
             line={"color": colour, "dash": "dot" if name == "longest" else "solid", "width": 2},
             customdata=[
@@ -77,7 +96,14 @@ def latency_lines(latencies: Sequence[Latencies], *, start: datetime, end: datet
             name=title,
         )
     _dress(figure, LINES_HEIGHT, start, end, zone)
-    figure.update_yaxes(rangemode="tozero", ticksuffix=" s", nticks=4, fixedrange=True, automargin=True, zeroline=False)
+    figure.update_yaxes(
+        type="log",
+        tickvals=[span.total_seconds() for span in _SPANS],
+        ticktext=list(map(length, _SPANS)),
+        fixedrange=True,
+        automargin=True,
+        zeroline=False,
+    )
     figure.update_layout(showlegend=True)
     return figure
 
@@ -114,7 +140,7 @@ def _dress(figure: go.Figure, height: int, start: datetime, end: datetime, zone:
     )
     figure.update_xaxes(
         type="date",
-        range=[_wall(start, zone), _wall(end, zone)],
+        range=[wall(start, zone), wall(end, zone)],
         showgrid=False,
         tickformat="%H:%M\n%-d %b",
         nticks=8,
@@ -125,8 +151,3 @@ def _dress(figure: go.Figure, height: int, start: datetime, end: datetime, zone:
 
 def _age(one: Stretch) -> str:
     return "?" if one.behind is None else length(one.behind)
-
-
-def _wall(at: datetime, zone: ZoneInfo) -> datetime:
-    """Plotly knows no time zones: it draws the clock time it is given."""
-    return at.astimezone(zone).replace(tzinfo=None)

@@ -23,6 +23,10 @@ from dashboard.wording import amount, moment
 
 DASHES = ("solid", "dash", "dot")
 """Of comparisons, in their order: grey alone does not tell them apart."""
+SOLID_LINE, DOTTED_LINE = "saved in Iceberg", "final, not all of it saved yet"
+"""What the parts of a running total are."""
+_LINE = "#3191CF"
+"""Both parts are of one hue, which the theme gives to bars alone; it is seen on light and on dark."""
 _GREY = "rgba(128,134,142,0.9)"
 _BAND = "rgba(128,134,142,0.16)"
 _RING = "#E69F00"
@@ -85,15 +89,15 @@ def running_lines(trend: Trend, *, is_ahead: bool = False, is_selectable: bool =
     dotted = ~saved
     dotted[:-1] |= ~saved[1:]
     for kind, shown, words in (
-        ("solid", saved, "saved in Iceberg"),
-        ("dot", dotted & (total == total), "final, not all of it saved yet"),  # NaN
+        ("solid", saved, SOLID_LINE),
+        ("dot", dotted & (total == total), DOTTED_LINE),  # NaN
     ):
         if shown.any():
             figure.add_scatter(
                 x=_clock([at for at, is_shown in zip(ends, shown, strict=True) if is_shown]),
                 y=total[shown],
                 mode="lines+markers" if shown.sum() < 3 else "lines",
-                line={"dash": kind, "width": 2},
+                line={"dash": kind, "width": 2, "color": _LINE},
                 hovertemplate=f"<b>%{{y:,.2f}}</b><br>until %{{x|%H:%M:%S, %-d %b}}<br>{words}<extra></extra>",
                 name="running",
             )

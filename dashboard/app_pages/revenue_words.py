@@ -9,10 +9,11 @@ from dashboard.annotations import Kind
 from dashboard.cached import Answer
 from dashboard.drawn_revenue import Drawn
 from dashboard.errors import SalesTrendsError
+from dashboard.revenue_charts import DOTTED_LINE, SOLID_LINE
 from dashboard.revenue_marks import SIGNS
-from dashboard.revenue_view import HEAT, TOTAL
+from dashboard.revenue_view import HEAT, RUNNING, TOTAL
 from dashboard.trends.grains import WINDOW
-from dashboard.trends.periods import REVISED
+from dashboard.trends.periods import CLOSING, OPEN, REVISED
 from dashboard.trends.trend import Trend
 from dashboard.wording import amount, as_markdown, length, moment
 
@@ -33,7 +34,9 @@ def chart_in_words(drawn: Drawn, trend: Trend, show: str, currency: str) -> str:
     name = trend.choice.grain.name
     said = name if name[:1].isdigit() else f"{'an' if name == 'hour' else 'a'} {name}"
     one = length(trend.extent.window) if trend.choice.grain == WINDOW else said
-    told = [f"One bar is {one}, from {start} to {until}, in {currency}. {_parts(trend, is_ahead=drawn.is_ahead)}"]
+    what = f"One step is {one}" if show == RUNNING else f"One bar is {one}"
+    parts = _lines(trend) if show == RUNNING else _parts(trend, is_ahead=drawn.is_ahead)
+    told = [f"{what}, from {start} to {until}, in {currency}. {parts}"]
     lines = [
         f"{line}: {compared.name}"
         for line, compared in zip(_LINES, trend.compared, strict=False)
@@ -60,6 +63,12 @@ def too_far_ahead(trend: Trend, ahead: "Ahead | None") -> str:
     many = sum(one.start >= trend.periods.bounds[-1] for one in ahead.open)
     windows = "1 open window is" if many == 1 else f"{many:,} open windows are"
     return f"  \n{windows} too far ahead to be drawn." if many else ""
+
+
+def _lines(trend: Trend) -> str:
+    together = f"Together exactly {amount(trend.total.revenue)}."
+    is_dotted = not {CLOSING, OPEN}.isdisjoint(trend.buckets["state"].to_pylist())
+    return together + (f" Solid: {SOLID_LINE}; dotted: {DOTTED_LINE}." if is_dotted else "")
 
 
 def _parts(trend: Trend, *, is_ahead: bool) -> str:

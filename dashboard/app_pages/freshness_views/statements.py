@@ -37,6 +37,7 @@ def statements_view(readings: Readings, zone: ZoneInfo) -> None:
         hide_index=True,
         key="freshness_statements",
         column_config=_COLUMNS,
+        placeholder="–",
         alt="The pipeline's statements, in the order of the flow",
     )
     for one in readings.statements.values():

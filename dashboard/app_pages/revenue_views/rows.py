@@ -28,6 +28,7 @@ def rows_view(trend: Trend, show: str, settings: Settings, *, is_ahead: bool) ->
             height=320,
             key="revenue_table",
             column_config=_money(rows),
+            placeholder="–",
             alt="The numbers of the chart above"
             + (", by weekday and hour" if show == HEAT else ", one row for each bar, newest first"),
         )
