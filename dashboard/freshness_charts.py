@@ -15,13 +15,11 @@ from dashboard.wording import length, moment
 STRIP_HEIGHT, LINES_HEIGHT = 150, 200
 _SPANS = [
     timedelta(seconds=1),
-    timedelta(seconds=3),
-    timedelta(seconds=10),
+    timedelta(seconds=5),
     timedelta(seconds=30),
-    timedelta(minutes=1),
-    timedelta(minutes=5),
-    timedelta(minutes=30),
-    timedelta(hours=3),
+    timedelta(minutes=3),
+    timedelta(minutes=15),
+    timedelta(hours=2),
     timedelta(days=1),
     timedelta(days=7),
 ]

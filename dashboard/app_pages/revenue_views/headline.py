@@ -73,7 +73,7 @@ def _saved(trend: Trend, snapshot: Snapshot | None, zone: ZoneInfo, now: datetim
     if snapshot is None or committed is None:
         return "nothing saved yet"
     saved = f"saved {moment(snapshot.committed_at, zone, now)}"
-    return saved if committed >= trend.extent.until else f"{saved} until {moment(committed, zone, now)}"
+    return saved if committed >= trend.extent.until else f"{saved}, up to {moment(committed, zone, now)}"
 
 
 def _old_after(window: timedelta, settings: Settings) -> timedelta:
