@@ -5,6 +5,7 @@ Every comparison is of one run on tables that it makes: our 95th percentile agai
 """
 
 import argparse
+import gc
 import subprocess
 import sys
 import tempfile
@@ -380,6 +381,7 @@ def main(sizes: list[int]) -> None:
             _questions(here, engine, _numpy(here))
             _crowd(engine)
             engine.close()
+            gc.freeze()  # as the dashboard does once it is up
             _refreshes(here, folder)
 
 
