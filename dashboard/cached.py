@@ -5,7 +5,7 @@ of the commit is kept until it changes.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from dashboard.lake_connections import lake_of
 from dashboard.lake_engines import engine_of
 from dashboard.opened import opened
 from dashboard.readers.committed import NOTHING, Committed, committed_by
-from dashboard.readers.engine import Engine
+from dashboard.readers.engine import Engine, Prepared, Progress
 from dashboard.readers.lake import REVENUE_TABLE
 from dashboard.readers.lake_table import Snapshot
 from dashboard.readers.no_tables import NoTables
@@ -51,6 +51,8 @@ GLANCE_SECONDS = 0.4
 """However many pages are open, the catalog is asked once in this time."""
 HAPPENED_SECONDS = 15.0
 """What happened is asked for anew so often, however many pages are open."""
+PATIENCE = timedelta(seconds=0.5)
+"""So long a page waits for the tables to be read for the first time before it says how far that is."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ class Glance:
     """The newest one, or the last one known if `fault` is set; None when nothing was committed."""
     fault: SalesTrendsError | None
     """Why the newest one could not be asked for."""
+    reading: Progress | None = None
+    """How far the tables are read for the first time; nothing is known before they are."""
 
 
 def glance(settings: Settings) -> Glance:
@@ -74,7 +78,10 @@ def glance(settings: Settings) -> Glance:
 def _glance(place: str, _settings: Settings) -> Glance:
     known = _known(place)
     try:
-        snapshot = _engine(_settings).newest()
+        engine = _engine(_settings)
+        if isinstance(engine, Prepared) and (reading := engine.first_read(PATIENCE)):
+            return Glance(None, None, None, reading)
+        snapshot = engine.newest()
     except SalesTrendsError as fault:
         return Glance(known.engine if known.snapshot else None, known.snapshot, fault)
     if snapshot is None and _settings.target == LOCAL:

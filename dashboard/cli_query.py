@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from dashboard.cli_answer import FORMATS, Told, check_output, format_of, lines_of, write
-from dashboard.cli_asking import CALLER, interruptible
+from dashboard.cli_asking import CALLER, desk_of, interruptible, tell_progress
 from dashboard.cli_options import settings_for, target_option, zone_option
 from dashboard.errors import ReadError
 from dashboard.narration import Narrator
@@ -85,7 +85,10 @@ def query(
     check_output(output)
     given = _Given(name, engine, _bound("--from", begin, zone), _bound("--to", end, zone), zone, bucket, _at(at, zone))
     settings = settings_for(target)
-    asked, inquiry, wrong = interruptible(lambda limits: _ask(settings, given, limits))
+    desk = desk_of(settings)
+    asked, inquiry, wrong = interruptible(
+        lambda limits: _ask(desk, settings, given, limits), partial(tell_progress, narrator, desk)
+    )
     answer = asked.answer
     manifest = {
         "question": name,
@@ -118,13 +121,10 @@ class _Given:
     at: int | datetime | None
 
 
-def _ask(settings: Settings, given: _Given, limits: "Limits") -> "tuple[Asked, Inquiry, ReadError | None]":
+def _ask(
+    desk: "LakeDesk", settings: Settings, given: _Given, limits: "Limits"
+) -> "tuple[Asked, Inquiry, ReadError | None]":
     """The answer, what was asked in the end, and what is wrong with it."""
-    from dashboard.lake_desk import LakeDesk
-    from dashboard.lake_engines import engine_of
-
-    # whoever asks once wants what there is now, however long it takes to catch up with it
-    desk = LakeDesk(settings, engines=partial(engine_of, patience=limits.timeout))
     try:
         inquiry = _inquiry(desk, settings, given, limits)
         asked = desk.ask(CALLER, inquiry, given.engine, given.at, limits)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from dashboard.cli_answer import check_output, write_made
-from dashboard.cli_asking import CALLER, interruptible
+from dashboard.cli_asking import CALLER, desk_of, interruptible, tell_progress
 from dashboard.cli_options import settings_for, target_option, zone_option
 from dashboard.errors import ReadError
 from dashboard.narration import Narrator
@@ -18,7 +18,7 @@ from dashboard.settings import Settings
 
 if TYPE_CHECKING:
     # these bring Arrow, DuckDB and PyIceberg, for which no other command should wait
-    from dashboard.readers.engine import Limits
+    from dashboard.lake_desk import LakeDesk
     from dashboard.report import Report
     from dashboard.trends.trend import Asked
 
@@ -81,7 +81,10 @@ def report(
     check_output(output)
     settings = settings_for(target)
     wanted = _asked(range_name, grain, compared, zone, week_start)
-    made = interruptible(lambda limits: _report(settings, wanted, engine, limits))
+    desk = desk_of(settings)
+    made = interruptible(
+        lambda _limits: _report(desk, settings, wanted, engine), partial(tell_progress, narrator, desk)
+    )
     chosen = form or (_ENDINGS.get(output.suffix.lower()) if output else None) or "markdown"
     narrator.say(f"Data as of {made.data_as_of}; snapshot {made.manifest.snapshot}.")
     write_made(_document(made, chosen).encode(), output)
@@ -113,14 +116,11 @@ def _asked(range_name: str, grain: str | None, compared: tuple[str, ...], zone: 
     )
 
 
-def _report(settings: Settings, asked: "Asked", engine: str, limits: "Limits") -> "Report":
+def _report(desk: "LakeDesk", settings: Settings, asked: "Asked", engine: str) -> "Report":
     from dashboard.freshness_desk import FreshnessDesk, watch_of
-    from dashboard.lake_desk import LakeDesk
-    from dashboard.lake_engines import engine_of
     from dashboard.manifest import manifest_of
     from dashboard.report import report_of
 
-    desk = LakeDesk(settings, engines=partial(engine_of, patience=limits.timeout))
     try:
         answer = desk.trend(CALLER, asked, engine)
     finally:

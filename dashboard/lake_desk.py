@@ -21,7 +21,7 @@ from dashboard.errors import AccessError, ReadError, SettingsError
 from dashboard.lake_connections import lake_of
 from dashboard.lake_engines import engine_of
 from dashboard.pipeline_reading import secret_names
-from dashboard.readers.engine import WITHOUT_HASTE, Answer, Engine, Limits
+from dashboard.readers.engine import WITHOUT_HASTE, Answer, Engine, Limits, Prepared, Progress
 from dashboard.readers.history import AsOf, Commit, History, Page
 from dashboard.readers.inquiry import Inquiry, ask_whole, faults_in
 from dashboard.readers.lake import REVENUE_TABLE, Lake
@@ -189,6 +189,13 @@ class LakeDesk:
             if found is not None:
                 return found
         return None
+
+    def progress(self, caller: Caller) -> Progress | None:
+        """While an engine reads a table whole, for whoever asks: how far it is."""
+        caller.require(Role.VIEWER, "Asking about revenue")
+        with self._lock:
+            engines = [one for one in self._engines.values() if isinstance(one, Prepared)]
+        return next(filter(None, (one.progress for one in engines)), None)
 
     def names(self, caller: Caller) -> list[str]:
         """The tables that this caller may see, whether they exist or not; nothing is asked."""

@@ -23,12 +23,15 @@ from click.testing import CliRunner, Result
 from pyiceberg.table import Table
 from rich.console import Console
 
+from dashboard import cli_asking
 from dashboard.cli import commands
 from dashboard.cli_answer import Told, check_output, format_of, lines_of, write
 from dashboard.errors import ExitCode, ReadError, SalesTrendsError, SettingsError, UnreachableError
 from dashboard.narration import Narrator
 from dashboard.readers.catalog import CatalogAccess, open_catalog
+from dashboard.readers.lake_table import LakeTable
 from dashboard.readers.questions import question_names
+from tests.conftest import eventually
 from tests.iceberg_tables import append, revenue_rows, revenue_table, served_catalog
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -128,6 +131,22 @@ def test_the_default_is_the_last_day_until_the_newest_windows_end(lake: Lake, ru
     said = run.told.getvalue()
     assert "From 2026-02-28T13:00:05Z to 2026-03-01T13:00:05Z." in said
     assert f"1 rows by pyiceberg from snapshot {lake.snapshots[-1]}" in said
+
+
+def test_whoever_waits_until_a_table_is_read_whole_is_told_how_far_that_is(
+    run: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SALES_LAKE__MIRROR", str(tmp_path))
+    monkeypatch.setattr(cli_asking, "_TELL_SECONDS", 0.05)
+    batches = LakeTable.batches
+
+    def slowly(table: LakeTable, *asked: Any) -> Iterator[pa.RecordBatch]:
+        eventually(lambda: "Reading the revenue table whole: 0 of 3 windows so far." in run.told.getvalue(), 10, 0.01)
+        yield from batches(table, *asked)
+
+    monkeypatch.setattr(LakeTable, "batches", slowly)
+
+    assert len(run.json("query", "revenue_windows", "--format", "json")["rows"]) == 3
 
 
 @pytest.mark.parametrize("engine", ["mirror", "pyiceberg", "duckdb"])

@@ -29,6 +29,7 @@ from dashboard.app_pages.revenue_words import ahead_notices, chart_in_words, too
 from dashboard.charts import HEIGHT
 from dashboard.double_click import on_double_click
 from dashboard.errors import SalesTrendsError, SettingsError
+from dashboard.readers.engine import Progress
 from dashboard.readers.inquiry import Inquiry
 from dashboard.revenue_alt import describe
 from dashboard.revenue_view import HEAT, View, selected
@@ -61,6 +62,9 @@ def board() -> None:
     controls(settings.view, own_zone, now)
     with st.skeleton(height=HEIGHT + 260):
         glance = cached.glance(settings)
+        if glance.reading is not None:
+            _reading(glance.reading)
+            return
         answer, fault = None, glance.fault
         try:
             asked = view.asked(settings.view, own_zone, now)
@@ -139,6 +143,12 @@ def _inquiry(trend: Trend, zone: ZoneInfo) -> Inquiry:
 def _has_mouse() -> bool:
     """Whether the reader can draw on a chart: a finger is to scroll the page."""
     return "Mobi" not in st.context.headers.get("User-Agent", "")
+
+
+def _reading(progress: Progress) -> None:
+    """Until the next run of the timer."""
+    st.caption(f":material/hourglass_top: {progress.told}")
+    st.skeleton(height=HEIGHT)
 
 
 def _nothing_yet() -> None:

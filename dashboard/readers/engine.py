@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from threading import Event
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -40,6 +40,21 @@ class Answer:
     """What a metered engine counted."""
 
 
+@dataclass(frozen=True)
+class Progress:
+    """Of reading a table whole."""
+
+    rows: int
+    of: int | None
+    """How many there are, as far as their writer says."""
+
+    @property
+    def told(self) -> str:
+        """As a sentence."""
+        of = "" if self.of is None else f" of {self.of:,}"
+        return f"Reading the revenue table whole: {self.rows:,}{of} windows so far."
+
+
 class Engine(Protocol):
     """Asks the questions of queries/ of the tables of one namespace; any thread may call."""
 
@@ -65,3 +80,15 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Ends what it holds open; it is not asked again."""
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """An engine that answers from what it has read before."""
+
+    @property
+    def progress(self) -> Progress | None:
+        """While a table is read whole; answers come from the state before, if there is one."""
+
+    def first_read(self, patience: timedelta) -> Progress | None:
+        """How far the tables are read, after `patience` at most; None once nothing has to wait for that any more."""

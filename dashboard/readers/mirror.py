@@ -18,13 +18,13 @@ from dashboard.crash import save_trace
 from dashboard.errors import ReadError, SalesTrendsError
 from dashboard.readers.deadline import Stop, within
 from dashboard.readers.duckdb_errors import duckdb_translated
-from dashboard.readers.engine import WITHOUT_HASTE, Answer, Limits, Parameter
+from dashboard.readers.engine import WITHOUT_HASTE, Answer, Limits, Parameter, Progress
 from dashboard.readers.in_memory import execute
 from dashboard.readers.lake import REVENUE_TABLE, Lake
 from dashboard.readers.lake_table import Snapshot
 from dashboard.readers.mirror_file import MirroredState, Version
 from dashboard.readers.mirror_ranges import statement
-from dashboard.readers.mirror_refresh import Progress, Refresh
+from dashboard.readers.mirror_refresh import Refresh
 from dashboard.readers.mirror_seen import NEVER
 from dashboard.readers.mirror_store import MirrorStore
 from dashboard.readers.pyiceberg_engine import PyicebergEngine
@@ -70,8 +70,18 @@ class MirrorEngine:
 
     @property
     def progress(self) -> Progress | None:
-        """While a table is read whole; answers come from the state before, if there is one."""
-        return self._refresh.progress
+        """As `Prepared` says."""
+        opened = self._opened
+        return None if opened is None else opened[1].progress
+
+    def first_read(self, patience: timedelta) -> Progress | None:
+        """As `Prepared` says; begins it. What keeps the tables from being read is told by `newest`."""
+        if _snapshot(self._store.version()) is not None:
+            return None
+        flight, _ = self._flight_now()
+        if flight is None or wait([flight], patience.total_seconds()).done:
+            return None
+        return self.progress or Progress(0, None)
 
     def newest(self) -> Snapshot | None:
         """The state that answers come from; raises what kept it from being the newest one."""
@@ -123,10 +133,6 @@ class MirrorEngine:
     def _store(self) -> MirrorStore:
         return self._open()[0]
 
-    @property
-    def _refresh(self) -> Refresh:
-        return self._open()[1]
-
     def _open(self) -> tuple[MirrorStore, Refresh]:
         """Once for all threads, at the first question: a command that asks another engine makes no file."""
         with self._opening:
@@ -162,7 +168,7 @@ class MirrorEngine:
 
     def _fly(self, flight: Future[None]) -> None:
         try:
-            self._refresh.run()
+            self._open()[1].run()
             self.fault = None
         except SalesTrendsError as fault:
             self.fault = fault

@@ -1,11 +1,11 @@
 """Brings a mirror to the newest state of its tables: by what was added, or, where that is not all, read anew."""
 
 import time
-from dataclasses import dataclass
 from datetime import timedelta
 from threading import Event
 
 from dashboard.errors import ReadError
+from dashboard.readers.engine import Progress
 from dashboard.readers.lake import REVENUE_SCHEMA, REVENUE_TABLE, Lake
 from dashboard.readers.lake_table import LakeTable, Snapshot
 from dashboard.readers.mirror_file import MOST_ADDED, MirroredState, came
@@ -17,15 +17,6 @@ _COLUMNS = REVENUE_SCHEMA.names
 _ORDERS_AGAIN_SECONDS = 10.0
 _AHEAD = 64
 """Batches, each of a file or less, that are read while others are written."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Of reading a table whole."""
-
-    rows: int
-    of: int | None
-    """How many there are, as far as their writer says."""
 
 
 class Refresh:

@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
+from typing import Any
 
+import pyarrow as pa
 import pytest
 from pyiceberg.expressions import EqualTo
 from streamlit.testing.v1 import AppTest
@@ -294,6 +297,25 @@ def test_a_browser_without_a_time_zone_is_shown_utc(page: AppTest, catalogs: Cat
     page.context = {}
 
     assert " · UTC · weeks begin on Monday" in texts(run(page)).splitlines()[0]
+
+
+def test_while_a_table_is_read_for_the_first_time_the_page_says_how_far_that_is(
+    page: AppTest, catalogs: Catalogs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(revenue_table(catalogs.catalog), [(now() - WINDOW, "1.00")])
+    allowed, batches = Event(), LakeTable.batches
+
+    def slowly(self: LakeTable, *asked: Any) -> Iterator[pa.RecordBatch]:
+        allowed.wait(60)
+        yield from batches(self, *asked)
+
+    monkeypatch.setattr(LakeTable, "batches", slowly)
+
+    assert "Reading the revenue table whole: 0 of 1 windows so far." in texts(run(page))
+    assert (charts(page), [one.value for one in page.error]) == (0, [])
+    allowed.set()
+    assert eventually(lambda: metrics(run(page)), 10)["Revenue"] == "1.00"
+    assert "Reading" not in texts(page)
 
 
 def test_a_new_commit_is_shown_at_the_next_refresh(page: AppTest, catalogs: Catalogs) -> None:

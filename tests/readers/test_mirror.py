@@ -4,6 +4,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from threading import Event
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -12,10 +14,14 @@ from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
 
 from dashboard.errors import ReadError, UnreachableError
+from dashboard.readers import mirror_store
+from dashboard.readers.engine import Progress
 from dashboard.readers.lake import Lake
+from dashboard.readers.lake_table import LakeTable
 from dashboard.readers.mirror import MirrorEngine
 from dashboard.readers.pyiceberg_engine import PyicebergEngine
 from dashboard.readers.zones import pieces
+from tests.conftest import eventually
 from tests.iceberg_tables import NAMESPACE, WINDOW, append, revenue_rows, revenue_table, sqlite_catalog
 
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
@@ -280,6 +286,28 @@ def test_a_file_that_makes_no_sense_is_made_anew(content: bytes, lake: Lake, tab
 
     assert total(mirror) == Decimal("1.00")
     mirror.close()
+
+
+def test_how_far_a_table_is_read_is_told_until_there_is_something_to_answer_from(
+    mirror: MirrorEngine, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seconds in range(3):
+        append(table, [(at(5 * seconds), "1.00")])
+    allowed, batches = Event(), LakeTable.batches
+
+    def slowly(self: LakeTable, *asked: Any) -> Iterator[pa.RecordBatch]:
+        first, *others = batches(self, *asked)
+        yield first
+        allowed.wait(60)
+        yield from others
+
+    monkeypatch.setattr(LakeTable, "batches", slowly)
+    monkeypatch.setattr(mirror_store, "_ROWS_AT_ONCE", 1)
+
+    eventually(lambda: mirror.first_read(NOW) == mirror.progress == Progress(1, 3), 10, 0.01)
+    allowed.set()
+    assert mirror.first_read(PATIENT) is None
+    assert (total(mirror), mirror.progress) == (Decimal("3.00"), None)
 
 
 # its answers are those of the table itself
