@@ -27,6 +27,7 @@ from pyiceberg.types import NestedField, PrimitiveType, TimestamptzType
 
 from dashboard.errors import ReadError
 from dashboard.readers.catalog import translated
+from dashboard.readers.plain_files import has_plain_columns, plain_batches
 from dashboard.readers.state_file import StateFile, told_file
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -138,7 +139,11 @@ class LakeTable:
     def batches(self, columns: Sequence[str], snapshot_id: int | None = None) -> Iterator[pa.RecordBatch]:
         """The same rows bit by bit, so that memory stays bounded."""
         with self._translated():
-            for batch in self._scan(columns, None, snapshot_id).to_arrow_batch_reader():
+            scan = self._scan(columns, None, snapshot_id)
+            plain = None
+            if has_plain_columns(self._table.metadata, scan.projection()):
+                plain = plain_batches(self._table, scan.projection(), list(scan.plan_files()))
+            for batch in scan.to_arrow_batch_reader() if plain is None else plain:
                 yield from normalised(pa.Table.from_batches([batch])).to_batches()
 
     def added(self, columns: Sequence[str], since: int, until: int) -> pa.Table | None:
