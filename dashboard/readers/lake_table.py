@@ -27,13 +27,11 @@ from pyiceberg.types import NestedField, PrimitiveType, TimestamptzType
 
 from dashboard.errors import ReadError
 from dashboard.readers.catalog import translated
-from dashboard.readers.plain_files import has_plain_columns, plain_batches
+from dashboard.readers.plain_files import FILES_AT_ONCE, has_plain_columns, plain_batches
 from dashboard.readers.state_file import StateFile, told_file
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FILES_AT_ONCE = 8
-"""Read side by side: one may be far away, and all of them are held."""
 
 # both take a name and a value, which PyIceberg's types do not say
 _AT_LEAST: Callable[[str, str], BooleanExpression] = cast(Any, GreaterThanOrEqual)
@@ -233,11 +231,11 @@ class LakeTable:
         self, files: Sequence[StateFile], columns: Sequence[str], snapshot_id: int | None = None
     ) -> Iterator[pa.RecordBatch]:
         """The rows of some of its files, few of them at a time to bound memory. Raises what `read` raises."""
-        for place in range(0, len(files), _FILES_AT_ONCE):
+        for place in range(0, len(files), FILES_AT_ONCE):
             with self._translated():
                 scan = self._scan(columns, None, snapshot_id)
                 read = ArrowScan(self._table.metadata, self._table.io, scan.projection(), AlwaysTrue())
-                yield from read.to_record_batches([one.task for one in files[place : place + _FILES_AT_ONCE]])
+                yield from read.to_record_batches([one.task for one in files[place : place + FILES_AT_ONCE]])
 
     def arrow_schema(self, columns: Sequence[str], snapshot_id: int | None = None) -> pa.Schema:
         """How rows of a state come, in the order of these columns; times in UTC."""

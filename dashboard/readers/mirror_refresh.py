@@ -11,12 +11,9 @@ from dashboard.readers.lake_table import LakeTable, Snapshot
 from dashboard.readers.mirror_file import MOST_ADDED, MirroredState, came
 from dashboard.readers.mirror_orders import OrderRefresh
 from dashboard.readers.mirror_store import MirrorStore
-from dashboard.readers.read_ahead import read_ahead
 
 _COLUMNS = REVENUE_SCHEMA.names
 _ORDERS_AGAIN_SECONDS = 10.0
-_AHEAD = 64
-"""Batches, each of a file or less, that are read while others are written."""
 
 
 class Refresh:
@@ -86,7 +83,7 @@ class Refresh:
         state = MirroredState(REVENUE_TABLE, _identity(table, newest), newest, timedelta(0), timedelta(0))
         self.progress = Progress(0, newest.rows)
         try:
-            for rows in self._store.load(read_ahead(table.batches(_COLUMNS, newest.id), _AHEAD), state):
+            for rows in self._store.load(table.batches(_COLUMNS, newest.id), state):
                 self.progress = Progress(rows, newest.rows)
                 if self._cancelled.is_set():
                     raise ReadError("The mirror was closed while it read the table.", "Open it again.")

@@ -21,6 +21,7 @@ from dashboard.readers.lake import ORDERS_TABLE
 from dashboard.readers.mirror_file import MirroredState, Version, opened
 from dashboard.readers.mirror_seen import EPOCH, EVER, NEVER, Seen, microseconds, moment
 from dashboard.readers.mirror_slot import Slot
+from dashboard.readers.read_ahead import read_ahead
 from dashboard.readers.zones import QUARTER_HOUR
 from dashboard.sql_files import read_sql
 
@@ -31,6 +32,8 @@ _ROOMY = Decimal(10) ** 13
 """Below it 900 windows of a second add up to 16 digits before the point at most."""
 _ROWS_AT_ONCE = 500_000
 """Loaded with one statement: few enough to stay below 20 MB."""
+_AHEAD = 2
+"""So many times that are read, and looked at, while others are written."""
 _NO_WINDOWS = pa.schema([("window_start", _NAIVE), ("window_end", _NAIVE), ("total_revenue", pa.decimal128(18, 2))])
 
 
@@ -101,7 +104,7 @@ class MirrorStore:
         """
         count, seen = 0, Seen()
         with self._transaction() as connection:
-            for rows in _together(map(seen.look, batches)):
+            for rows in read_ahead(_together(map(seen.look, batches)), _AHEAD):
                 with _registered(connection, rows):
                     if not count:
                         connection.execute(read_sql(_SQL, "loaded"))

@@ -14,8 +14,8 @@ from pyiceberg.table import FileScanTask, Table
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.transforms import IdentityTransform
 
-_FILES_AT_ONCE = 8
-"""Read ahead: one may be far away, and what was read of all of them is held."""
+FILES_AT_ONCE = 8
+"""Read side by side: one may be far away, and all of them are held."""
 
 
 def has_plain_columns(metadata: TableMetadata, columns: Schema) -> bool:
@@ -56,5 +56,5 @@ def plain_batches(table: Table, columns: Schema, tasks: Sequence[FileScanTask]) 
         format=ds.ParquetFileFormat(pre_buffer=True),
         filesystem=io.fs_by_scheme(*stores.pop()),
     )
-    batches: Iterator[pa.RecordBatch] = dataset.to_batches(fragment_readahead=_FILES_AT_ONCE)
+    batches: Iterator[pa.RecordBatch] = dataset.to_batches(fragment_readahead=FILES_AT_ONCE)
     return batches
