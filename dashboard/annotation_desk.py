@@ -109,8 +109,8 @@ class AnnotationDesk:
         if self._lock.acquire(blocking=self._last is None):
             try:
                 if self._last is None or time.monotonic() - self._looked_at >= _LOOK_SECONDS:
-                    self._last = self._look(self._last)
                     self._looked_at = time.monotonic()
+                    self._last = self._look(self._last)
                 return self._last
             finally:
                 self._lock.release()

@@ -45,8 +45,8 @@ class BackgroundLook(Generic[V]):
         """What the last look found; `of` is the state that it should be of."""
         with self._lock:
             if not self._is_looking and self._is_due(of):
-                self._is_looking, self._of, self._began = True, of, time.monotonic()
                 threading.Thread(target=self._run, name=f"look for {self._what}", daemon=True).start()
+                self._is_looking, self._of, self._began = True, of, time.monotonic()
             return self._found
 
     def _is_due(self, of: Hashable) -> bool:
@@ -57,6 +57,7 @@ class BackgroundLook(Generic[V]):
 
     def _run(self) -> None:
         before = self._found.value
+        found = Found(before, ReadError(f"Looking for {self._what} failed.", "It is tried again in a minute."))
         try:
             value = self._look()
             found = Found(before if value == before else value, None)
@@ -65,5 +66,6 @@ class BackgroundLook(Generic[V]):
         except Exception as error:
             told = f"Looking for {self._what} failed by a fault of Sales Trends itself."
             found = Found(before, ReadError(told, f"See {save_trace(error)}."))
-        with self._lock:
-            self._found, self._is_looking = found, False
+        finally:
+            with self._lock:
+                self._found, self._is_looking = found, False

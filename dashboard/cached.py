@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard.access import Caller, Role
-from dashboard.background_look import BackgroundLook
+from dashboard.background_look import BackgroundLook, Found
 from dashboard.drawn_revenue import Drawn, DrawnRevenue, Marks
 from dashboard.errors import ReadError, SalesTrendsError, SettingsError
 from dashboard.lake_connections import lake_of
@@ -21,8 +21,8 @@ from dashboard.lake_engines import engine_of
 from dashboard.opened import opened
 from dashboard.readers.committed import NOTHING, Committed, committed_by
 from dashboard.readers.engine import Engine, Prepared, Progress
-from dashboard.readers.lake import REVENUE_TABLE
-from dashboard.readers.lake_table import Snapshot
+from dashboard.readers.lake import REVENUE_TABLE, Lake
+from dashboard.readers.lake_table import LakeTable, Snapshot
 from dashboard.readers.no_tables import NoTables
 from dashboard.readers.zones import EARLIEST, LATEST
 from dashboard.revised_windows import NONE, RevisedWindows
@@ -102,8 +102,10 @@ class Answer:
     """Why what is ahead is not known, or not any more."""
     old: SalesTrendsError | None = None
     """Why it is not of the newest state, but what was drawn last."""
-    unmarked: SalesTrendsError | None = None
+    unrevised: SalesTrendsError | None = None
     """Why it is not known which windows were revised."""
+    unnoted: SalesTrendsError | None = None
+    """Why it is not known what was noted. Both may name files, which are for ops."""
 
 
 def revenue(settings: Settings, glance: Glance, asked: Asked, show: str, *, is_selectable: bool = True) -> Answer:
@@ -123,13 +125,14 @@ def revenue(settings: Settings, glance: Glance, asked: Asked, show: str, *, is_s
         for _ in range(_TRIES):
             state = _state(engine, place, None if snapshot is None else snapshot.id)
             ahead, fault = _ahead(settings, state.committed)
-            marks, unmarked = _marks(settings, state.snapshot)
+            revised, happened = _marks(settings, state.snapshot)
+            marks = Marks(revised.value, happened.value)
             try:
                 found = drawn.of(engine, state.snapshot, ahead, marks)
             except NewState:
                 snapshot = engine.newest()
             else:
-                return Answer(found, ahead, fault, unmarked=unmarked)
+                return Answer(found, ahead, fault, unrevised=revised.fault, unnoted=happened.fault)
         raise ReadError(f"{REVENUE_TABLE} was committed to again and again while it was read.", "Try again.")
     except SettingsError:
         raise
@@ -157,12 +160,12 @@ def _state(_engine: Engine, place: str, snapshot_id: int | None) -> _State:
     return _State(sales.snapshot, committed_by(_engine, sales.snapshot, extent.committed_until))
 
 
-def _marks(settings: Settings, snapshot: Snapshot | None) -> tuple[Marks, SalesTrendsError | None]:
-    """What is known by now; nobody waits for it. Why deployments are not known, Notes tells."""
+def _marks(
+    settings: Settings, snapshot: Snapshot | None
+) -> "tuple[Found[frozenset[datetime]], Found[tuple[Annotation, ...]]]":
+    """Revised windows and what happened, as known by now; nobody waits. Why deployments are not known, Notes tells."""
     looks = _looks(_place(settings), settings)
-    revised = looks.revised.found(None if snapshot is None else snapshot.id)
-    happened = looks.happened.found(_edition())
-    return Marks(revised.value, happened.value), revised.fault or happened.fault
+    return looks.revised.found(None if snapshot is None else snapshot.id), looks.happened.found(_edition())
 
 
 def _ahead(settings: Settings, of: Committed) -> "tuple[Ahead | None, SalesTrendsError | None]":
@@ -208,7 +211,17 @@ def _looks(_place: str, _settings: Settings) -> _Looks:
         # drawn for everybody, so it is what a viewer may see
         return tuple(annotation_desk().within(Caller("", Role.VIEWER), EARLIEST, LATEST).found)
 
-    windows = RevisedWindows(lambda: lake_of(_settings).table(REVENUE_TABLE))
+    lakes: list[Lake] = []
+
+    def table() -> LakeTable | None:
+        if not lakes:
+            lakes.append(lake_of(_settings))
+        found = lakes[0].table(REVENUE_TABLE)
+        if found is None:
+            lakes.clear()  # it may come in another namespace
+        return found
+
+    windows = RevisedWindows(table)
     return _Looks(
         BackgroundLook("revised windows", windows.starts, NONE),
         BackgroundLook("what happened", happened, (), HAPPENED_SECONDS),

@@ -93,7 +93,7 @@ class DrawnRevenue:
         figure = self._figure(found, is_ahead=is_ahead)
         if self._show != HEAT:
             add_happened(figure, found, happened)
-        add_caption(figure, found, self._source)
+        add_caption(figure, found, self._source, has_bars=self._show != HEAT, is_ahead=is_ahead)
         return Drawn(found, figure, is_ahead, tuple(happened))
 
     def _stands(self, before: "streamed.Ahead | None", ahead: "streamed.Ahead | None") -> bool:

@@ -13,16 +13,11 @@ from dashboard.freshness.verdict import State
 from dashboard.wording import length, moment
 
 STRIP_HEIGHT, LINES_HEIGHT = 150, 200
-_SPANS = [
-    timedelta(seconds=1),
-    timedelta(seconds=5),
-    timedelta(seconds=30),
-    timedelta(minutes=3),
-    timedelta(minutes=15),
-    timedelta(hours=2),
-    timedelta(days=1),
-    timedelta(days=7),
-]
+_SECOND = timedelta(seconds=1)
+_SPANS = [n * _SECOND for n in (1, 5, 30, 180, 900, 7200, 86_400, 604_800)]
+_NEAR_SPANS = [n * _SECOND for n in (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 10_800, 43_200, 86_400)]
+"""For lines that lie so near each other that between two of the others there may be all of them."""
+_NEAR = 60
 _SHORTEST = 0.1
 """Seconds, for a scale on which nothing is zero."""
 _COLOURS = {
@@ -94,10 +89,13 @@ def latency_lines(latencies: Sequence[Latencies], *, start: datetime, end: datet
             name=title,
         )
     _dress(figure, LINES_HEIGHT, start, end, zone)
+    shown = [max(one.p50.total_seconds(), _SHORTEST) for one in latencies]
+    shown += [max(one.longest.total_seconds(), _SHORTEST) for one in latencies]
+    spans = _NEAR_SPANS if max(shown, default=1) < _NEAR * min(shown, default=1) else _SPANS
     figure.update_yaxes(
         type="log",
-        tickvals=[span.total_seconds() for span in _SPANS],
-        ticktext=list(map(length, _SPANS)),
+        tickvals=[span.total_seconds() for span in spans],
+        ticktext=list(map(length, spans)),
         fixedrange=True,
         automargin=True,
         zeroline=False,

@@ -57,6 +57,8 @@ def add_happened(figure: go.Figure, trend: Trend, happened: Sequence[Annotation]
         for one in found:
             if trend.periods.start_of(min(one.end, trend.periods.spans[-1][0])) > start:
                 ends = [wall(min(max(at, first), last), zone).isoformat() for at in (one.start, one.end)]
+                if ends[0] > ends[1]:
+                    continue  # the clock was put back in between, and shows no such time
                 shapes.append({"type": "rect", "x0": ends[0], "x1": ends[1], "fillcolor": _SPAN, "line": {"width": 0}})
     figure.update_layout(
         shapes=[{**one, "yref": "paper", "y0": 0, "y1": 1, "layer": "below"} for one in shapes],
@@ -65,15 +67,17 @@ def add_happened(figure: go.Figure, trend: Trend, happened: Sequence[Annotation]
     )
 
 
-def add_caption(figure: go.Figure, trend: Trend, source: str) -> None:
+def add_caption(figure: go.Figure, trend: Trend, source: str, *, has_bars: bool, is_ahead: bool) -> None:
     """What a picture of the chart stands on, for those who get nothing but the picture; `source` is where it is of."""
     zone, stretch = trend.asked.calendar.zone, trend.stretch
     start, until = moment(stretch.start, zone, stretch.until, seconds=False), moment(stretch.until, zone, stretch.until)
-    bars = f"{len(trend.buckets):,} × {trend.choice.grain.name}"
+    bars = f"{len(trend.buckets):,} × {trend.choice.grain.name}, " if has_bars else ""
     state = "nothing saved yet" if trend.snapshot is None else f"snapshot {trend.snapshot.id}"
+    if is_ahead and (trend.total.streamed or trend.total.open):
+        state += " and what is not saved yet"
     day = f"{stretch.until.astimezone(zone):%-d %b %Y}"
     figure.add_annotation(
-        text=f"{escape(source)} · {bars}, {start} to {until}<br>{day} · {zone.key} · {state}",
+        text=f"{escape(source)} · {bars}{start} to {until}<br>{day} · {zone.key} · {state}",
         xref="paper",
         yref="paper",
         x=1,

@@ -21,9 +21,13 @@ class RevisedWindows:
     def starts(self) -> frozenset[datetime]:
         """Their `window_start`, UTC. Raises what `LakeTable.read` raises; one thread at a time."""
         table = self._table()
-        steps = [] if table is None else [one.snapshot.id for one in steps_back(table)]
-        if steps != self._of:
-            # what is appended later makes no window another one than it was
-            found = set(revisions(table).rows["window_start"].to_pylist()) if table is not None and steps else NONE
-            self._starts, self._of = frozenset(found), steps
+        if table is None:
+            self._of, self._starts = [], NONE
+            return NONE
+        steps = [one.snapshot.id for one in steps_back(table)]
+        lost = [one for one in self._of if one not in steps]
+        # nothing is otherwise when rows are only added, or when the snapshot of a correction expires
+        if steps != self._of[: len(steps)] or any(table.snapshot(one) for one in lost):
+            self._starts = frozenset(revisions(table).rows["window_start"].to_pylist()) if steps else NONE
+        self._of = steps
         return self._starts

@@ -81,7 +81,7 @@ def test_a_chart_of_a_time_in_which_nothing_happened_is_as_it_was() -> None:
 def test_a_picture_says_what_it_is_of_when_on_whose_clock_and_of_which_snapshot() -> None:
     trend = trend_of()
     figure = revenue_bars(trend)
-    add_caption(figure, trend, "revenue in EUR · local · <mirror>")
+    add_caption(figure, trend, "revenue in EUR · local · <mirror>", has_bars=True, is_ahead=False)
 
     (caption,) = figure.layout.annotations
     assert caption.text == (

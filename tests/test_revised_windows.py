@@ -48,5 +48,36 @@ def test_each_window_that_a_correction_changed_is_one_and_appends_cost_no_read(
         assert windows.starts() == {NEXT}, "it came back as it was"
 
 
+def test_a_correction_that_was_rolled_back_is_none(tmp_path: Path) -> None:
+    with sqlite_catalog(tmp_path) as catalog:
+        table = revenue_table(catalog)
+        append(table, [(NOON, "1.00"), (NEXT, "2.00")])
+        before = table.refresh().current_snapshot()
+        assert before is not None
+        correct(table, NEXT, "2.50")
+        windows = RevisedWindows(lambda: lake_table(table))
+        assert windows.starts() == {NEXT}
+
+        table.manage_snapshots().rollback_to_snapshot(before.snapshot_id).commit()
+
+        assert windows.starts() == frozenset()
+
+
+def test_a_window_stays_revised_when_the_snapshots_of_its_correction_expire(tmp_path: Path) -> None:
+    with sqlite_catalog(tmp_path) as catalog:
+        table = revenue_table(catalog)
+        append(table, [(NOON, "1.00"), (NEXT, "2.00")])
+        correct(table, NEXT, "2.50")
+        windows = RevisedWindows(lambda: lake_table(table))
+        assert windows.starts() == {NEXT}
+
+        append(table, [(LAST, "3.00")])
+        for one in table.refresh().metadata.snapshots[:-1]:
+            table.maintenance.expire_snapshots().by_id(one.snapshot_id).commit()
+
+        assert windows.starts() == {NEXT}
+        assert windows.starts() == {NEXT}
+
+
 def test_without_a_table_there_are_none() -> None:
     assert RevisedWindows(lambda: None).starts() == frozenset()

@@ -5,6 +5,8 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
+from dashboard import visitor
+from dashboard.access import Role
 from dashboard.annotations import Kind
 from dashboard.cached import Answer
 from dashboard.drawn_revenue import Drawn
@@ -96,8 +98,10 @@ def ahead_notices(answer: Answer, zone: ZoneInfo) -> None:
         if answer.drawn.trend is not None and answer.drawn.is_ahead:
             shown = "What is streamed is shown as it was read last."
         st.caption(f":material/cloud_off: {shown} {_told(fault)}")
-    if answer.unmarked is not None:
-        st.caption(f":material/history: Which windows were revised is not known. {_told(answer.unmarked)}")
+    sees_why = visitor.caller().may(Role.OPS)
+    for unknown, what in ((answer.unrevised, "Which windows were revised"), (answer.unnoted, "What was noted")):
+        if unknown is not None:
+            st.caption(f":material/history: {what} is not known. {_told(unknown) if sees_why else ''}".rstrip())
     if ahead is None:
         return
     if ahead.doubled:

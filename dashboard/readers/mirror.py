@@ -31,6 +31,7 @@ from dashboard.readers.pyiceberg_engine import PyicebergEngine
 
 _NO_WINDOW = timedelta(seconds=1)
 _CLOSING_SECONDS = 10.0
+_BEGINNING_SECONDS, _STEP_SECONDS = 5.0, 0.05
 _OVERHEAD_BYTES = 64 * 1024
 """What DuckDB keeps behind an answer of a few rows."""
 _KEPT_BYTES = 16 * 2**20
@@ -81,7 +82,12 @@ class MirrorEngine:
         flight, _ = self._flight_now()
         if flight is None or wait([flight], patience.total_seconds()).done:
             return None
-        return self.progress or Progress(0, None)
+        # the catalog may take its time first, or say nothing at all
+        deadline = time.monotonic() + _BEGINNING_SECONDS
+        while self.progress is None and time.monotonic() < deadline:
+            if wait([flight], _STEP_SECONDS).done:
+                return None
+        return self.progress
 
     def newest(self) -> Snapshot | None:
         """The state that answers come from; raises what kept it from being the newest one."""

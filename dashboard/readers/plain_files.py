@@ -21,6 +21,7 @@ FILES_AT_ONCE = 8
 def has_plain_columns(metadata: TableMetadata, columns: Schema) -> bool:
     """Whether a name says of every file which of these columns is meant, or that the file lacks it."""
     mapping = metadata.name_mapping()
+    names: dict[int | None, str] = {field.field_id: field.name for field in metadata.schemas[0].fields}
     return (
         # the first schema and no other ever: nothing was renamed, and nothing was dropped whose name came again
         [schema.schema_id for schema in metadata.schemas] == [0]
@@ -28,7 +29,7 @@ def has_plain_columns(metadata: TableMetadata, columns: Schema) -> bool:
         # Java writes other names into Parquet for those that Avro does not take
         and all(field.name.isascii() and field.name.isidentifier() for field in columns.fields)
         # which files of somebody else's may go by
-        and (mapping is None or all(len(field.names) == 1 for field in mapping))
+        and (mapping is None or all(field.names == [names.get(field.field_id)] for field in mapping))
         # a value that such files have in their path alone
         and not any(
             isinstance(field.transform, IdentityTransform) for one in metadata.partition_specs for field in one.fields

@@ -344,3 +344,26 @@ def test_every_range_has_the_same_answer_as_from_the_table(
             for question, parameters in asked.items():
                 ours, theirs = (one.ask(question, parameters).rows for one in (mirror, direct))
                 assert ours.equals(theirs), (question, parameters)
+
+
+def test_a_catalog_that_takes_its_time_is_not_said_to_be_a_table_that_is_read(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, asked = Event(), Event()
+
+    def slowly(*_: Any) -> None:
+        asked.set()
+        answers.wait(60)
+        raise UnreachableError("The catalog does not answer.", "Start it.")
+
+    monkeypatch.setattr(Lake, "table", slowly)
+    mirror = MirrorEngine(lake, tmp_path / "mirror", NOW, PATIENT)
+    with ThreadPoolExecutor(1) as threads:
+        told = threads.submit(mirror.first_read, NOW)
+        assert asked.wait(30)
+        answers.set()
+
+        assert told.result(30) is None
+    with pytest.raises(UnreachableError, match="does not answer"):
+        mirror.newest()
+    mirror.close()

@@ -120,6 +120,13 @@ def a_file_of_somebody_elses_that_calls_it_otherwise(table: Table) -> str:
     return "count"
 
 
+def a_file_that_is_mapped_by_another_name_alone(table: Table) -> str:
+    a_file_of_somebody_elses_that_calls_it_otherwise(table)
+    with table.transaction() as change:
+        change.set_properties({"schema.name-mapping.default": '[{"field-id": 1, "names": ["anzahl"]}]'})
+    return "count"
+
+
 def a_value_that_stands_in_the_partition_alone(table: Table) -> str:
     """As Hive writes it: the column is in no file."""
     add_file(table, "small=5/part.parquet", counts(count=[1]))
@@ -135,6 +142,7 @@ def a_value_that_stands_in_the_partition_alone(table: Table) -> str:
         a_name_that_avro_does_not_take,
         a_column_within_a_column,
         a_file_of_somebody_elses_that_calls_it_otherwise,
+        a_file_that_is_mapped_by_another_name_alone,
         a_value_that_stands_in_the_partition_alone,
     ],
 )

@@ -122,7 +122,7 @@ def _views(settings: Settings) -> None:
                 st.button(
                     "",
                     key=f"revenue_forget_{one.is_shared}_{one.name}",
-                    help=f"Forget {one.name}",
+                    help=f"Forget {as_markdown(one.name)}",
                     icon=":material/delete:",
                     on_click=_forget,
                     args=(settings, one.name, one.is_shared),
@@ -145,7 +145,7 @@ def _notes(trend: Trend, zone: ZoneInfo) -> None:
                 st.button(
                     "",
                     key=f"revenue_note_delete_{one.id}",
-                    help=f"Delete this note of {one.who}",
+                    help=f"Delete this note of {as_markdown(one.who)}",
                     icon=":material/delete:",
                     type="tertiary",
                     on_click=_delete_note,
@@ -201,9 +201,10 @@ def _restore_note(note: Annotation) -> None:
 
 def _change_note(note: Annotation, act: Callable[[Caller, int], bool], *, deleted: Annotation | None) -> None:
     with _kept_for_the_next_run():
-        if not act(visitor.caller(), note.id or 0):
+        is_done = act(visitor.caller(), note.id or 0)
+        st.session_state[_DELETED] = deleted if is_done else None
+        if not is_done:
             raise KeepError("Somebody else has changed this note meanwhile.", "The list shows what there is now.")
-        st.session_state[_DELETED] = deleted
 
 
 def _leave_link() -> None:
