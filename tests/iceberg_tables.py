@@ -28,6 +28,7 @@ from pyiceberg.types import (
 )
 
 from dashboard.local.registry_and_catalog import create_app
+from dashboard.readers.lake_table import LakeTable
 
 NAMESPACE = "lkc-test"
 WINDOW = timedelta(seconds=5)
@@ -66,6 +67,12 @@ def served_catalog(folder: Path, port: int = 0) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join(10)
+
+
+def lake_table(table: Table) -> LakeTable:
+    """As the readers see it now."""
+    table.refresh()
+    return LakeTable(table, "http://unused")
 
 
 def revenue_table(catalog: Catalog, *, zoned: bool = False, namespace: str = NAMESPACE) -> Table:

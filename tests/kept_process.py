@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from dashboard.kept_file import KeptFile
+from tests.lines import say
 
 LIMIT = 20
 PUT = "INSERT INTO views (owner, name, query, who, made_at) VALUES ('', ?, '', '', 0)"
@@ -26,7 +27,6 @@ def fill_up(file: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
+    say("ready")
     sys.stdin.readline()
-    sys.stdout.write(f"{fill_up(Path(sys.argv[1]))}\n")
+    say(str(fill_up(Path(sys.argv[1]))))

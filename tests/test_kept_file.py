@@ -13,6 +13,7 @@ import pytest
 from dashboard.errors import KeepError
 from dashboard.kept_file import KeptFile, microseconds, moment_of
 from tests.kept_process import LIMIT, PUT
+from tests.lines import said
 
 PROCESSES = 2
 
@@ -38,13 +39,6 @@ def filling(file: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "tests.kept_process", file], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-
-
-def said(process: "subprocess.Popen[str]") -> str:
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line, "the process ended"
-    return line.strip()
 
 
 def test_what_fails_half_way_leaves_nothing(tmp_path: Path) -> None:

@@ -8,15 +8,10 @@ from pyiceberg.table import Table
 
 from dashboard.readers.lake_table import LakeTable
 from dashboard.revised_windows import RevisedWindows
-from tests.iceberg_tables import append, revenue_table, sqlite_catalog
+from tests.iceberg_tables import append, lake_table, revenue_table, sqlite_catalog
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NEXT, LAST = NOON + timedelta(seconds=5), NOON + timedelta(seconds=10)
-
-
-def lake_table(table: Table) -> LakeTable:
-    table.refresh()
-    return LakeTable(table, "http://unused")
 
 
 def correct(table: Table, start: datetime, total: str) -> None:

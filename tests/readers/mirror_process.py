@@ -19,17 +19,13 @@ from dashboard.readers.lake_table import LakeTable
 from dashboard.readers.mirror import MirrorEngine
 from dashboard.readers.mirror_store import MirrorStore
 from tests.iceberg_tables import NAMESPACE, sqlite_catalog
+from tests.lines import say
 
 EVER = {"start": datetime(2020, 1, 1, tzinfo=UTC), "end": datetime(2040, 1, 1, tzinfo=UTC)}
 
 
-def _say(line: str) -> None:
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
-
-
 def _stand_still() -> None:
-    _say("here")
+    say("here")
     threading.Event().wait()
 
 
@@ -64,7 +60,7 @@ def main(arguments: Iterable[str]) -> None:
         engine = MirrorEngine(Lake("sqlite", NAMESPACE, catalog), Path(mirror), timedelta(0), timedelta(minutes=1))
         for _ in [""] if point != "never" else sys.stdin:
             answer = engine.ask("revenue_totals", EVER)
-            _say(f"{answer.snapshot.id if answer.snapshot else 0} {answer.rows['revenue'][0].as_py()}")
+            say(f"{answer.snapshot.id if answer.snapshot else 0} {answer.rows['revenue'][0].as_py()}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pyiceberg.table import Table
 from dashboard.readers.lake import Lake
 from dashboard.readers.mirror import MirrorEngine
 from tests.iceberg_tables import NAMESPACE, WINDOW, append, revenue_table, sqlite_catalog
+from tests.lines import said
 from tests.readers.mirror_process import EVER
 
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
@@ -49,13 +50,6 @@ def begin(tmp_path: Path) -> Iterator[Begin]:
             return process
 
         yield begin
-
-
-def said(process: "subprocess.Popen[str]") -> str:
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert line, "the process ended"
-    return line.strip()
 
 
 def ask(process: "subprocess.Popen[str]") -> None:

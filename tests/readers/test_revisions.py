@@ -12,9 +12,8 @@ from pyiceberg.catalog import Catalog
 from pyiceberg.table import Table
 
 from dashboard.errors import ReadError
-from dashboard.readers.lake_table import LakeTable
 from dashboard.readers.revisions import DIFFERENCE, REVISED, added_by, difference, revisions
-from tests.iceberg_tables import append, call_it_compaction, revenue_table, sqlite_catalog
+from tests.iceberg_tables import append, call_it_compaction, lake_table, revenue_table, sqlite_catalog
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -32,11 +31,6 @@ def table(catalog: Catalog, request: pytest.FixtureRequest) -> Table:
 
 def at(seconds: int) -> datetime:
     return NOON + timedelta(seconds=seconds)
-
-
-def lake_table(table: Table) -> LakeTable:
-    table.refresh()
-    return LakeTable(table, "http://unused")
 
 
 def commit(table: Table, *rows: tuple[int, str | None]) -> int:
