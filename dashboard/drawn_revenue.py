@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import plotly.graph_objects as go
-
 from dashboard.annotations import Annotation
+from dashboard.charts import SharedFigure
 from dashboard.readers.engine import Engine
 from dashboard.readers.lake_table import Snapshot
 from dashboard.revenue_charts import heat_map, revenue_bars, running_lines
@@ -44,7 +43,7 @@ class Drawn:
 
     trend: Trend | None
     """None while no window has closed."""
-    figure: go.Figure | None
+    figure: SharedFigure | None
     """None without a trend, and while it has faults: a wrong bar is worse than none."""
     is_ahead: bool
     """Whether what is ahead of the commit is in it; else nothing is streamed and nothing open."""
@@ -106,7 +105,7 @@ class DrawnRevenue:
             return False
         return before.open == ahead.open or time.monotonic() - self._drawn_at < OPEN_SECONDS
 
-    def _figure(self, found: Trend, *, is_ahead: bool) -> go.Figure:
+    def _figure(self, found: Trend, *, is_ahead: bool) -> SharedFigure:
         if self._show == HEAT:
             return heat_map(found)
         draw = running_lines if self._show == RUNNING else revenue_bars

@@ -14,7 +14,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from dashboard.charts import GAP, HEIGHT, TICKS, milliseconds, wall
+from dashboard.charts import GAP, HEIGHT, TICKS, SharedFigure, milliseconds, wall
 from dashboard.trends.comparisons import Compared
 from dashboard.trends.grains import WINDOW
 from dashboard.trends.periods import CLOSING, FINAL, INCOMPLETE, OPEN, REVISED
@@ -55,14 +55,14 @@ _STREAMED = _Part("streamed", "streamed_windows", "<br>streamed: final, not save
 _OPEN = _Part("open", "open_windows", "<br>open: so far, not final")
 
 
-def revenue_bars(trend: Trend, *, is_ahead: bool = False, is_selectable: bool = True) -> go.Figure:
+def revenue_bars(trend: Trend, *, is_ahead: bool = False, is_selectable: bool = True) -> SharedFigure:
     """One bar for each bucket in which something was sold, from zero; one without stays a gap.
 
     What is committed is solid; on it stand, where it `is_ahead`, what is streamed, fainter, and what is open, hatched.
     Without, the whole bar is hatched while it is still being filled. Behind them lie the band of what was to be
     expected and, thin and grey, what the same time came to in the periods that it is compared with.
     """
-    rows, figure = trend.buckets.to_pylist(), go.Figure()
+    rows, figure = trend.buckets.to_pylist(), SharedFigure()
     if trend.band is not None and trend.band.rows is not None:
         _add_band(figure, trend, trend.band.rows.to_pylist(), rows)
     _add_bars(figure, trend, rows, is_ahead=is_ahead)
@@ -76,9 +76,9 @@ def revenue_bars(trend: Trend, *, is_ahead: bool = False, is_selectable: bool = 
     return figure
 
 
-def running_lines(trend: Trend, *, is_ahead: bool = False, is_selectable: bool = True) -> go.Figure:
+def running_lines(trend: Trend, *, is_ahead: bool = False, is_selectable: bool = True) -> SharedFigure:
     """The total so far, solid where it is saved and dotted where it is not yet, beside those of earlier periods."""
-    rows, figure = trend.buckets.to_pylist(), go.Figure()
+    rows, figure = trend.buckets.to_pylist(), SharedFigure()
     zone = trend.asked.calendar.zone
     ends = [wall(min(row["bucket_end"], trend.stretch.until), zone) for row in rows]
     for compared, dash in zip(trend.compared, DASHES, strict=False):
@@ -105,7 +105,7 @@ def running_lines(trend: Trend, *, is_ahead: bool = False, is_selectable: bool =
     return figure
 
 
-def heat_map(trend: Trend) -> go.Figure:
+def heat_map(trend: Trend) -> SharedFigure:
     """What an hour of each weekday brings on average, by the reader's clock; one the range has none of stays empty."""
     calendar = trend.asked.calendar
     days = [(calendar.week_start + n) % 7 for n in range(7)]
@@ -116,7 +116,7 @@ def heat_map(trend: Trend) -> go.Figure:
         values[place, row["hour"]] = float(row["average"])
         hours = "1 hour" if row["hours"] == 1 else f"{row['hours']:,} hours"
         texts[place][row["hour"]] = f"<b>{amount(row['average'])}</b> an hour<br>{amount(row['revenue'])} in {hours}"
-    figure = go.Figure(
+    figure = SharedFigure(
         go.Heatmap(
             x=[f"{hour:02}" for hour in range(24)],
             y=[_DAYS[day] for day in days],

@@ -78,9 +78,9 @@ def _changes(browser: Browser, url: str, say: Say) -> None:
     page.goto(f"{url}/?revenue_range=24+h")
     page.locator(BARS).first.wait_for()
     page.evaluate(_CLICKED)
-    say("a change of range", [_chosen(page, "Range", name) for name in ("7 d", "24 h", "30 d") * 5], 300)
+    say("a change of range", [_chosen(page, "Range", name) for name in ("7 d", "24 h", "30 d") * 8], 300)
     _chosen(page, "Range", "24 h")
-    say("a change of grain", [_chosen(page, "One bar is", name) for name in ("hour", "15 min", "5 min") * 5], 300)
+    say("a change of grain", [_chosen(page, "One bar is", name) for name in ("hour", "15 min", "5 min") * 8], 300)
     page.close()
 
 

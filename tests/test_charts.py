@@ -1,10 +1,14 @@
+import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from dashboard.charts import describe_live, live_bars
+import numpy as np
+import plotly.graph_objects as go
+
+from dashboard.charts import SharedFigure, describe_live, live_bars
 from dashboard.readers.order_counts import Second
 
 
@@ -14,6 +18,16 @@ def test_charts_do_not_need_streamlit() -> None:
     assert (
         subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout == "False\n"
     )
+
+
+def test_a_shared_figure_is_copied_for_the_first_who_sees_it_and_says_what_plotlys_own_does() -> None:
+    trace = {"type": "bar", "x": ["2026-11-22"], "y": np.array([1.5]), "customdata": [["1.50", "a day"]]}
+    figure = SharedFigure(trace, {"height": 340})
+    figure.update_layout(barmode="relative")
+
+    assert figure.to_dict() is figure.to_dict()
+    plotlys = go.Figure(trace, {"height": 340, "barmode": "relative"})
+    assert json.loads(figure.to_json()) == json.loads(plotlys.to_json())
 
 
 def live_seconds(*amounts: str | None) -> list[Second]:

@@ -98,10 +98,12 @@ def ahead_notices(answer: Answer, zone: ZoneInfo) -> None:
         if answer.drawn.trend is not None and answer.drawn.is_ahead:
             shown = "What is streamed is shown as it was read last."
         st.caption(f":material/cloud_off: {shown} {_told(fault)}")
-    for unknown, what in ((answer.unrevised, "Which windows were revised"), (answer.unnoted, "What was noted")):
-        if unknown is not None:
-            why = _told(unknown) if visitor.caller().may(Role.OPS) else ""
-            st.caption(f":material/history: {what} is not known. {why}".rstrip())
+    unknown = {"Which windows were revised": answer.unrevised, "What was noted": answer.unnoted}
+    if any(unknown.values()):
+        may_know = visitor.caller().may(Role.OPS)
+        for what, reason in unknown.items():
+            if reason is not None:
+                st.caption(f":material/history: {what} is not known. {_told(reason) if may_know else ''}".rstrip())
     if ahead is None:
         return
     if ahead.doubled:

@@ -5,6 +5,8 @@ from datetime import timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import streamlit as st
 
 from dashboard.trends.changes import Change, Kind, change
@@ -69,7 +71,7 @@ def _best(trend: Trend, zone: ZoneInfo) -> None:
         when_best = f"{best_day.start.astimezone(zone):%a} {day(best_day.start, zone, trend.stretch.until)}"
         notes.append(f"Best day: {when_best}, {amount(best_day.revenue)}")
     changes = [
-        _of_best(one.rows["total"].to_pylist(), best.revenue, one.name)
+        _of_best(one.rows["total"], best.revenue, one.name)
         for one in trend.compared
         # else there is no such time, or only a part of it
         if one.rows is not None and one.revenue.before is not None
@@ -82,8 +84,8 @@ def _span(trend: Trend, zone: ZoneInfo) -> str:
     return f"from {moment(trend.known_from, zone, until, seconds=False)} to {moment(until, zone, until)}"
 
 
-def _of_best(before: Sequence[Decimal | None], best: Decimal, name: str) -> Change:
-    return change(best, max((one for one in before if one is not None), default=Decimal("0.00")), f"the best of {name}")
+def _of_best(before: pa.ChunkedArray, best: Decimal, name: str) -> Change:
+    return change(best, pc.max(before).as_py() or Decimal("0.00"), f"the best of {name}")
 
 
 def _figure(
