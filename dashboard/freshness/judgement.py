@@ -35,6 +35,8 @@ _FEWEST_OLD = 5
 """Records in a row that are all old: single ones are, such as a payment that is sent again."""
 _FEWEST_LETTERS = 20
 _REJECTED_WITHIN = timedelta(seconds=20)
+_CATCHING_UP = 2.0
+"""Times as fast as the clock: whoever sends a past so fast is about to have sent it all."""
 _SKEW = timedelta(seconds=5)
 _JUST_NOW = timedelta(seconds=3)
 _NEEDED = (Part.KAFKA, Part.REGISTRY, Part.CATALOG, Part.READERS)
@@ -157,10 +159,17 @@ class _Judge:
             hop = replace(hop, delay=max(_NOTHING, age))
         elif not self._memory.is_first:  # with one look, all that it saw of the topic is old
             return replace(hop, normal=max(way.normal, hop.delay or _NOTHING))
+        name, newest_of = source_name(way.downstream), clock(frontier, readings)
         old = Cause(
-            f"The {source_name(way.downstream)} that come are old: the newest is of {clock(frontier, readings)}.",
+            f"The {name} that come are old: the newest is of {newest_of}.",
             "See why their writer is late; what is older than the open windows is left out.",
         )
+        if memory.pace >= _CATCHING_UP:
+            rest = length(age / (memory.pace - 1))
+            old = Cause(
+                f"Past {name} are being sent, so far up to {newest_of}: {memory.pace:,.0f} times as fast as they happened.",
+                f"Nothing is to be done: at this pace they have caught up in {rest}.",
+            )
         return self._judged(hop, max(_NOTHING, (hop.delay or _NOTHING) - way.normal), old)
 
     def _rejected(self, way: Way) -> Cause | None:

@@ -53,6 +53,8 @@ class TopicMemory:
     """Mean time between its records."""
     stood: int = 0
     """Records that came since its frontier went on."""
+    pace: float = 0.0
+    """How many times as fast as the clock the frontier went on when it last did; 0 while it stands and records come."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,9 @@ class Memory:
         then = self
         if self.at is None or not timedelta(0) <= readings.at - self.at <= FORGOTTEN_AFTER:
             then = Memory(since=readings.at)
-        topics = {name: _topic(then.topics.get(name), one, readings.at) for name, one in readings.topics.items()}
+        topics = {
+            name: _topic(then.topics.get(name), one, then.at, readings.at) for name, one in readings.topics.items()
+        }
         now = replace(
             then,
             at=readings.at,
@@ -130,7 +134,7 @@ class Memory:
 _MARKED = (Stage.WATERMARK, Stage.COMMIT, Stage.PAGE)
 
 
-def _topic(before: TopicMemory | None, now: TopicReading, at: datetime) -> TopicMemory:
+def _topic(before: TopicMemory | None, now: TopicReading, since: datetime | None, at: datetime) -> TopicMemory:
     ends = {one.number: one.end for one in now.partitions}
     if before is None or ends.keys() != before.ends.keys() or any(ends[one] < before.ends[one] for one in ends):
         came_at = min(now.newest_at, at) if now.newest_at else None
@@ -138,14 +142,16 @@ def _topic(before: TopicMemory | None, now: TopicReading, at: datetime) -> Topic
     grown = {number: end - before.ends[number] for number, end in ends.items()}
     came = sum(grown.values())
     others = {number: 0 if grown[number] else before.others[number] + came for number in ends}
-    moved = now.frontier is not None and (before.frontier is None or now.frontier > before.frontier)
-    gap, came_at = before.gap, before.came_at
+    gained = now.frontier - before.frontier if now.frontier and before.frontier else timedelta(0)
+    moved = now.frontier is not None and (before.frontier is None or gained > timedelta(0))
+    gap, came_at, pace = before.gap, before.came_at, before.pace
     if came:
         mean = max(timedelta(0), at - (came_at or at)) / came
         gap += (mean - gap) * (1 - (1 - _WEIGHT) ** came)
         came_at = at
+        pace = gained / (at - since) if moved and since is not None and at > since else 0.0
     stood = 0 if moved else before.stood + came
-    return TopicMemory(now.frontier, now.newest_at, came_at, ends, others, gap, stood)
+    return TopicMemory(now.frontier, now.newest_at, came_at, ends, others, gap, stood, pace)
 
 
 def _sampled(before: Memory, readings: Readings) -> tuple[Sample, ...]:

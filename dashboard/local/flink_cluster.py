@@ -99,8 +99,19 @@ state.backend.rocksdb.writebuffer.size: 8mb
 state.backend.rocksdb.compression.per.level: NO_COMPRESSION
 state.backend.rocksdb.use-bloom-filter: true
 parallelism.default: 1
+# Iceberg's own lock, one map for all statements, is emptied when any of them ends: see docs/decisions/0009
+flink-maintenance.lock.type: jdbc
+flink-maintenance.lock.jdbc.uri: "{maintenance_lock}"
 classloader.check-leaked-classloader: false
 """
+
+_MAINTENANCE_LOCK = (
+    "jdbc:h2:mem:maintenance;DB_CLOSE_DELAY=-1;INIT=CREATE TABLE IF NOT EXISTS flink_maintenance_lock ("
+    "LOCK_TYPE CHAR(1) NOT NULL, LOCK_ID VARCHAR(100) NOT NULL, INSTANCE_ID CHAR(36) NOT NULL, "
+    "PRIMARY KEY (LOCK_TYPE, LOCK_ID))"
+)
+"""In the memory of the one TaskManager, with which it dies: what was held there is held by nobody then. The table is made
+here because Iceberg's way of making it fails for a statement that begins beside another."""
 
 _QUIET = {
     "org.apache.kafka": "WARN",
@@ -129,6 +140,7 @@ def flink_services(settings: LocalSettings, classpath: str) -> list[Service]:
             gateway_port=settings.gateway_port,
             folder=folder,
             slots=SLOTS,
+            maintenance_lock=_MAINTENANCE_LOCK,
         )
         (conf / "config.yaml").write_text(config)
         write_log4j(log4j, _QUIET)

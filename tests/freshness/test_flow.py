@@ -77,6 +77,25 @@ def test_the_teeth_of_a_saw_are_never_taken_for_lateness(seed: int, rate: float,
     assert late == []
 
 
+def test_a_past_that_is_sent_fast_is_told_as_one_and_for_how_long_it_goes_on() -> None:
+    pipeline = Simulated(20, 5, 10)
+    pipeline.late_by = 6_000
+    told_of = []
+    while pipeline.late_by > 0:
+        told_of += [hop for one in pipeline.run(1) for hop in one.hops if hop.name == f"ingest:{PAYMENTS}"]
+        pipeline.late_by -= 100  # in each second
+
+    assert {hop.state for hop in told_of} == {State.STALE}
+    assert told_of[5].reason == (
+        "Past payments are being sent, so far up to 07:28:25 UTC: 101 times as fast as they happened."
+    )
+    assert [hop.hint for hop in told_of[5:40:34]] == [
+        "Nothing is to be done: at this pace they have caught up in 55 s.",
+        "Nothing is to be done: at this pace they have caught up in 21 s.",
+    ]
+    assert [*pipeline.run(60)][-1].state == State.FRESH
+
+
 @dataclass(frozen=True)
 class Fault:
     begin: Callable[[Simulated], None]
