@@ -165,9 +165,9 @@ class _Judge:
             "See why their writer is late; what is older than the open windows is left out.",
         )
         if memory.pace >= _CATCHING_UP:
-            rest = length(age / (memory.pace - 1))
+            pace, rest = f"{memory.pace:,.0f} times as fast as they happened", length(age / (memory.pace - 1))
             old = Cause(
-                f"Past {name} are being sent, so far up to {newest_of}: {memory.pace:,.0f} times as fast as they happened.",
+                f"Past {name} are being sent, so far up to {newest_of}: {pace}.",
                 f"Nothing is to be done: at this pace they have caught up in {rest}.",
             )
         return self._judged(hop, max(_NOTHING, (hop.delay or _NOTHING) - way.normal), old)

@@ -110,8 +110,10 @@ _MAINTENANCE_LOCK = (
     "LOCK_TYPE CHAR(1) NOT NULL, LOCK_ID VARCHAR(100) NOT NULL, INSTANCE_ID CHAR(36) NOT NULL, "
     "PRIMARY KEY (LOCK_TYPE, LOCK_ID))"
 )
-"""In the memory of the one TaskManager, with which it dies: what was held there is held by nobody then. The table is made
-here because Iceberg's way of making it fails for a statement that begins beside another."""
+"""In the memory of the one TaskManager, with which it dies: what was held there is held by nobody then.
+
+The table is made here because Iceberg's way of making it fails for a statement that begins beside another.
+"""
 
 _QUIET = {
     "org.apache.kafka": "WARN",
