@@ -24,7 +24,6 @@ def notes_on(
         *_other_hops(ways, hops, held),
         *_counts(readings, ways, memory),
         *_systems(readings),
-        *readings.notes,
         *(f"{one.name}: {warning}" for one in readings.statements.values() for warning in one.warnings),
         *readings.notes,
     ]

@@ -143,7 +143,8 @@ class QualityChecks:
 
 
 def _span(start: datetime, end: datetime) -> str:
-    return f"{moment(start, UTC, end)} to {moment(end, UTC, end)} UTC ({length(end - start)})"
+    now = datetime.now(UTC)
+    return f"{moment(start, UTC, now)} to {moment(end, UTC, now)} UTC ({length(end - start)})"
 
 
 def _result(name: str, title: str, ask: Callable[[], Found]) -> QualityResult:

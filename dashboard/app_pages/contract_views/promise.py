@@ -43,6 +43,7 @@ def promise_view(contract: ContractView) -> None:
             ),
             hide_index=True,
             height="content",
+            column_config={"type": st.column_config.TextColumn(width=110)},
             key=f"contract_fields_{contract.subject}",
             alt="Fields of the contract with their types and tags",
         )

@@ -149,6 +149,8 @@ def _table(resources: list[ResourceStatus]) -> None:
         key="deploy_resources_table",
         height="content",
         column_config={
+            # as wide as RUNNING: the browser measures the first rows, where there is none
+            "phase": st.column_config.TextColumn(width=96),
             "to read": st.column_config.TextColumn(alignment="right"),
             "detail": st.column_config.TextColumn(width="large"),
         },

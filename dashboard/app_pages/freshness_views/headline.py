@@ -38,6 +38,11 @@ def headline_view(overview: Overview, zone: ZoneInfo, *, is_old: bool) -> None:
         where = "" if verdict.state is State.WAITING else f"Held at **{as_markdown(held.title)}**{late}. "
         box(f"{where}{as_markdown(held.reason)} {as_markdown(held.hint)}".strip(), icon=_ICONS[verdict.state])
     for concern in verdict.concerns:
-        st.error(as_markdown(concern.sentence), icon=":material/error:")
+        if concern.is_done:
+            st.warning(as_markdown(concern.sentence), icon=":material/warning:")
+        else:
+            st.error(as_markdown(concern.sentence), icon=":material/error:")
+    told = {concern.sentence for concern in verdict.concerns}
     for note in verdict.notes:
-        st.caption(as_markdown(note))
+        if note not in told:
+            st.caption(as_markdown(note))

@@ -13,7 +13,9 @@ def list_view(found: Letters) -> list[Row]:
     """Draws them; gives those that are picked in the table, or all where none is."""
     total = sum((group.amount for group in found.groups), start=Decimal("0.00"))
     more = "" if found.is_complete else "The newest "
-    st.markdown(f"**{more}{len(found.rows):,} letters** · {amount(total)} in all · {len(found.groups)} reasons")
+    letters = f"{len(found.rows):,} {'letter' if len(found.rows) == 1 else 'letters'}"
+    reasons = f"{len(found.groups):,} {'reason' if len(found.groups) == 1 else 'reasons'}"
+    st.markdown(f"**{more}{letters}** · {amount(total)} in all · {reasons}")
     if clear := sum(row.shown.clear_card for row in found.rows):
         holds = "holds" if clear == 1 else "hold"
         st.warning(
