@@ -129,10 +129,6 @@ class Pipeline:
         found |= {table: place for table, place in others.items() if statement.names(table)}
         return sorted(found, key=found.__getitem__)
 
-    def uses(self, statement: Statement, table: str) -> bool:
-        """Whether a statement names this topic or table, to read or to write it."""
-        return statement.names(table)
-
     def writes(self, statement: Statement, table: str) -> bool:
         """Whether a running statement fills this table."""
         return statement.filled_table == table

@@ -56,7 +56,7 @@ class Deployment:
 
     def readers(self, topic: str) -> list[str]:
         """Names of the statements that read an input topic, in dependency order."""
-        names = [one.name for one in self.pipeline.statements if one.runs and self.pipeline.uses(one, topic)]
+        names = [one.name for one in self.pipeline.statements if one.runs and one.names(topic)]
         return names + [tableflow.statement_name(one) for one in self.pipeline.tableflow_topics if one == topic]
 
     def jobs(self) -> dict[str, Job]:

@@ -16,8 +16,6 @@ from dashboard.readers.lake import ORDERS_TABLE, REVENUE_SCHEMA, REVENUE_TABLE, 
 from dashboard.readers.lake_table import LakeTable, Snapshot
 from dashboard.readers.questions import DIRECT, WITHOUT_ORDERS, compose
 
-"""Where there is no table of completed orders, or nothing in it."""
-
 
 @dataclass(frozen=True)
 class Pinned:
