@@ -40,12 +40,15 @@ def chromium() -> Iterator[Browser]:
 
 @contextmanager
 def dashboard_process(
-    folder: Path, settings: Mapping[str, str], *options: str, port: int | None = None
+    folder: Path, settings: Mapping[str, str], *options: str, port: int | None = None, script: str = "dashboard/web.py"
 ) -> Iterator[str]:
-    """The dashboard with these SALES_ settings alone; gives its address. Its log is `streamlit.log` in the folder."""
+    """The dashboard, or another script, with these SALES_ settings alone; gives its address.
+
+    Its log is `streamlit.log` in the folder.
+    """
     port = port or free_ports(1)[0]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SALES_")}
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard/web.py", f"--server.port={port}", *options]
+    command = [sys.executable, "-m", "streamlit", "run", script, f"--server.port={port}", *options]
     with (folder / "streamlit.log").open("w") as log:
         process = subprocess.Popen(
             command,

@@ -1,27 +1,19 @@
 """The pipeline's picture in a real browser: selected by mouse and keyboard, kept while states change, nothing run."""
 
 import json
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from dashboard.sql_files import ROOT
+from tests.browser import dashboard_process
 
 pytestmark = pytest.mark.browser
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 EVIL = "<img src=x onerror=document.title='run'>"
 SUMMARY = "statement revenue-summary-materializer"
 SCRIPT = """
@@ -77,49 +69,14 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if executable is None:
-        pytest.fail("There is no browser. Install Chromium, for example `apt-get install chromium`.")
-    as_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"] if as_root else [])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("picture")
-    (folder / "page.py").write_text(SCRIPT)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    site = Site(f"http://127.0.0.1:{port}", folder / "states.json")
-    site.say()
-    command = [sys.executable, "-m", "streamlit", "run", str(folder / "page.py"), f"--server.port={port}"]
-    environment = {**os.environ, "STATES": str(site.states), "PYTHONPATH": str(ROOT)}
-    with (folder / "streamlit.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        wait_until_healthy(site.url, process)
+    page, states = folder / "page.py", folder / "states.json"
+    page.write_text(SCRIPT)
+    with dashboard_process(folder, {"STATES": str(states), "PYTHONPATH": str(ROOT)}, script=str(page)) as url:
+        site = Site(url, states)
+        site.say()
         yield site
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def wait_until_healthy(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    while True:
-        try:
-            with opener.open(f"{url}/_stcore/health", timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            assert process.poll() is None, "the page ended while starting"
-            assert time.monotonic() < deadline, "the page did not start within 60 s"
-            time.sleep(0.2)
 
 
 @pytest.fixture
@@ -228,7 +185,9 @@ def test_clicks_that_follow_each_other_faster_than_the_page_are_all_taken(browse
             for id_ in (SUMMARY, "topic payments", "topic payments", "topic unique_payments"):
                 part(page, id_).click()
         expect_selected(page, "topic unique_payments")
-        page.wait_for_timeout(1_500)
+        # a later run of the timer takes nothing back
+        site.say(**{SUMMARY: "failed"})
+        expect(part(page, SUMMARY).locator(".word")).to_have_text("failed")
         expect(part(page, "topic unique_payments")).to_have_attribute("aria-pressed", "true")
         expect(page.locator('.picture .node[aria-pressed="true"]')).to_have_count(1)
 
