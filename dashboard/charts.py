@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.readers.order_counts import Second
-from dashboard.wording import amount, moment
+from dashboard.wording import amount, counted, moment
 
 HEIGHT = 340
 """Pixels, on every screen; the page keeps this room free while it loads."""
@@ -107,8 +107,8 @@ def _live_facts(one: Second, bucket: timedelta, zone: ZoneInfo) -> list[str]:
     end = one.start + bucket
     when = f"{moment(one.start, zone, end)} to {moment(end, zone, end)}"
     if one.amount is None:
-        return [f"{one.count:,} {'record' if one.count == 1 else 'records'}", when]
-    return [amount(one.amount), f"{one.count:,} {'order' if one.count == 1 else 'orders'}, {when}"]
+        return [counted(one.count, "record"), when]
+    return [amount(one.amount), f"{counted(one.count, 'order')}, {when}"]
 
 
 def wall(at: datetime, zone: ZoneInfo) -> datetime:

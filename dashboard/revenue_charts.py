@@ -19,7 +19,7 @@ from dashboard.trends.comparisons import Compared
 from dashboard.trends.grains import WINDOW
 from dashboard.trends.periods import CLOSING, FINAL, INCOMPLETE, OPEN, REVISED
 from dashboard.trends.trend import Trend
-from dashboard.wording import amount, moment
+from dashboard.wording import amount, counted, moment
 
 DASHES = ("solid", "dash", "dot")
 """Of comparisons, in their order: grey alone does not tell them apart."""
@@ -114,7 +114,7 @@ def heat_map(trend: Trend) -> SharedFigure:
     for row in [] if trend.heat is None else trend.heat.to_pylist():
         place = days.index(row["weekday"])
         values[place, row["hour"]] = float(row["average"])
-        hours = "1 hour" if row["hours"] == 1 else f"{row['hours']:,} hours"
+        hours = counted(row["hours"], "hour")
         texts[place][row["hour"]] = f"<b>{amount(row['average'])}</b> an hour<br>{amount(row['revenue'])} in {hours}"
     figure = SharedFigure(
         go.Heatmap(

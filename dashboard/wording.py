@@ -54,6 +54,11 @@ def day(at: datetime, zone: tzinfo, beside: datetime) -> str:
     return f"{local.day} {local:%b}" + ("" if local.year == beside.astimezone(zone).year else f" {local.year}")
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 window`, `1,200 windows`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def iso(at: datetime) -> str:
     """In UTC, as machines and people read it: `2026-03-01T12:00:05Z`, with a fraction where there is one."""
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -11,7 +11,7 @@ from dashboard.deploy.checks import CheckResult
 from dashboard.errors import SalesTrendsError
 from dashboard.readers.engine import Engine, Limits
 from dashboard.readers.zones import EARLIEST, LATEST
-from dashboard.wording import amount, length, moment
+from dashboard.wording import amount, counted, length, moment
 
 LOOKED_BACK = timedelta(days=1)
 """How much of the tables is looked at; what is older was looked at when it was new."""
@@ -97,7 +97,7 @@ class QualityChecks:
         found = self._check(name, 100)
         count = len(found.rows)
         more = "more than " if found.more else ""
-        return Found(f"{more}{count:,} rows were found" if count else "None was found", count)
+        return Found(f"Found: {more}{counted(count, 'row')}" if count else "None was found", count)
 
     def _faults(self) -> Found:
         end = datetime.now(UTC).replace(microsecond=0)
@@ -106,15 +106,17 @@ class QualityChecks:
         if not len(rows):
             return Found(f"So it is from {_span(start, end)}", 0)
         first = moment(rows["window_start"][0].as_py(), UTC, end)
-        return Found(f"{len(rows):,} windows are doubled or have no amount, the first at {first} UTC", len(rows))
+        return Found(
+            f"Found: {counted(len(rows), 'window')} doubled or without an amount, the first at {first} UTC", len(rows)
+        )
 
     def _unlike(self, end: datetime) -> Found:
         start = end - LOOKED_BACK
         [row] = self._engine().ask("revenue_totals", {"start": start, "end": end}, limits=_LIMITS).rows.to_pylist()
         windows, unlike = row["windows"], row["uncounted"] or 0
         if not unlike:
-            return Found(f"So it is for all {windows:,} windows from {_span(start, end)}", 0)
-        return Found(f"Of {windows:,} windows from {_span(start, end)}, {unlike:,} hold another sum", unlike)
+            return Found(f"So it is for each of {counted(windows, 'window')} from {_span(start, end)}", 0)
+        return Found(f"Another sum: {unlike:,} of {counted(windows, 'window')} from {_span(start, end)}", unlike)
 
     def _late(self, end: datetime) -> Found:
         start = end - LOOKED_BACK
@@ -123,7 +125,11 @@ class QualityChecks:
         )
         orders = sum(row["late_orders"] for row in rows)
         money = sum((row["late_revenue"] for row in rows), Decimal(0))
-        told = f"{orders:,} orders of {amount(money)} in {len(rows):,} windows" if orders else "None came late"
+        told = (
+            f"{counted(orders, 'order')} of {amount(money)} in {counted(len(rows), 'window')}"
+            if orders
+            else "None came late"
+        )
         return Found(f"{told} from {_span(start, end)}; they are in no sum", orders, money, is_fault=False)
 
     def _seen_now(self) -> tuple[datetime, datetime] | None:

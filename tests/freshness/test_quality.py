@@ -61,7 +61,7 @@ def test_all_is_as_it_should_be_and_late_orders_are_told_apart(catalog: SqlCatal
     assert {one.outcome for one in results.values()} == {Outcome.PASSED}
     late = results["late-orders"]
     assert (late.found, late.money) == (1, Decimal("0.50"))
-    assert "1 orders of 0.50 in 1 windows" in late.told
+    assert "1 order of 0.50 in 1 window" in late.told
 
 
 def test_each_fault_fails_its_own_check_alone(catalog: SqlCatalog, engine: PyicebergEngine) -> None:
@@ -92,7 +92,7 @@ def test_windows_that_came_since_the_run_before_are_not_judged(catalog: SqlCatal
     time.sleep(0.01)
 
     first = {one.name: one for one in checks.run()}["orders-sum-up"]
-    assert (first.outcome, "all 1 windows" in first.told) == (Outcome.PASSED, True)
+    assert (first.outcome, "each of 1 window" in first.told) == (Outcome.PASSED, True)
     time.sleep(0.01)
     assert {one.name: one for one in checks.run()}["orders-sum-up"].outcome is Outcome.FAILED
 

@@ -15,7 +15,7 @@ from dashboard.sandbox.limits import TIME
 from dashboard.sandbox.process import Found
 from dashboard.shown_rows import answer_as_csv, answer_as_parquet
 from dashboard.statements import Statement
-from dashboard.wording import moment
+from dashboard.wording import counted, moment
 
 _AT_WORK_SECONDS = 0.5
 
@@ -101,7 +101,7 @@ def _rows(found: Found, name: str) -> None:
 def _told(found: Found) -> str:
     zone, now = reader_zone(), datetime.now(UTC)
     count = len(found.rows)
-    told = [f"{count:,} {'row' if count == 1 else 'rows'}", found.engine, f"{found.took_seconds:.1f} s"]
+    told = [counted(count, "row"), found.engine, f"{found.took_seconds:.1f} s"]
     if found.scanned_bytes is not None:
         told.append(f"{found.scanned_bytes:,} bytes scanned")
     told += [

@@ -6,15 +6,14 @@ import pyarrow as pa
 import streamlit as st
 
 from dashboard.dead_letter_desk import Letters, Row
-from dashboard.wording import amount, as_markdown
+from dashboard.wording import amount, as_markdown, counted
 
 
 def list_view(found: Letters) -> list[Row]:
     """Draws them; gives those that are picked in the table, or all where none is."""
     total = sum((group.amount for group in found.groups), start=Decimal("0.00"))
     more = "" if found.is_complete else "The newest "
-    letters = f"{len(found.rows):,} {'letter' if len(found.rows) == 1 else 'letters'}"
-    reasons = f"{len(found.groups):,} {'reason' if len(found.groups) == 1 else 'reasons'}"
+    letters, reasons = counted(len(found.rows), "letter"), counted(len(found.groups), "reason")
     st.markdown(f"**{more}{letters}** · {amount(total)} in all · {reasons}")
     if clear := sum(row.shown.clear_card for row in found.rows):
         holds = "holds" if clear == 1 else "hold"

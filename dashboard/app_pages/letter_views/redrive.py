@@ -9,7 +9,7 @@ from dashboard.app_pages.faults import show_fault
 from dashboard.dead_letter_desk import DeadLetterDesk, Row
 from dashboard.dead_letters.redrive import Choices, Planned, RedrivePlan
 from dashboard.errors import SalesTrendsError
-from dashboard.wording import amount, as_markdown
+from dashboard.wording import amount, as_markdown, counted
 
 _DRAFT = "redrive_draft"
 _WHEN = {"Booked now": "now", "At their own time": "own"}
@@ -101,9 +101,7 @@ def _planned(desk: DeadLetterDesk, plan: RedrivePlan) -> None:
             st.session_state.pop(_DRAFT, None)
             st.rerun()
         count = len(plan.sent)
-        if count and st.button(
-            f"Send {count:,} payment{'' if count == 1 else 's'}", type="primary", key=f"redrive_send_{plan.digest}"
-        ):
+        if count and st.button(f"Send {counted(count, 'payment')}", type="primary", key=f"redrive_send_{plan.digest}"):
             try:
                 desk.redrive(visitor.caller(), plan)
             except SalesTrendsError as fault:
