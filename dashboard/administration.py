@@ -13,7 +13,7 @@ from threading import Lock
 from cachetools import TTLCache
 
 from dashboard.access import Caller, Role
-from dashboard.clusters import Kind, kind_of
+from dashboard.clusters import kind_of
 from dashboard.deploy import tableflow
 from dashboard.deploy.apply import agreed
 from dashboard.deploy.audit import Act, AuditReader
@@ -31,7 +31,7 @@ from dashboard.narration import Narrator
 from dashboard.runs import Progress, Runs
 from dashboard.settings import Settings, load_settings
 from dashboard.target_settings import settings_of
-from dashboard.targets import target_names
+from dashboard.targets import TargetKind, target_names
 
 _LOOK_SECONDS = 3.0
 """However many pages are open, a target is asked once in this time how it is."""
@@ -77,7 +77,7 @@ class Administration:
         caller.require(Role.ADMIN, "Seeing the targets")
         return target_names(load_settings())
 
-    def kind(self, caller: Caller, target: str) -> Kind:
+    def kind(self, caller: Caller, target: str) -> TargetKind:
         caller.require(Role.ADMIN, "Seeing the targets")
         return kind_of(target)
 

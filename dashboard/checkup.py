@@ -61,11 +61,7 @@ def _answers(stack: LocalStack, running: list[str]) -> Iterator[Finding]:
 
 
 def _asked(name: str, ask: Callable[[], str]) -> Finding:
-    """A finding from an answer; what is raised on the way is a fault."""
-    try:
-        return Finding(name, True, ask())
-    except SalesTrendsError as error:
-        return Finding(name, False, error.message, error.hint or _RESTART)
+    return Finding.of(name, ask, otherwise=_RESTART)
 
 
 def _kafka(stack: LocalStack) -> str:

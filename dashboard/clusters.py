@@ -1,16 +1,12 @@
 """The Kafka cluster and the schema registry of each kind of target, by its settings: for whoever reads or writes."""
 
-from typing import Literal
-
 from dashboard.addresses import bootstrap_hosts, on_this_machine
 from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.kafka_access import KafkaAccess
 from dashboard.remotes.registry import Registry
 from dashboard.settings import LocalSettings, Settings, load_settings
 from dashboard.target_fields import ConfluentTargetSettings, OpenSourceTargetSettings
-from dashboard.targets import LOCAL, load_target
-
-Kind = Literal["local", "Confluent Cloud", "own clusters"]
+from dashboard.targets import LOCAL, TargetKind, load_target
 
 
 def kafka_and_registry(settings: Settings) -> tuple[Kafka, Registry]:
@@ -65,7 +61,7 @@ def own_clusters(target: OpenSourceTargetSettings) -> tuple[Kafka, Registry]:
     return Kafka(access), registry
 
 
-def kind_of(target: str) -> Kind:
+def kind_of(target: str) -> TargetKind:
     """What a target is made of; raises SettingsError for one that nothing describes."""
     if target == LOCAL:
         return "local"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dashboard.access import Caller, Role
-from dashboard.clusters import Kind, kind_of
+from dashboard.clusters import kind_of
 from dashboard.dead_letter_queue import DeadLetterQueue
 from dashboard.dead_letters.letters import Shown, shown
 from dashboard.dead_letters.markers import Marker
@@ -18,7 +18,7 @@ from dashboard.narration import Narrator
 from dashboard.runs import Progress, Runs
 from dashboard.settings import Settings, load_settings
 from dashboard.target_settings import settings_of
-from dashboard.targets import target_names
+from dashboard.targets import TargetKind, target_names
 
 SHOWN_AT_ONCE = 500
 
@@ -64,7 +64,7 @@ class DeadLetterDesk:
         settings = load_settings()
         return target_names(settings) if caller.may(Role.ADMIN) else [settings.target]
 
-    def kind(self, caller: Caller, target: str) -> Kind:
+    def kind(self, caller: Caller, target: str) -> TargetKind:
         caller.require(Role.OPS, "Seeing dead letters")
         return kind_of(target)
 

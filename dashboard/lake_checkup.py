@@ -1,7 +1,7 @@
 """Tries each step of the way to the Iceberg tables, and says at the first that fails what is wrong and what to do."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -42,7 +42,7 @@ def examine_lake(access: CatalogAccess, *, tables: tuple[str, ...] = (REVENUE_TA
 
 def examine_athena(access: AthenaAccess, window: timedelta) -> Finding:
     """One question about the last whole hour, which costs what Athena's smallest query does."""
-    return _asked("Athena", lambda: _answered(access, window))
+    return Finding.of("Athena", lambda: _answered(access, window))
 
 
 @dataclass(frozen=True)
@@ -57,12 +57,12 @@ class _Way:
                 if not found.ok and found.name != "Clock":
                     return
         opened: list[Catalog] = []
-        yield (found := _asked("Lake catalog", lambda: self._open(opened)))
+        yield (found := Finding.of("Lake catalog", lambda: self._open(opened)))
         if not found.ok:
             return
         catalog = opened[0]
         try:
-            yield (found := _asked("Lake namespace", lambda: self._namespace(catalog)))
+            yield (found := Finding.of("Lake namespace", lambda: self._namespace(catalog)))
             if found.ok:
                 for name in self.tables:
                     yield from self._table(catalog, name)
@@ -73,13 +73,13 @@ class _Way:
         """Without any key, so that an address that is another's is sent none."""
         answers: list[Response] = []
         began = datetime.now(UTC)
-        yield _asked("Lake address", lambda: self._greet(answers))
+        yield Finding.of("Lake address", lambda: self._greet(answers))
         if answers and (date := answers[0].headers.get("Date")):
             skew = clock_skew(date, began + (datetime.now(UTC) - began) / 2)
             if skew is not None and abs(skew) > _MOST_APART:
                 yield Finding("Clock", False, spoken_skew(skew, "the catalog's"), SET_CLOCK)
         if isinstance(login := self.access.login, ClientCredentials):
-            yield _asked("Lake login", lambda: _logged_in(login))
+            yield Finding.of("Lake login", lambda: _logged_in(login))
 
     def _greet(self, answers: list[Response]) -> str:
         uri = self.access.uri
@@ -123,9 +123,9 @@ class _Way:
     def _table(self, catalog: Catalog, name: str) -> Iterator[Finding]:
         title = f"Table {name}"
         loaded: list[Table] = []
-        yield _asked(title, lambda: self._load(catalog, name, loaded))
+        yield Finding.of(title, lambda: self._load(catalog, name, loaded))
         if loaded and loaded[0].current_snapshot() is not None:
-            yield _asked(f"Files of {name}", lambda: self._read(loaded[0], name))
+            yield Finding.of(f"Files of {name}", lambda: self._read(loaded[0], name))
 
     def _load(self, catalog: Catalog, name: str, loaded: list[Table]) -> str:
         uri, namespace = self.access.uri, self.access.namespace
@@ -155,14 +155,6 @@ class _Way:
             raise
         keys = "with keys that the catalog lends" if keys_are_lent(table.io.properties) else "with our own rights"
         return f"read {keys}" if is_in_s3(table.location()) else "read"
-
-
-def _asked(name: str, ask: Callable[[], str]) -> Finding:
-    """A finding from an answer; what is raised on the way is a fault."""
-    try:
-        return Finding(name, True, ask())
-    except SalesTrendsError as error:
-        return Finding(name, False, error.message, error.hint)
 
 
 def _answered(access: AthenaAccess, window: timedelta) -> str:

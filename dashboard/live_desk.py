@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from cachetools import LRUCache, TTLCache
 
 from dashboard.access import Caller, Role
-from dashboard.clusters import Kind, kafka_and_registry, kind_of
+from dashboard.clusters import kafka_and_registry, kind_of
 from dashboard.current_settings import current_settings
 from dashboard.deploy.pipeline import load_pipeline
 from dashboard.errors import ReadError, SettingsError
@@ -33,7 +33,7 @@ from dashboard.readers.tail import LOOKED_BACK, Tail, TailView
 from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.registry import Registry
 from dashboard.settings import PipelineSettings, Settings, load_settings
-from dashboard.targets import target_names, with_target
+from dashboard.targets import TargetKind, target_names, with_target
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -133,7 +133,7 @@ class LiveDesk:
         settings = current_settings()
         return target_names(settings) if caller.may(Role.ADMIN) else [settings.target]
 
-    def kind(self, caller: Caller, target: str) -> Kind:
+    def kind(self, caller: Caller, target: str) -> TargetKind:
         caller.require(Role.VIEWER, "Live orders")
         return kind_of(target)
 

@@ -1,6 +1,6 @@
 """Asks each system of a target elsewhere whether it lets us in and has what the pipeline reads and writes there."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 
@@ -35,7 +35,7 @@ def _findings(settings: Settings) -> Iterator[Finding]:
     target = load_target(settings.target, settings)
     if isinstance(target, ConfluentTargetSettings):
         yield from _tableflow(target)
-        yield _asked("Metrics", lambda: _measures(target))
+        yield Finding.of("Metrics", lambda: _measures(target))
     try:
         access = catalog_access_of(settings)
     except SalesTrendsError as error:
@@ -52,10 +52,12 @@ def _clusters(settings: Settings) -> Iterator[Finding]:
     except SalesTrendsError as error:
         yield Finding("Kafka and registry", False, error.message, error.hint)
         return
-    yield (found := _asked("Kafka", lambda: f"{len(kafka.topic_names(_CONNECT_SECONDS))} topics at {kafka.bootstrap}"))
+    yield (
+        found := Finding.of("Kafka", lambda: f"{len(kafka.topic_names(_CONNECT_SECONDS))} topics at {kafka.bootstrap}")
+    )
     if found.ok:
-        yield _asked("Topics", lambda: _topics(kafka, settings))
-    yield _asked("Registry", lambda: _contracts(registry, settings))
+        yield Finding.of("Topics", lambda: _topics(kafka, settings))
+    yield Finding.of("Registry", lambda: _contracts(registry, settings))
 
 
 def _topics(kafka: Kafka, settings: Settings) -> str:
@@ -96,7 +98,7 @@ def _tableflow(target: ConfluentTargetSettings) -> Iterator[Finding]:
         key_setting=target.key_setting("tableflow"),
     )
     for name in _TABLES:
-        yield (found := _asked(f"Tableflow {name}", partial(_state, tableflow, name)))
+        yield (found := Finding.of(f"Tableflow {name}", partial(_state, tableflow, name)))
         if not found.ok and not found.detail.startswith(name):
             return  # it would say the same of the others
 
@@ -123,11 +125,3 @@ def _measures(target: ConfluentTargetSettings) -> str:
     )
     missing = metrics.look((), (target.compute_pool,), datetime.now(UTC)).missing
     return f"{metrics.address}, without {', '.join(missing)}" if missing else metrics.address
-
-
-def _asked(name: str, ask: Callable[[], str]) -> Finding:
-    """A finding from an answer; what is raised on the way is a fault."""
-    try:
-        return Finding(name, True, ask())
-    except SalesTrendsError as error:
-        return Finding(name, False, error.message, error.hint)

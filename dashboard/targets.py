@@ -6,7 +6,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import SecretStr, ValidationError
 from pydantic_settings import SettingsError as UnreadableValue
@@ -22,6 +22,8 @@ from dashboard.settings import (
 )
 from dashboard.target_fields import ConfluentTargetSettings, OpenSourceTargetSettings
 
+TargetKind = Literal["local", "Confluent Cloud", "own clusters"]
+"""What a target is made of."""
 LOCAL = "local"
 CONFLUENT = "confluent"
 """Also there without a file, once a variable names it."""

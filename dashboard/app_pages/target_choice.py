@@ -6,8 +6,8 @@ import streamlit as st
 
 from dashboard import visitor
 from dashboard.access import Caller
-from dashboard.clusters import Kind
 from dashboard.errors import SalesTrendsError
+from dashboard.targets import TargetKind
 
 
 class Choosable(Protocol):
@@ -15,7 +15,7 @@ class Choosable(Protocol):
 
     def targets(self, caller: Caller) -> list[str]: ...
 
-    def kind(self, caller: Caller, target: str) -> Kind: ...
+    def kind(self, caller: Caller, target: str) -> TargetKind: ...
 
 
 def choose_target(administration: Choosable) -> str:

@@ -3,17 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
 
 from dashboard.deploy.pipeline import Pipeline, Statement
 from dashboard.deploy.tableflow import statement_name
 from dashboard.freshness.verdict import Stage
 from dashboard.local.services import ORDER_FEED, PAYMENT_APP
 from dashboard.settings import PipelineSettings
+from dashboard.targets import TargetKind
 from dashboard.topic_names import ORDERS_TOPIC, PAYMENTS_TOPIC
-
-Kind = Literal["local", "Confluent Cloud", "own clusters"]
-"""What a target is made of, in the words of `clusters.Kind`."""
 
 WATERMARK = timedelta(seconds=5)
 """How far watermarks stay behind the newest event; pipeline_sql/ says so of every topic."""
@@ -64,7 +61,7 @@ class Way:
         return self.lag + self.work + self.grain
 
 
-def ways_of(pipeline: Pipeline, settings: PipelineSettings, kind: Kind) -> tuple[Way, ...]:
+def ways_of(pipeline: Pipeline, settings: PipelineSettings, kind: TargetKind) -> tuple[Way, ...]:
     """In the order of the flow: sources, statements with what they read and fill, tables, the page.
 
     A statement has two: what it has not read (`queue`) and what it cannot pass on yet (`watermark`). The tables that no

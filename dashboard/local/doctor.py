@@ -3,13 +3,14 @@
 import platform
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import psutil
 
-from dashboard.errors import StackError
+from dashboard.errors import SalesTrendsError, StackError
 from dashboard.local.jars import jars_to_download
 from dashboard.local.java import java_executable
 from dashboard.local.preflight import foreign_broker, free_mb, ports_of
@@ -32,6 +33,14 @@ class Finding:
     detail: str
     remedy: str = ""
     """What to do; empty when it is ok."""
+
+    @classmethod
+    def of(cls, name: str, ask: Callable[[], str], *, otherwise: str = "") -> Self:
+        """From an answer; what is raised on the way is a fault, with what to do `otherwise` where it does not say."""
+        try:
+            return cls(name, True, ask())
+        except SalesTrendsError as error:
+            return cls(name, False, error.message, error.hint or otherwise)
 
 
 def examine(settings: Settings) -> list[Finding]:

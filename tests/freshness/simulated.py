@@ -8,7 +8,7 @@ from itertools import count
 
 from dashboard.deploy.pipeline import load_pipeline
 from dashboard.deploy.tableflow import statement_name
-from dashboard.freshness.hops import Kind, Way, ways_of
+from dashboard.freshness.hops import Way, ways_of
 from dashboard.freshness.judgement import judge
 from dashboard.freshness.memory import Memory
 from dashboard.freshness.readings import (
@@ -23,6 +23,7 @@ from dashboard.freshness.readings import (
 from dashboard.freshness.thresholds import Thresholds, default_thresholds
 from dashboard.freshness.verdict import Verdict
 from dashboard.settings import PipelineSettings
+from dashboard.targets import TargetKind
 
 START = datetime(2026, 11, 23, 9, tzinfo=UTC)
 PAYMENTS, ORDERS, UNIQUE, COMPLETED, REVENUE = (
@@ -90,7 +91,7 @@ class Simulated:
         commit: float = 10,
         checkpoint: float = 1,
         *,
-        kind: Kind = "local",
+        kind: TargetKind = "local",
         seed: int = 7,
     ) -> None:
         self._random = random.Random(seed)

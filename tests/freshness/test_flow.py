@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashboard.deploy.tableflow import statement_name
-from dashboard.freshness.hops import Kind
 from dashboard.freshness.readings import Part
 from dashboard.freshness.verdict import State, Verdict
+from dashboard.targets import TargetKind
 from tests.freshness.simulated import (
     DEDUPLICATION,
     JOIN,
@@ -43,7 +43,7 @@ class Steady:
     window: float
     commit: float
     checkpoint: float = 1
-    kind: Kind = "local"
+    kind: TargetKind = "local"
     seconds: int = 600
     every: int = 1
 

@@ -3,9 +3,10 @@ from datetime import timedelta
 import pytest
 
 from dashboard.deploy.pipeline import Pipeline, load_pipeline
-from dashboard.freshness.hops import Kind, Way, ways_of
+from dashboard.freshness.hops import Way, ways_of
 from dashboard.freshness.verdict import Stage
 from dashboard.settings import PipelineSettings
+from dashboard.targets import TargetKind
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +14,7 @@ def pipeline() -> Pipeline:
     return load_pipeline(PipelineSettings())
 
 
-def ways(pipeline: Pipeline, kind: Kind = "local", **settings: timedelta) -> dict[str, Way]:
+def ways(pipeline: Pipeline, kind: TargetKind = "local", **settings: timedelta) -> dict[str, Way]:
     return {way.name: way for way in ways_of(pipeline, PipelineSettings.model_validate(settings), kind)}
 
 
@@ -59,7 +60,9 @@ def test_windows_are_awaited_where_they_are_summed_up_and_nowhere_before(pipelin
 
 
 @pytest.mark.parametrize(("kind", "writer"), [("local", "payment-app"), ("own clusters", ""), ("Confluent Cloud", "")])
-def test_only_the_local_stack_has_programs_that_write_its_sources(pipeline: Pipeline, kind: Kind, writer: str) -> None:
+def test_only_the_local_stack_has_programs_that_write_its_sources(
+    pipeline: Pipeline, kind: TargetKind, writer: str
+) -> None:
     assert ways(pipeline, kind)["ingest:payments"].program == writer
 
 
