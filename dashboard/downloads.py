@@ -19,6 +19,7 @@ import xlsxwriter
 from dashboard.errors import SettingsError
 from dashboard.manifest import Manifest, local_text
 from dashboard.trends.periods import COMPARED
+from dashboard.trends.sales import orders_of
 from dashboard.trends.trend import Trend
 from dashboard.wording import iso, no_formula
 
@@ -47,15 +48,16 @@ def rows_of(answer: Trend) -> pa.Table:
 
     start and end are text by the reader's clock with its offset, start_utc and end_utc the same moments. revenue and
     windows are of all that has closed, streamed is how much of it stands in no snapshot yet, open what is not final and
-    in no sum; orders are of committed windows. Of each comparison two more columns: its revenue beside the bucket and
-    running up to there. Empty is where nothing was sold or nothing is known, which is not 0.
+    in no sum; orders are those of all of these windows, and empty where some are not known. Of each comparison two more
+    columns: its revenue beside the bucket and running up to there. Empty is where nothing was sold or nothing is known,
+    which is not 0.
     """
     buckets, zone = answer.buckets, answer.asked.calendar.zone
     columns: dict[str, Any] = {
         "start": _local(buckets["bucket_start"], zone),
         "end": _local(buckets["bucket_end"], zone),
         "revenue": buckets["total"],
-        "orders": buckets["orders"],
+        "orders": orders_of(buckets),
         "windows": _closed_windows(buckets),
         "running": buckets["running"],
         "state": buckets["state"],

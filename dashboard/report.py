@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from dashboard.manifest import Manifest
 from dashboard.trends.comparisons import COMPARISONS
+from dashboard.trends.sales import orders_of
 from dashboard.trends.totals import Best
 from dashboard.trends.trend import Trend
 from dashboard.wording import amount, as_markdown
@@ -74,10 +75,11 @@ def report_of(answer: Trend, manifest: Manifest, freshness: str = "") -> Report:
         one.rows["total"].to_pylist() if one.rows is not None else [None] * len(buckets) for one in answer.compared
     ]
     longest = max((row["total"] or Decimal(0) for row in buckets), default=Decimal(0))
+    orders = orders_of(answer.buckets).to_pylist()
     rows = tuple(
         Row(
             grid.label(row["bucket_start"], row["bucket_end"], answer.extent.until),
-            (*map(_money, [row["total"], *(column[place] for column in beside)]), _count(row["orders"])),
+            (*map(_money, [row["total"], *(column[place] for column in beside)]), _count(orders[place])),
             row["state"],
             round(100 * max(Decimal(0), row["total"] or Decimal(0)) / longest) if longest > 0 else 0,
         )

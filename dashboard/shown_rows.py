@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from dashboard.trends.sales import orders_of
 from dashboard.trends.seasons import HEAT
 from dashboard.trends.trend import Trend
 from dashboard.wording import no_formula
@@ -18,12 +19,13 @@ _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Su
 
 
 def buckets_as_rows(trend: Trend, *, is_ahead: bool = False) -> pa.Table:
-    """The bars of a chart in which something was sold, newest first: start, revenue, windows, running, end, state.
+    """The bars of a chart in which something was sold, newest first.
 
-    A phone shows the first two. Revenue and windows are of all that closed; where `is_ahead`, two more columns tell how
-    much of it is streamed and not saved yet, and how much more is open so far. For each comparison a column holds what
-    the same time came to then, and with a band three what was to be expected. A bar that is still filling ends where
-    what is known ends, one that is open alone where its time does. Times are text by the reader's clock with its
+    start, revenue, orders, windows, running, end, state; a phone shows the first two. Revenue, orders and windows are of
+    all that closed, and orders NULL where those of some windows are not known. Where `is_ahead`, two more columns tell
+    how much of it is streamed and not saved yet, and how much more is open so far. For each comparison a column holds
+    what the same time came to then, and with a band three what was to be expected. A bar that is still filling ends
+    where what is known ends, one that is open alone where its time does. Times are text by the reader's clock with its
     offset, such as 2026-03-01 13:00:00+01:00, so that the hour which an autumn night has twice can be told apart.
     """
     zone, buckets = trend.asked.calendar.zone, trend.buckets
@@ -37,6 +39,7 @@ def buckets_as_rows(trend: Trend, *, is_ahead: bool = False) -> pa.Table:
         {
             "start": _local(buckets["bucket_start"], zone),
             "revenue": _or_zero(buckets["total"]),
+            "orders": orders_of(buckets),
             "windows": windows,
             "running": buckets["running"],
             "end": _ends(buckets, zone, trend.stretch.until),

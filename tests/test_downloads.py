@@ -19,11 +19,12 @@ from dashboard.downloads import FORMATS, MOST_EXCEL_ROWS, download, rows_of, why
 from dashboard.errors import ReadError, SettingsError
 from dashboard.manifest import Manifest, manifest_of
 from dashboard.readers.open_windows import OpenWindow
+from dashboard.shown_rows import buckets_as_rows
 from dashboard.trends.calendars import Calendar
 from dashboard.trends.ranges import RANGES, Between
 from dashboard.trends.sales import Ahead
 from dashboard.trends.trend import Asked, Trend, trend
-from tests.trends.world import BERLIN, DAY, HOUR, NOON, SECONDS_5, UTC_ZONE, Rows, TableOf, found, table
+from tests.trends.world import BERLIN, DAY, HOUR, NOON, SECONDS_5, UTC_ZONE, Rows, TableOf, found, partly_counted, table
 
 MADE_AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 AUTUMN = datetime(2026, 10, 25, 0, tzinfo=UTC)
@@ -213,6 +214,13 @@ def test_what_is_streamed_and_open_has_columns_of_its_own_and_the_total_says_how
         "open",
     ]
     assert (manifest(answer).total, manifest(answer).not_committed) == ("3.00", "2.00")
+
+
+def test_orders_are_empty_where_those_of_some_windows_are_not_known_in_the_table_and_in_the_file() -> None:
+    answer = partly_counted()
+
+    assert rows_of(answer)["orders"].to_pylist() == [2, None, None]
+    assert buckets_as_rows(answer)["orders"].to_pylist() == [None, None, 2]
 
 
 def test_while_a_window_is_at_fault_nothing_leaves_the_page() -> None:

@@ -18,7 +18,7 @@ from dashboard.trends.sales import Ahead
 from dashboard.trends.trend import Asked, Trend, trend
 from dashboard.wording import amount
 from tests.queries.rows import orders
-from tests.trends.world import BERLIN, DAY, HOUR, NOON, SECONDS_5, TableOf, every, found, table
+from tests.trends.world import BERLIN, DAY, HOUR, NOON, SECONDS_5, TableOf, every, found, partly_counted, table
 
 MADE_AT = datetime(2026, 3, 2, 6, tzinfo=UTC)
 EVIL = "</td><script>alert(1)</script>\"'`|*_[x](javascript:alert(1)) <img src=x onerror=alert(1)> https://evil.example/?a=1"
@@ -150,6 +150,12 @@ def test_nothing_sold_is_an_empty_cell_and_no_bar() -> None:
     made = reported(found(rows, RANGES["7 d"], grain="day"))
 
     assert [(row.cells[0], row.width) for row in made.rows[-3:]] == [("5.00", 50), ("", 0), ("10.00", 100)]
+
+
+def test_orders_are_empty_in_a_row_where_those_of_some_windows_are_not_known() -> None:
+    made = reported(partly_counted())
+
+    assert [row.cells for row in made.rows] == [("10.00", "2"), ("20.00", ""), ("11.00", "")]
 
 
 def test_what_is_not_final_is_said_beside_the_sums() -> None:

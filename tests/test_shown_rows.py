@@ -31,6 +31,7 @@ def test_bars_are_rows_with_the_newest_first_in_the_readers_time_and_what_was_no
         {
             "start": "2026-03-01 15:00:00+01:00",
             "revenue": Decimal("2.00"),
+            "orders": None,
             "windows": 1,
             "running": Decimal("1237.50"),
             "end": "2026-03-01 16:00:00+01:00",
@@ -39,6 +40,7 @@ def test_bars_are_rows_with_the_newest_first_in_the_readers_time_and_what_was_no
         {
             "start": "2026-03-01 13:00:00+01:00",
             "revenue": Decimal("1235.50"),
+            "orders": None,
             "windows": 2,
             "running": Decimal("1235.50"),
             "end": "2026-03-01 14:00:00+01:00",
@@ -95,8 +97,8 @@ def test_the_csv_has_a_heading_and_plain_exact_amounts() -> None:
     answer = found({NOON: "1234.50", NOON + HOUR - SECONDS_5: "0.00"}, Between(NOON, NOON + HOUR), BERLIN, grain="hour")
 
     assert as_csv(buckets_as_rows(answer)).decode().splitlines() == [
-        '"start","revenue","windows","running","end","state"',
-        '"2026-03-01 13:00:00+01:00",1234.50,2,1234.50,"2026-03-01 14:00:00+01:00","final"',
+        '"start","revenue","orders","windows","running","end","state"',
+        '"2026-03-01 13:00:00+01:00",1234.50,,2,1234.50,"2026-03-01 14:00:00+01:00","final"',
     ]
 
 

@@ -209,6 +209,12 @@ def total_of(sums: pa.Table) -> pa.ChunkedArray:
     return pc.if_else(neither, pa.scalar(None, _AMOUNT), both.cast(_AMOUNT))
 
 
+def orders_of(sums: pa.Table) -> pa.ChunkedArray:
+    """The orders of each stretch; NULL where nothing was sold, and where those of a window in it are not known."""
+    unknown = pc.add(*(pc.fill_null(sums[name], 0) for name in ("uncounted", "streamed_windows")))
+    return pc.if_else(pc.equal(unknown, 0), sums["orders"], pa.scalar(None, _COUNT))
+
+
 def _seconds(piece: Piece, bounds: Instants, longest: timedelta) -> int:
     """How long what the engine sums up may be at most, so that no bound and no change of clocks lies within."""
     first, *others = piece.offsets

@@ -14,8 +14,10 @@ from dashboard.readers.lake import ORDERS_TABLE, REVENUE_SCHEMA, REVENUE_TABLE
 from dashboard.readers.lake_table import Snapshot
 from dashboard.readers.questions import DIRECT, WITHOUT_ORDERS, compose
 from dashboard.trends.calendars import Calendar
-from dashboard.trends.ranges import Range
+from dashboard.trends.ranges import Between, Range
+from dashboard.trends.sales import Ahead
 from dashboard.trends.trend import Asked, Trend, trend
+from tests.queries.rows import orders
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -74,6 +76,19 @@ class TableOf:
 
     def close(self) -> None:
         return
+
+
+def partly_counted() -> Trend:
+    """Three bars of a minute: in the first the orders of all windows are known, in the second of one of two, in the
+    third of the only one that is committed."""
+    minute, starts = timedelta(minutes=1), [NOON, NOON + timedelta(minutes=1), NOON + timedelta(minutes=2)]
+    rows = {starts[0]: "10.00", starts[1]: "10.00", starts[1] + SECONDS_5: "10.00", starts[2]: "10.00"}
+    paid = [(start + timedelta(seconds=second), 5.0) for start in starts for second in (1, 2)]
+    asked = Asked(Between(NOON, NOON + 3 * minute), Calendar(UTC_ZONE), "1 min", ())
+    ahead = Ahead(table({starts[2] + SECONDS_5: "1.00"}))
+    answer = trend(TableOf(table(rows), orders(*paid)), asked, ahead=ahead)
+    assert answer is not None
+    return answer
 
 
 def found(rows: Rows, asked: Range, zone: ZoneInfo = UTC_ZONE, *, window: timedelta = SECONDS_5, **more: Any) -> Trend:
