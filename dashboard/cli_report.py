@@ -1,6 +1,7 @@
 """The command that writes the page's figures as a document, for a scheduler to mail."""
 
 import calendar
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,12 +20,15 @@ from dashboard.settings import Settings
 if TYPE_CHECKING:
     # these bring Arrow, DuckDB and PyIceberg, for which no other command should wait
     from dashboard.lake_desk import LakeDesk
+    from dashboard.readers.engine import Limits
     from dashboard.report import Report
-    from dashboard.trends.trend import Asked
+    from dashboard.trends.calendars import Calendar
+    from dashboard.trends.trend import Asked, Trend
 
 _ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown"}
 _WEEKDAYS = [name.lower() for name in calendar.day_name]
 _NOTHING = "nothing"
+_UNREADABLE = "How fresh these figures are is not known: the last look at the pipeline cannot be read."
 
 
 @click.command()
@@ -54,7 +58,11 @@ _NOTHING = "nothing"
 )
 @zone_option
 @click.option(
-    "--week-start", default="monday", show_default=True, metavar="DAY", type=click.Choice(_WEEKDAYS), help="Of weeks."
+    "--week-start",
+    show_default="SALES_VIEW__WEEK_START",
+    metavar="DAY",
+    type=click.Choice(_WEEKDAYS),
+    help="Of weeks.",
 )
 @click.option(
     "--format", "form", type=click.Choice(("markdown", "html")), help="By default as FILE ends, else markdown."
@@ -69,7 +77,7 @@ def report(
     grain: str | None,
     compared: tuple[str, ...],
     zone: ZoneInfo,
-    week_start: str,
+    week_start: str | None,
     form: str | None,
     output: Path | None,
 ) -> None:
@@ -78,22 +86,24 @@ def report(
     HTML needs nothing beside itself and runs nothing. Exit 1 when a window makes a sum wrong: then nothing is written.
     Such as: sales-trends report --range last-week --zone Europe/Berlin --output week.html
     """
+    from dashboard.trends.calendars import Calendar
+
     check_output(output)
     settings = settings_for(target)
-    wanted = _asked(range_name, grain, compared, zone, week_start)
+    weeks = week_start or settings.view.week_start
+    by = Calendar(zone, _WEEKDAYS.index(weeks), settings.view.fiscal_year_start)
+    wanted = _asked(range_name, grain, compared, by)
     desk = desk_of(settings)
-    made = interruptible(
-        lambda _limits: _report(desk, settings, wanted, engine), partial(tell_progress, narrator, desk)
-    )
+    answer = interruptible(lambda limits: _answer(desk, wanted, engine, limits), partial(tell_progress, narrator, desk))
+    made = _report(answer, settings, engine, narrator)
     chosen = form or (_ENDINGS.get(output.suffix.lower()) if output else None) or "markdown"
     narrator.say(f"Data as of {made.data_as_of}; snapshot {made.manifest.snapshot}.")
     write_made(_document(made, chosen).encode(), output)
 
 
-def _asked(range_name: str, grain: str | None, compared: tuple[str, ...], zone: ZoneInfo, week_start: str) -> "Asked":
+def _asked(range_name: str, grain: str | None, compared: tuple[str, ...], by: "Calendar") -> "Asked":
     """Raises click.BadParameter for what there is not."""
     from dashboard.report import MOST_ROWS
-    from dashboard.trends.calendars import Calendar
     from dashboard.trends.comparisons import COMPARISONS, PREVIOUS
     from dashboard.trends.ranges import RANGES
     from dashboard.trends.trend import Asked
@@ -106,23 +116,13 @@ def _asked(range_name: str, grain: str | None, compared: tuple[str, ...], zone: 
     if unknown := [name for name in names if name not in (*COMPARISONS, _NOTHING)]:
         raise click.BadParameter(f"--compare {unknown[0]!r} is none of {', '.join((*COMPARISONS, _NOTHING))}.")
     names = tuple(name for name in names if name != _NOTHING)
-    return Asked(
-        ranges[_plain(range_name)],
-        Calendar(zone, _WEEKDAYS.index(week_start)),
-        grain,
-        names,
-        wide=MOST_ROWS,
-        today=datetime.now(zone).date(),
-    )
+    today = by.day(datetime.now(UTC))
+    return Asked(ranges[_plain(range_name)], by, grain, names, wide=MOST_ROWS, today=today)
 
 
-def _report(desk: "LakeDesk", settings: Settings, asked: "Asked", engine: str) -> "Report":
-    from dashboard.freshness_desk import FreshnessDesk, watch_of
-    from dashboard.manifest import manifest_of
-    from dashboard.report import report_of
-
+def _answer(desk: "LakeDesk", asked: "Asked", engine: str, limits: "Limits") -> "Trend":
     try:
-        answer = desk.trend(CALLER, asked, engine)
+        answer = desk.trend(CALLER, asked, engine, limits=limits)
     finally:
         desk.close()
     if answer is None:
@@ -130,14 +130,29 @@ def _report(desk: "LakeDesk", settings: Settings, asked: "Asked", engine: str) -
             "No window of revenue has closed yet, so there is nothing to report.",
             "`sales-trends status` says what the pipeline waits for.",
         )
+    return answer
+
+
+def _report(answer: "Trend", settings: Settings, engine: str, narrator: Narrator) -> "Report":
+    from dashboard.freshness_desk import FreshnessDesk, watch_of
+    from dashboard.manifest import manifest_of
+    from dashboard.report import report_of
+
     manifest = manifest_of(
         answer,
         engine=engine or settings.lake.engine,
         target=settings.target,
+        currency=settings.view.currency,
         made_at=datetime.now(UTC).replace(microsecond=0),
     )
-    verdict = FreshnessDesk(settings, watch_of(settings, "report")).verdict(CALLER)
-    return report_of(answer, manifest, "" if verdict is None else verdict.headline(asked.calendar.zone))
+    try:
+        verdict = FreshnessDesk(settings, watch_of(settings, "report")).verdict(CALLER)
+    except ReadError as error:
+        # it names a file, and whoever is mailed the report may be anybody
+        narrator.say(str(error))
+        made = report_of(answer, manifest)
+        return replace(made, notes=(*made.notes, _UNREADABLE))
+    return report_of(answer, manifest, "" if verdict is None else verdict.headline(answer.asked.calendar.zone))
 
 
 def _document(made: "Report", form: str) -> str:

@@ -171,11 +171,12 @@ class LakeDesk:
         *,
         ahead: Ahead = NOTHING_AHEAD,
         at: int | None = None,
+        limits: Limits = WITHOUT_HASTE,
     ) -> Trend | None:
         """Everything of one range, of one state; None while no window has closed. Raises what `trends.trend` raises."""
         caller.require(Role.VIEWER, "Asking about revenue")
         engine_asked = self._engine(engine or self._settings.lake.engine)
-        return trend(engine_asked, asked, ahead=ahead, snapshot_id=at)
+        return trend(engine_asked, asked, ahead=ahead, snapshot_id=at, limits=limits)
 
     def newest_end(
         self, caller: Caller, engine: str = "", at: int | datetime | None = None, limits: Limits = WITHOUT_HASTE

@@ -34,6 +34,8 @@ class Manifest:
     grain: str
     compared_with: str
     filters: str
+    currency: str
+    """Of all amounts, as its code of ISO 4217."""
     total: str
     """Revenue of all windows of the range that have closed, to the cent."""
     not_committed: str
@@ -53,7 +55,13 @@ class Manifest:
 
 
 def manifest_of(
-    answer: Trend, *, engine: str, target: str, made_at: datetime, filters: Mapping[str, str] | None = None
+    answer: Trend,
+    *,
+    engine: str,
+    target: str,
+    currency: str,
+    made_at: datetime,
+    filters: Mapping[str, str] | None = None,
 ) -> Manifest:
     """Of an answer that may be given away.
 
@@ -79,6 +87,7 @@ def manifest_of(
         grain=answer.choice.grain.name,
         compared_with="; ".join(one.name for one in answer.compared) or "nothing",
         filters="; ".join(f"{name}: {value}" for name, value in (filters or {}).items()) or "none",
+        currency=currency,
         total=str(answer.total.revenue),
         not_committed=str(answer.total.streamed),
         data_as_of=iso(answer.extent.until),

@@ -21,12 +21,13 @@ _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Su
 def buckets_as_rows(trend: Trend, *, is_ahead: bool = False) -> pa.Table:
     """The bars of a chart in which something was sold, newest first.
 
-    start, revenue, orders, windows, running, end, state; a phone shows the first two. Revenue, orders and windows are of
-    all that closed, and orders NULL where those of some windows are not known. Where `is_ahead`, two more columns tell
-    how much of it is streamed and not saved yet, and how much more is open so far. For each comparison a column holds
-    what the same time came to then, and with a band three what was to be expected. A bar that is still filling ends
-    where what is known ends, one that is open alone where its time does. Times are text by the reader's clock with its
-    offset, such as 2026-03-01 13:00:00+01:00, so that the hour which an autumn night has twice can be told apart.
+    Its columns: start, revenue, orders, windows, running, end, state. A phone shows the first two. Revenue, orders and
+    windows are of all that closed, and orders NULL where those of some windows are not known. Where `is_ahead`, two
+    more columns tell how much of it is streamed and not saved yet, and how much more is open so far. For each
+    comparison a column holds what the same time came to then, and with a band three what was to be expected. A bar that
+    is still filling ends where what is known ends, one that is open alone where its time does. Times are text by the
+    reader's clock with its offset, such as 2026-03-01 13:00:00+01:00, so that the hour which an autumn night has twice
+    can be told apart.
     """
     zone, buckets = trend.asked.calendar.zone, trend.buckets
     more = {f"compared with {one.name}": one.rows["total"] for one in trend.compared if one.rows is not None}

@@ -45,7 +45,7 @@ def night() -> Trend:
 
 
 def manifest(answer: Trend, **more: Any) -> Manifest:
-    return manifest_of(answer, **{"engine": "mirror", "target": "local", "made_at": MADE_AT, **more})
+    return manifest_of(answer, **{"engine": "mirror", "target": "local", "currency": "EUR", "made_at": MADE_AT, **more})
 
 
 def opened(form: str, rows: pa.Table, of: Manifest) -> tuple[list[dict[str, Any]], dict[str, str]]:
@@ -104,7 +104,7 @@ def test_the_hour_that_is_there_twice_is_two_rows_that_can_be_told_apart(form: s
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_form_says_of_what_state_and_on_whose_clock_it_is(form: str, night: Trend) -> None:
-    _, facts = opened(form, rows_of(night), manifest(night, filters={"currency": "EUR"}))
+    _, facts = opened(form, rows_of(night), manifest(night, filters={"shop": "Berlin"}))
 
     assert (
         facts.items()
@@ -118,7 +118,8 @@ def test_every_form_says_of_what_state_and_on_whose_clock_it_is(form: str, night
             "range": "2026-10-25 01:00:00+02:00 to 2026-10-25 06:00:00+01:00",
             "start": "2026-10-24T23:00:00Z",
             "end": "2026-10-25T05:00:00Z",
-            "filters": "currency: EUR",
+            "filters": "shop: Berlin",
+            "currency": "EUR",
             "rows": "4",
             "total": str(night.total.revenue),
             "data as of": "2026-10-25T02:30:05Z",

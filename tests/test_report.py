@@ -25,7 +25,7 @@ EVIL = "</td><script>alert(1)</script>\"'`|*_[x](javascript:alert(1)) <img src=x
 
 
 def reported(answer: Trend, freshness: str = "", **more: Any) -> Report:
-    of = manifest_of(answer, **{"engine": "mirror", "target": "local", "made_at": MADE_AT, **more})
+    of = manifest_of(answer, **{"engine": "mirror", "target": "local", "currency": "EUR", "made_at": MADE_AT, **more})
     return report_of(answer, of, freshness)
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from dashboard.errors import ReadError
-from dashboard.readers.engine import Answer, Engine, Parameter
+from dashboard.readers.engine import WITHOUT_HASTE, Answer, Engine, Limits, Parameter
 from dashboard.readers.lake import REVENUE_SCHEMA
 from dashboard.readers.lake_table import TIMESTAMP, Snapshot
 from dashboard.readers.open_windows import OpenWindow
@@ -84,10 +84,17 @@ class Extent:
 class Sales:
     """One state of an engine's tables and what is ahead of it; for one thread."""
 
-    def __init__(self, engine: Engine, ahead: Ahead = NOTHING_AHEAD, snapshot_id: int | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        ahead: Ahead = NOTHING_AHEAD,
+        snapshot_id: int | None = None,
+        limits: Limits = WITHOUT_HASTE,
+    ) -> None:
         self._engine = engine
         self._ahead = ahead
         self._snapshot_id = snapshot_id
+        self._limits = limits
         self._answers: list[Answer] = []
 
     @property
@@ -107,7 +114,7 @@ class Sales:
 
     def ask(self, question: str, parameters: Mapping[str, Parameter]) -> pa.Table:
         """Raises NewState, and what `Engine.ask` raises."""
-        answer = self._engine.ask(question, parameters, snapshot_id=self._snapshot_id)
+        answer = self._engine.ask(question, parameters, snapshot_id=self._snapshot_id, limits=self._limits)
         if self._answers and answer.snapshot != self._answers[0].snapshot:
             raise NewState
         self._answers.append(answer)

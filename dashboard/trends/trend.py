@@ -8,7 +8,7 @@ from functools import cached_property
 import pyarrow as pa
 
 from dashboard.errors import ReadError, SettingsError
-from dashboard.readers.engine import Engine
+from dashboard.readers.engine import WITHOUT_HASTE, Engine, Limits
 from dashboard.readers.lake import REVENUE_TABLE
 from dashboard.readers.lake_table import Snapshot
 from dashboard.readers.zones import check_zone
@@ -111,15 +111,17 @@ def trend(
     ahead: Ahead = NOTHING_AHEAD,
     revised: frozenset[datetime] = frozenset(),
     snapshot_id: int | None = None,
+    limits: Limits = WITHOUT_HASTE,
 ) -> Trend | None:
     """What one state came to; None while no window has closed.
 
     `ahead` is what that state does not hold, `revised` the starts of windows that are not what they were at first.
+    `limits` are those of each question.
     Raises SettingsError for a grain or a zone that windows do not fit, and what `Engine.ask` raises.
     """
     for _ in range(_TRIES):
         try:
-            return _trend(Sales(engine, ahead, snapshot_id), asked, revised)
+            return _trend(Sales(engine, ahead, snapshot_id, limits), asked, revised)
         except NewState:
             continue
     raise ReadError(f"{REVENUE_TABLE} was committed to again and again while it was read.", "Try again.")

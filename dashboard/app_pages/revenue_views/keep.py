@@ -37,7 +37,7 @@ def downloads_view(trend: Trend, settings: Settings) -> None:
                 st.button(_LABELS[form], key=f"revenue_file_{form}", disabled=True, help=why)
                 continue
             # made here and not when clicked: a refresh would cancel the download of what it makes
-            file = _file(form, trend, settings.lake.engine, settings.target)
+            file = _file(form, trend, settings.lake.engine, settings.target, settings.view.currency)
             st.download_button(
                 _LABELS[form],
                 data=file.content,
@@ -87,9 +87,9 @@ def pinned_view(settings: Settings) -> None:
 
 
 @lru_cache(maxsize=8)
-def _file(form: str, trend: Trend, engine: str, target: str) -> Download:
+def _file(form: str, trend: Trend, engine: str, target: str, currency: str) -> Download:
     """One of each kind while nothing changes; the answer is the same object as long."""
-    manifest = manifest_of(trend, engine=engine, target=target, made_at=datetime.now(UTC))
+    manifest = manifest_of(trend, engine=engine, target=target, currency=currency, made_at=datetime.now(UTC))
     return download(form, rows_of(trend), manifest)
 
 
