@@ -53,6 +53,13 @@ class Calendar:
         """The first day of its fiscal year."""
         return months_later(day.replace(day=1), -((day.month - self.fiscal_start) % 12))
 
+    def wall(self, moment: datetime) -> datetime:
+        """What the clock shows; of a day's beginning midnight, also where the clock was put forward then."""
+        day = self.day(moment)
+        if moment == self.midnight(day):
+            return datetime.combine(day, time())
+        return moment.astimezone(self.zone).replace(tzinfo=None, fold=0)
+
     def earlier(self, moment: datetime, shift: Shift) -> datetime:
         """The moment so long before at which the clock showed the same, UTC; never falls while `moment` rises.
 

@@ -117,11 +117,11 @@ class Between:
 
     def _previous(self, start: datetime, end: datetime, calendar: Calendar) -> Shift:
         """`start` and `end` in UTC: of one zone's moments Python would subtract what the clock showed."""
-        if end - start < DAY:
+        on_the_wall = calendar.wall(end) - calendar.wall(start)
+        if max(end - start, on_the_wall) < DAY:
             return Shift(elapsed=end - start)
-        local_start, local_end = (at.astimezone(calendar.zone).replace(tzinfo=None, fold=0) for at in (start, end))
         # whole days, so that the clock shows the same
-        return Shift(days=-(-(local_end - local_start) // DAY))
+        return Shift(days=-(-on_the_wall // DAY))
 
 
 Range = Last | Everything | Of | Between

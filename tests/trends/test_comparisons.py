@@ -231,6 +231,23 @@ def test_hours_stand_beside_hours_of_the_same_name_where_clocks_are_put_forward_
     assert end - start == 23 * HOUR
 
 
+@pytest.mark.parametrize("day", [date(2026, 3, 29), date(2026, 4, 24), date(2026, 10, 25), date(2026, 10, 30)])
+@pytest.mark.parametrize("zone", [BERLIN, ZoneInfo("Africa/Cairo")])
+def test_own_dates_of_one_whole_day_are_compared_as_that_day_is_however_many_hours_it_has(
+    day: date, zone: ZoneInfo
+) -> None:
+    # in Cairo clocks are put forward at midnight, on April 24
+    calendar = Calendar(zone)
+    start, end = calendar.midnight(day), calendar.midnight_after(day)
+    rows = every(HOUR, start - 3 * DAY, end + 3 * HOUR)
+
+    own = one(rows, Between(start, end), zone=zone, window=HOUR)
+    yesterday = one(rows, Of("day", 1), zone=zone, window=HOUR, today=day + DAY)
+
+    assert (own.start, own.until, own.name) == (yesterday.start, yesterday.until, "the day before")
+    assert own.total == yesterday.total
+
+
 def test_a_stretch_of_less_than_a_day_is_compared_with_just_as_much_before_it() -> None:
     start = NOON + timedelta(minutes=7)
     rows = every(timedelta(minutes=5), NOON - 5 * HOUR, NOON + 9 * HOUR)
