@@ -66,11 +66,14 @@ def _deployment(what: str, steps: Sequence[Act], end: Act | None) -> list[Annota
     if not steps:
         return []
     first, last = steps[0], end or steps[-1]
-    changes = [one for one in steps[1:] if one.what != "ready"]
+    # what failed is told by how the whole ended
+    changes = [one for one in steps[1:] if one.what != "ready" and one.result == "ok"]
     failed = end is not None and end.what.endswith(_FAILED)
     if what in _SAID:
         text = f"{first.thing} could not be changed" if failed else f"{first.thing} {_SAID[what]}"
-    elif changes or failed:
+    elif failed and not changes:
+        text = f"{_DEPLOYING[what]} failed before a step of it was done"
+    elif changes:
         ended = "failed after it changed" if failed else "changed" if end else "that has no end in the log changed"
         text = f"{_DEPLOYING[what]} {ended} {len(changes)} {'thing' if len(changes) == 1 else 'things'}"
     else:

@@ -92,6 +92,26 @@ def test_one_that_failed_and_one_that_was_killed_are_told_as_such() -> None:
     assert found[1].end == NOON + HOUR + SECOND
 
 
+def test_steps_that_failed_are_no_changes() -> None:
+    refused = acts(
+        ("apply begins",), ("make", "topic/a", "Kafka did not answer."), ("apply failed", "", "Kafka did not answer.")
+    )
+    late = acts(
+        ("apply begins",),
+        ("make", "statement/a"),
+        ("wait for", "statement/a", "It was not ready in time."),
+        ("apply failed", "", "It was not ready in time."),
+        begin=NOON + HOUR,
+    )
+
+    found = deployments([*refused, *late])
+
+    assert [(one.text, one.detail) for one in found] == [
+        ("A deployment failed before a step of it was done", "Kafka did not answer."),
+        ("A deployment failed after it changed 1 thing", "make statement/a; It was not ready in time."),
+    ]
+
+
 def test_stopping_and_resuming_are_told_and_looking_at_a_record_is_not() -> None:
     log = acts(
         ("stop begins", "statement/a"), ("stop ended", "statement/a"), ("uncover", "record payments 0:1"), plan=""
