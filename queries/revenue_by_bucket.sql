@@ -1,5 +1,5 @@
 -- name:    revenue_by_bucket
--- asks:    how much revenue fell into each stretch of $bucket_seconds of the reader's clock, an hour at most
+-- asks:    how much revenue fell into each stretch of $bucket_seconds of the reader's clock, a day at most
 -- params:  $start and $end TIMESTAMP in UTC, inclusive and exclusive; $bucket_seconds INTEGER; the offset from UTC in
 --          minutes as INTEGER: $offset_1 before $change_1, $offset_2 before $change_2, then $offset_3
 -- grain:   one row per bucket that holds a window, oldest first; a bucket that a change of clocks cuts has two

@@ -3,15 +3,20 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from dashboard.errors import SettingsError
+from dashboard.wording import iso
 
 QUARTER_HOUR = timedelta(minutes=15)
 """Every zone's offset since 1972 is a multiple of it, so sums of quarter hours serve the days of any zone."""
 EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
 """Between them every time can be reckoned with, in every zone."""
+MOST_YEARS = 100
+"""Of a stretch of time on a zone's clock: each is one question or two."""
 _MINUTE = timedelta(minutes=1)
+_YEAR = timedelta(days=366)
 _CHANGES_IN_A_QUESTION = 2
 """As many as a year has in almost any zone; a longer stretch is asked in pieces."""
 
@@ -44,7 +49,8 @@ class Piece:
 
 
 def check_zone(zone: ZoneInfo, window: timedelta, start: datetime, end: datetime) -> None:
-    """Raises SettingsError where the zone's days would cut windows of this length apart."""
+    """Raises SettingsError where the zone's days would cut windows of this length apart, and for over MOST_YEARS."""
+    _check_length(start, end)
     for offset in {_offset(start, zone), *(_offset(change, zone) for change in _changes(start, end, zone))}:
         if offset % window or offset % QUARTER_HOUR:
             raise SettingsError(
@@ -55,10 +61,14 @@ def check_zone(zone: ZoneInfo, window: timedelta, start: datetime, end: datetime
 
 
 def pieces(start: datetime, end: datetime, zone: ZoneInfo) -> list[Piece]:
-    """[start, end) whole, in order, cut at local midnights where the clocks change more often than a question takes."""
+    """[start, end) whole, in order, cut at local midnights where the clocks change more often than a question takes.
+
+    Raises SettingsError for over MOST_YEARS.
+    """
+    _check_length(start, end)
     found: list[Piece] = []
     while start < end:
-        changes = list(_changes(start, end, zone))
+        changes = list(islice(_changes(start, end, zone), _CHANGES_IN_A_QUESTION + 1))
         stop = end
         if len(changes) > _CHANGES_IN_A_QUESTION:
             stop = local_midnight(changes[_CHANGES_IN_A_QUESTION].astimezone(zone).date(), zone)
@@ -73,6 +83,13 @@ def pieces(start: datetime, end: datetime, zone: ZoneInfo) -> list[Piece]:
 def local_midnight(day: date, zone: ZoneInfo) -> datetime:
     """When a local day begins, in UTC; where clocks are put forward at midnight, the moment they are."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def _check_length(start: datetime, end: datetime) -> None:
+    if end - start > MOST_YEARS * _YEAR:
+        raise SettingsError(
+            f"From {iso(start)} to {iso(end)} are more than {MOST_YEARS} years.", "Ask about a shorter stretch of time."
+        )
 
 
 def _changes(start: datetime, end: datetime, zone: ZoneInfo) -> Iterator[datetime]:

@@ -8,7 +8,8 @@ from decimal import Decimal
 import pyarrow as pa
 
 from dashboard.errors import SettingsError
-from dashboard.trends.calendars import Shift
+from dashboard.readers.zones import EARLIEST
+from dashboard.trends.calendars import DAY, Shift
 from dashboard.trends.changes import Change, Kind, change, earlier_name, no_change
 from dashboard.trends.periods import Earlier, Periods, compared, earlier
 from dashboard.trends.ranges import Range
@@ -50,16 +51,22 @@ class Compared:
 def compare(
     sales: Sales, asked: Range, names: Sequence[str], of: Periods, extent: Extent, now: Total
 ) -> Iterator[Compared]:
-    """Each comparison once, in that order; all time is compared with nothing. Asks the engine.
+    """Each comparison once, in that order, without those out of reach; all time is compared with nothing.
 
-    Raises SettingsError for a comparison that there is not.
+    Asks the engine. Raises SettingsError for a comparison that there is not.
     """
     seen: set[Shift] = set()
     for name in names:
         shift = _shift(name, of)
-        if shift is not None and shift not in seen:
+        if shift is not None and shift not in seen and _is_in_reach(shift, of):
             seen.add(shift)
             yield _compared(sales, asked, name, earlier(of, shift), of, extent, now)
+
+
+def out_of_reach(names: Sequence[str], of: Periods) -> list[str]:
+    """Those that would begin before all that can be reckoned with, as what lies before thousands of years."""
+    shifts = {name: _shift(name, of) for name in names}
+    return [name for name, shift in shifts.items() if shift is not None and not _is_in_reach(shift, of)]
 
 
 def _compared(
@@ -114,3 +121,7 @@ def _shift(name: str, of: Periods) -> Shift | None:
     if name not in COMPARISONS:
         raise SettingsError(f"There is no comparison {name}.", f"Choose of {', '.join(COMPARISONS)}.")
     return None if of.stretch.previous is None else _SHIFTS.get(name, of.stretch.previous)
+
+
+def _is_in_reach(shift: Shift, of: Periods) -> bool:
+    return shift.elapsed + (shift.days + 31 * shift.months) * DAY <= of.stretch.start - EARLIEST

@@ -11,9 +11,9 @@ from dashboard.errors import ReadError, SettingsError
 from dashboard.readers.engine import WITHOUT_HASTE, Engine, Limits
 from dashboard.readers.lake import REVENUE_TABLE
 from dashboard.readers.lake_table import Snapshot
-from dashboard.readers.zones import check_zone
+from dashboard.readers.zones import EARLIEST, check_zone
 from dashboard.trends.calendars import Calendar
-from dashboard.trends.comparisons import PREVIOUS, Compared, compare
+from dashboard.trends.comparisons import COMPARISONS, PREVIOUS, Compared, compare, out_of_reach
 from dashboard.trends.expected import Band, band
 from dashboard.trends.grains import HOURS, MOST_BARS, WINDOW, Choice, Grid, choose, most_bars
 from dashboard.trends.periods import Periods, buckets, periods
@@ -136,12 +136,16 @@ def _trend(sales: Sales, asked: Asked, revised: frozenset[datetime]) -> Trend | 
     most = most_bars(asked.wide, comparisons=len(asked.comparisons), band=asked.band)
     choice = choose(window, stretch.end - stretch.start, most, asked.grain)
     if choice.grain != WINDOW or isinstance(asked.range, Of):
-        check_zone(calendar.zone, window, stretch.start, stretch.end)
+        check_zone(calendar.zone, window, stretch.start, stretch.until)
     of = periods(Grid(choice.grain, calendar, window), stretch, sales.newest_open)
     rows = buckets(sales, of, extent, revised)
     summed = total(rows)
     is_right = not summed.faults
     notes = [choice.widened] if choice.widened else []
+    notes += [
+        f"{COMPARISONS[name].partition(' (')[0]} would begin before {EARLIEST.year}: nothing is compared with it."
+        for name in out_of_reach(asked.comparisons, of)
+    ]
     fits = is_right and (asked.heat or asked.band) and _fits(asked, of, notes)
     return Trend(
         asked=asked,
@@ -167,7 +171,7 @@ def _fits(asked: Asked, of: Periods, notes: list[str]) -> bool:
         notes.append(f"By weekday and hour nothing can be shown: windows are {length(window)} long.")
         return False
     try:
-        check_zone(asked.calendar.zone, window, of.stretch.start, of.stretch.end)
+        check_zone(asked.calendar.zone, window, of.stretch.start, of.stretch.until)
     except SettingsError as error:
         notes.append(error.message)
         return False

@@ -13,7 +13,6 @@ from dashboard.app_pages.explore_views.address import address_of, inquiry_of
 from dashboard.errors import ReadError, SettingsError
 from dashboard.explore_desk import ExploreDesk
 from dashboard.readers.inquiry import Inquiry
-from dashboard.settings import Settings
 from dashboard.sql_files import ROOT
 from tests.conftest import eventually
 from tests.desk_world import CARD, OTTO, VERA, World, desk_world
@@ -162,7 +161,11 @@ def test_what_an_address_says_becomes_no_sql(desk: ExploreDesk) -> None:
         {"sql_zone": "../etc/passwd"},
         {"sql_bucket": "0"},
         {"sql_bucket": "1; SELECT"},
+        {"sql_bucket": "000000001" + 30 * "9"},
+        {"sql_bucket": "86401"},
         {"sql_to": "0001-01-01T00:00+14:00"},
+        {"sql_from": "0001-01-01T00:00Z", "sql_zone": "America/New_York"},
+        {"sql_to": "9999-12-31T23:59Z", "sql_zone": "Asia/Tokyo"},
     ],
 )
 def test_an_address_that_cannot_be_read_is_refused(address: dict[str, str]) -> None:
@@ -170,10 +173,10 @@ def test_an_address_that_cannot_be_read_is_refused(address: dict[str, str]) -> N
         inquiry_of("revenue_by_bucket", address, BERLIN, NOON, timedelta(seconds=5))
 
 
-def test_the_address_of_an_inquiry_leads_back_to_it() -> None:
-    window = Settings().pipeline.window_size
-    inquiry = Inquiry(
-        "revenue_by_bucket", NOON, NOON + timedelta(hours=1), BERLIN, bucket=timedelta(minutes=5), window=window
-    )
+@pytest.mark.parametrize(
+    ("bucket", "window"), [(timedelta(minutes=5), timedelta(seconds=5)), (timedelta(hours=6), timedelta(hours=6))]
+)
+def test_the_address_of_an_inquiry_leads_back_to_it(bucket: timedelta, window: timedelta) -> None:
+    inquiry = Inquiry("revenue_by_bucket", NOON, NOON + timedelta(hours=1), BERLIN, bucket=bucket, window=window)
 
     assert inquiry_of(inquiry.question, address_of(inquiry), ZoneInfo("UTC"), datetime.now(UTC), window) == inquiry

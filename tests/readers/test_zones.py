@@ -1,4 +1,5 @@
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -7,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dashboard.errors import SettingsError
-from dashboard.readers.zones import Piece, check_zone, local_midnight, pieces
+from dashboard.readers.zones import EARLIEST, LATEST, Piece, check_zone, local_midnight, pieces
 
 ZONES = [
     "UTC",
@@ -184,3 +185,15 @@ def test_a_range_that_ends_seconds_after_the_clocks_change_has_its_change(change
     [piece] = pieces(change - timedelta(seconds=40), change + timedelta(seconds=seconds), ZoneInfo("Europe/Berlin"))
 
     assert piece.changes == (change, piece.end)
+
+
+def test_a_century_is_asked_in_few_pieces_and_thousands_of_years_are_refused_with_a_sentence() -> None:
+    zone, century = ZoneInfo("Europe/Berlin"), timedelta(days=36_525)
+
+    found = pieces(EARLIEST, EARLIEST + century, zone)
+
+    assert len(found) <= 100
+    assert (found[0].start, found[-1].end) == (EARLIEST, EARLIEST + century)
+    for refuse in (partial(pieces, EARLIEST, LATEST, zone), partial(check_zone, zone, QUARTER, EARLIEST, LATEST)):
+        with pytest.raises(SettingsError, match="are more than 100 years"):
+            refuse()

@@ -260,6 +260,16 @@ def test_a_stretch_of_less_than_a_day_is_compared_with_just_as_much_before_it() 
     assert compared.rows["total"].to_pylist() == [1, 3, 3, 3]
 
 
+def test_what_lies_thousands_of_years_before_is_not_compared_and_that_is_said() -> None:
+    asked = Between(NOON - DAY, datetime(8999, 1, 1, tzinfo=UTC))
+
+    answer = found(every(HOUR, NOON - 10 * DAY, NOON), asked, BERLIN, comparisons=("previous", "week"))
+
+    assert [compared.comparison for compared in answer.compared] == ["week"]
+    assert answer.notes == ("The period before would begin before 1970: nothing is compared with it.",)
+    assert answer.total.revenue == 24
+
+
 @pytest.mark.parametrize(
     ("window", "asked", "previous", "name"),
     [

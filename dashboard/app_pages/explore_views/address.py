@@ -7,13 +7,17 @@ from zoneinfo import ZoneInfo
 from dashboard.errors import SettingsError
 from dashboard.readers.inquiry import Inquiry
 from dashboard.readers.questions import question_names
+from dashboard.readers.zones import EARLIEST, LATEST
 from dashboard.wording import iso
 
 SHOW, TABLES, SQL = "explore_show", "Tables", "SQL"
 QUESTION, START, END, ZONE, BUCKET = "sql_question", "sql_from", "sql_to", "sql_zone", "sql_bucket"
 _USUAL_BUCKET = timedelta(hours=1)
 _USUAL_SPAN = timedelta(hours=24)
-_LONGEST_BUCKET = 3600
+_LONGEST_BUCKET = 24 * 3600
+"""Seconds: as long as a window may be, each of which is a bar."""
+_LONGEST_NUMBER = 9
+"""Digits."""
 
 
 def address_of(inquiry: Inquiry) -> dict[str, str]:
@@ -49,10 +53,14 @@ def _moment(address: Mapping[str, str], name: str) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(text)
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+        if not EARLIEST <= found <= LATEST:
+            raise ValueError(text)
+        return found
     except (ValueError, OverflowError) as error:
         raise SettingsError(
-            f"{name} in the address, {text[:40]!r}, is no time.", "Wanted one such as 2026-03-01T12:00Z."
+            f"{name} in the address, {text[:40]!r}, is no time.",
+            f"Wanted one from {EARLIEST.year} to {LATEST.year}, such as 2026-03-01T12:00Z.",
         ) from error
 
 
@@ -72,8 +80,9 @@ def _bucket(address: Mapping[str, str]) -> timedelta:
     text = address.get(BUCKET)
     if not text:
         return _USUAL_BUCKET
-    if not text.isdecimal() or not 1 <= int(text[:9]) <= _LONGEST_BUCKET:
+    if not text.isdecimal() or len(text) > _LONGEST_NUMBER or not 1 <= int(text) <= _LONGEST_BUCKET:
         raise SettingsError(
-            f"{BUCKET} in the address, {text[:40]!r}, is no length of a bucket.", "Wanted whole seconds, at most 3600."
+            f"{BUCKET} in the address, {text[:40]!r}, is no length of a bucket.",
+            f"Wanted whole seconds, at most {_LONGEST_BUCKET}.",
         )
     return timedelta(seconds=int(text))
