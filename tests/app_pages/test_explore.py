@@ -1,7 +1,9 @@
 """The page Explore as a reader gets it, over real Iceberg tables."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,6 +18,7 @@ from dashboard.readers.inquiry import Inquiry
 from dashboard.sql_files import ROOT
 from tests.conftest import eventually
 from tests.desk_world import CARD, OTTO, VERA, World, desk_world
+from tests.iceberg_tables import NAMESPACE
 from tests.readers.test_history import NOON
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -106,11 +109,28 @@ def test_columns_snapshots_and_files_of_a_table_are_shown_without_secrets(desk: 
     page = opened(explore_table="payments", explore_part="Snapshots")
     assert column(page, "rows")[-3:] == ["+1", "+1", "+1"]
     assert "3 snapshots, the newest first" in said(page)
+    assert "have expired" not in said(page)
 
     page = opened(explore_table="payments", explore_part="Files")
     assert len(column(page, "file")) == 3
     assert not any("/" in str(one) for one in column(page, "file"))
     assert CARD not in said(page) + str([one.value for one in page.dataframe])
+
+
+def test_that_snapshots_have_expired_is_said_where_some_have(
+    own_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with desk_world(tmp_path) as world, closing(ExploreDesk(world.settings, world.desk)) as desk:
+        monkeypatch.setattr(cached, "explore_desk", lambda _settings: desk)
+        become(OTTO, monkeypatch)
+        catalog = world.lake._catalog  # the one that it opened
+        assert catalog is not None
+        table = catalog.load_table((NAMESPACE, "revenue_summary"))
+        table.maintenance.expire_snapshots().by_id(world.snapshots[0]).commit()
+
+        page = opened(explore_part="Snapshots")
+
+    assert "1 snapshot, the newest first. Older ones have expired." in said(page)
 
 
 def test_viewers_see_two_tables(desk: ExploreDesk, monkeypatch: pytest.MonkeyPatch) -> None:

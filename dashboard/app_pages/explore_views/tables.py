@@ -1,5 +1,6 @@
 """The tables of the namespace: how many rows, how new, and of the chosen one rows, columns, snapshots and files."""
 
+import sys
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ from dashboard.app_pages.faults import faults_shown
 from dashboard.app_pages.reader_zone import reader_zone
 from dashboard.explore_desk import SHOWN_FILES, ExploreDesk
 from dashboard.lake_desk import TableFacts
-from dashboard.readers.history import PAGE, Commit
+from dashboard.readers.history import Commit
 from dashboard.readers.lake import REVENUE_TABLE
 from dashboard.wording import length, moment
 
@@ -114,13 +115,14 @@ def _columns(table: TableFacts) -> None:
 
 
 def _snapshots(desk: ExploreDesk, table: str, zone: ZoneInfo) -> None:
-    total = desk.lake.history(visitor.caller(), table).total
-    if not total:
+    last = desk.lake.history(visitor.caller(), table, sys.maxsize)
+    if not last.total:
         st.info(f"Nothing was committed to `{table}` yet.", icon=":material/hourglass_empty:")
         return
-    pages = -(-total // PAGE)
-    number = st.pagination(pages, key=f"explore_snapshots_{table}") if pages > 1 else 1
-    found = desk.lake.history(visitor.caller(), table, number)
+    found = last
+    if last.pages > 1:
+        number = st.pagination(last.pages, key=f"explore_snapshots_{table}")
+        found = desk.lake.history(visitor.caller(), table, number)
     now = datetime.now(UTC)
     commits = found.commits
     st.dataframe(
@@ -140,7 +142,9 @@ def _snapshots(desk: ExploreDesk, table: str, zone: ZoneInfo) -> None:
         column_config={"committed": st.column_config.TextColumn(f"committed ({zone.key})")},
         alt=f"Snapshots of {table}, newest first",
     )
-    st.caption(f"{found.total:,} snapshots, the newest first. Older ones have expired.")
+    is_whole = last.commits[-1].is_first
+    many = "1 snapshot" if found.total == 1 else f"{found.total:,} snapshots"
+    st.caption(f"{many}, the newest first." + ("" if is_whole else " Older ones have expired."))
 
 
 def _change(added: int | None, removed: int | None) -> str:
