@@ -100,6 +100,8 @@ def run() -> None:
         _nothing_for(who)
         st.stop()
     page, role = _pages(who)
+    if (before := st.session_state.get("page")) != page.title:
+        st.session_state["page"], st.session_state["page_before"] = page.title, before
     _foot(who)
     if not who.may(role):
         st.title(page.title, anchor=False)

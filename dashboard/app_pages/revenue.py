@@ -48,7 +48,7 @@ _MENU = {"displaylogo": False, "modeBarButtons": [["toImage"]]}
 
 def page() -> None:
     st.title("Revenue", anchor=False)
-    read_address()
+    read_address(came_back=st.session_state.pop("page_before", None) is not None)
     board()
 
 

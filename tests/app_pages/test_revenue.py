@@ -219,6 +219,22 @@ def test_an_address_of_two_moments_shows_the_windows_between_them(page: AppTest,
     assert metrics(run(page))["Revenue"] == "7.00"
 
 
+def test_back_leads_to_the_range_from_before_also_after_a_saved_view_or_a_link(
+    page: AppTest, catalogs: Catalogs
+) -> None:
+    append(revenue_table(catalogs.catalog), [(now() - timedelta(days=3), "1.00"), (now() - WINDOW, "2.00")])
+    run(page)
+    control(page, "range").set_value("30 d")
+    run(page)
+    page.query_params["revenue_range"] = f"{iso(now() - MINUTE)}/{iso(now())}"
+    assert metrics(run(page))["Revenue"] == "2.00"
+
+    control(page, "back").click()
+
+    assert metrics(run(page))["Revenue"] == "3.00"
+    assert page.query_params["revenue_range"] == "30 d"
+
+
 def test_own_dates_begin_with_the_last_seven_days(page: AppTest, catalogs: Catalogs) -> None:
     append(revenue_table(catalogs.catalog), [(now() - timedelta(days=3), "1.00"), (now() - WINDOW, "2.00")])
     run(page)

@@ -315,3 +315,31 @@ def test_a_finger_on_the_chart_scrolls_the_page(browser: Browser, site: Site) ->
         page.wait_for_function(
             "before => document.querySelector('[data-testid=stMain]').scrollTop > before + 50", arg=before
         )
+
+
+def test_what_was_chosen_is_there_again_after_a_visit_to_another_page(browser: Browser, site: Site) -> None:
+    with opened(browser, site.url) as page:
+        choose_range(page, "24 h")
+        expect(page.get_by_text("One bar is 5 min")).to_be_visible()
+        page.get_by_test_id("stSidebarNav").get_by_text("Explore").click()
+        expect(page.get_by_role("heading", name="Explore")).to_be_visible()
+        page.get_by_test_id("stSidebarNav").get_by_text("Revenue").click()
+
+        expect(page.get_by_text("One bar is 5 min")).to_be_visible()
+        expect(page).to_have_url(re.compile("revenue_range=24"))
+
+
+def test_the_browsers_back_leads_to_the_view_of_its_address(browser: Browser, site: Site) -> None:
+    with opened(browser, site.url) as page:
+        choose_range(page, "24 h")
+        expect(page).to_have_url(re.compile("revenue_range=24"))
+        wait_for_range(page, "24 h")
+        page.go_back()
+
+        wait_for_range(page, "1 h")
+        assert "revenue_range" not in page.url
+
+
+def choose_range(page: Page, name: str) -> None:
+    page.get_by_role("combobox", name="Range").click()
+    page.get_by_role("option", name=name, exact=True).click()

@@ -18,11 +18,19 @@ _VIEW, _ADDRESS, _WRONG, _BEFORE, _TURN = (
 )
 
 
-def read_address() -> None:
-    """Takes over what the address says, if it is another one than this page wrote."""
+def read_address(*, came_back: bool) -> None:
+    """Takes over what the address says, if it is another one than this page wrote.
+
+    Whoever `came_back` from another page, by a way that says nothing, finds what they left.
+    """
     found = {name: text for name, text in st.query_params.items() if name.startswith(PREFIX)}
     if _VIEW in st.session_state and found == st.session_state[_ADDRESS]:
         return
+    if _VIEW in st.session_state and came_back and not found:
+        _turn()
+        _write()
+        return
+    _remember_range()
     st.session_state[_VIEW], st.session_state[_WRONG] = view_of(found)
     st.session_state[_ADDRESS] = found
     _turn()
@@ -54,10 +62,8 @@ def only_now(act: Callable[[], None]) -> Callable[[], None]:
 
 def change(**changes: Any) -> None:
     """Another view from now on, as one of its controls says."""
-    before = current_view()
-    st.session_state[_VIEW] = replace(before, **changes)
-    if not isinstance(before.range, Between):
-        st.session_state[_BEFORE] = before.range
+    _remember_range()
+    st.session_state[_VIEW] = replace(current_view(), **changes)
     st.session_state[_WRONG] = ()
     _write()
 
@@ -77,9 +83,17 @@ def back() -> None:
 
 def go_to(parameters: Mapping[str, str]) -> None:
     """The view that was kept as these parameters."""
+    _remember_range()
     st.session_state[_VIEW], st.session_state[_WRONG] = view_of(parameters)
     _turn()
     _write()
+
+
+def _remember_range() -> None:
+    """That `back` leads to, from whatever comes now."""
+    view: View | None = st.session_state.get(_VIEW)
+    if view is not None and not isinstance(view.range, Between):
+        st.session_state[_BEFORE] = view.range
 
 
 def _turn() -> None:
