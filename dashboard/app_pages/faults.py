@@ -1,17 +1,50 @@
-"""How a page shows what went wrong: the fact, then what to do."""
+"""How a page tells what went wrong: the fact, then what to do; to viewers without hosts and files."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import streamlit as st
 
-from dashboard.errors import SalesTrendsError, UnreachableError
+from dashboard import visitor
+from dashboard.access import Role
+from dashboard.errors import KeepError, SalesTrendsError, SettingsError, UnreachableError
 from dashboard.wording import as_markdown
+
+_PLACE = re.compile(
+    r"""
+      \w://                                  # an address
+    | (?<![\w/.~])(?:~|\.{1,2})?/\w          # a path
+    | \w/[\w./-]*\.\w                        # a file in a folder
+    | \b[A-Za-z][\w.-]*:\d{2,5}\b            # host and port
+    | \b\d{1,3}(?:\.\d{1,3}){3}\b            # IPv4
+    | \[[\da-fA-F:]*::?[\da-fA-F:]*\]        # IPv6
+    | \b[\w-]+(?:\.[\w-]+)+\.[A-Za-z]{2,}\b  # a host's full name
+    | \barn:                                 # a thing on AWS, with its account
+    """,
+    re.VERBOSE,
+)
+_KEPT = "fault_of_a_callback"
+
+
+def told(fault: SalesTrendsError) -> str:
+    """As Markdown: whole to ops. To others a sentence without the reason, where that says what stands where."""
+    if not (isinstance(fault, UnreachableError) or _PLACE.search(str(fault))) or _sees_all():
+        return f"{as_markdown(fault.message)} {as_markdown(fault.hint)}".strip()
+    match fault:
+        case UnreachableError():
+            return "A system that this is read from does not answer. Ops see which, and why."
+        case SettingsError():
+            return "Something is not set up as it has to be. Ops see what."
+        case KeepError():
+            return "Notes and views cannot be kept now. Ops see why."
+        case _:
+            return "This cannot be read now. Ops see why."
 
 
 def show_fault(fault: SalesTrendsError) -> None:
     icon = ":material/cloud_off:" if isinstance(fault, UnreachableError) else ":material/error:"
-    st.error(f"{as_markdown(fault.message)} {as_markdown(fault.hint)}".strip(), icon=icon)
+    st.error(told(fault), icon=icon)
 
 
 @contextmanager
@@ -21,3 +54,26 @@ def faults_shown() -> Iterator[None]:
         yield
     except SalesTrendsError as fault:
         show_fault(fault)
+
+
+@contextmanager
+def faults_kept() -> Iterator[None]:
+    """Of a callback, which draws nothing: the next run shows them by `show_kept_fault`."""
+    try:
+        yield
+    except SalesTrendsError as fault:
+        st.session_state[_KEPT] = fault
+
+
+def show_kept_fault() -> None:
+    """What a callback before this run met."""
+    if fault := st.session_state.pop(_KEPT, None):
+        show_fault(fault)
+
+
+def _sees_all() -> bool:
+    try:
+        return visitor.caller().may(Role.OPS)
+    except SettingsError:
+        # while the settings are wrong nobody knows who looks
+        return False

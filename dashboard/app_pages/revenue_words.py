@@ -5,12 +5,10 @@ from zoneinfo import ZoneInfo
 
 import streamlit as st
 
-from dashboard import visitor
-from dashboard.access import Role
 from dashboard.annotations import Kind
+from dashboard.app_pages.faults import told
 from dashboard.cached import Answer
 from dashboard.drawn_revenue import Drawn
-from dashboard.errors import SalesTrendsError
 from dashboard.revenue_charts import DOTTED_LINE, SOLID_LINE
 from dashboard.revenue_marks import SIGNS
 from dashboard.revenue_view import HEAT, RUNNING, TOTAL
@@ -97,13 +95,11 @@ def ahead_notices(answer: Answer, zone: ZoneInfo) -> None:
         shown = "Shown is what is saved in Iceberg; what is streamed is not known."
         if answer.drawn.trend is not None and answer.drawn.is_ahead:
             shown = "What is streamed is shown as it was read last."
-        st.caption(f":material/cloud_off: {shown} {_told(fault)}")
+        st.caption(f":material/cloud_off: {shown} {told(fault)}")
     unknown = {"Which windows were revised": answer.unrevised, "What was noted": answer.unnoted}
-    if any(unknown.values()):
-        may_know = visitor.caller().may(Role.OPS)
-        for what, reason in unknown.items():
-            if reason is not None:
-                st.caption(f":material/history: {what} is not known. {_told(reason) if may_know else ''}".rstrip())
+    for what, reason in unknown.items():
+        if reason is not None:
+            st.caption(f":material/history: {what} is not known. {told(reason)}")
     if ahead is None:
         return
     if ahead.doubled:
@@ -122,7 +118,3 @@ def ahead_notices(answer: Answer, zone: ZoneInfo) -> None:
             "open. `sales-trends tail` shows why.",
             icon=":material/broken_image:",
         )
-
-
-def _told(fault: SalesTrendsError) -> str:
-    return f"{as_markdown(fault.message)} {as_markdown(fault.hint)}"

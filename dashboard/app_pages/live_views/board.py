@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import cached, visitor
 from dashboard.access import Role
-from dashboard.app_pages.faults import show_fault
+from dashboard.app_pages.faults import show_fault, told
 from dashboard.app_pages.live_views.controls import PAUSED, Cleared, cleared_of
 from dashboard.app_pages.reader_zone import reader_zone
 from dashboard.charts import LIVE_HEIGHT, describe_live
@@ -68,7 +68,7 @@ def _notices(view: TailView, topic: str, zone: ZoneInfo, now: datetime) -> None:
     if view.fault:
         since = f"Since {moment(view.fault_since, zone, now)}: " if view.fault_since else ""
         st.error(
-            f"{since}{as_markdown(str(view.fault))} Shown is what came before; this page keeps trying.",
+            f"{since}{told(view.fault)} Shown is what came before; this page keeps trying.",
             icon=":material/cloud_off:",
         )
     elif view.is_live and topic == ORDERS and (view.newest_at is None or now - view.newest_at > _QUIET):
@@ -84,7 +84,7 @@ def _notices(view: TailView, topic: str, zone: ZoneInfo, now: datetime) -> None:
             icon=":material/restart_alt:",
         )
     if view.waiting:
-        why = as_markdown(str(view.schema_fault)) if view.schema_fault else "The registry is being asked for it."
+        why = told(view.schema_fault) if view.schema_fault else "The registry is being asked for it."
         st.warning(f"{view.waiting:,} records wait for their schema and are in no sum. {why}", icon=":material/schema:")
     if left_out := view.sums.without_amount:
         are = "record is" if left_out == 1 else "records are"
