@@ -39,13 +39,12 @@ if TYPE_CHECKING:
     from dashboard.dead_letter_desk import DeadLetterDesk
     from dashboard.explore_desk import ExploreDesk
     from dashboard.freshness_desk import FreshnessDesk
-    from dashboard.lake_desk import LakeDesk
     from dashboard.live_desk import LiveDesk
+    from dashboard.pins import Pin, PinResult
     from dashboard.readers.streamed import Ahead, Streamed
 
 _one_alone = Lock()
 _explore_desks: "dict[str, ExploreDesk]" = {}
-_lake_desks: "dict[str, LakeDesk]" = {}
 _TRIES = 5
 GLANCE_SECONDS = 0.4
 """However many pages are open, the catalog is asked once in this time."""
@@ -278,26 +277,23 @@ def explore_desk(settings: Settings) -> "ExploreDesk":
         place = _place(settings)
         if place not in _explore_desks:
             from dashboard.explore_desk import ExploreDesk
+            from dashboard.lake_desk import LakeDesk
 
-            desk = _explore_desks[place] = ExploreDesk(settings, _lake_desk(settings))
+            lake = LakeDesk(settings)
+            opened.callback(lake.close)
+            desk = _explore_desks[place] = ExploreDesk(settings, lake)
             opened.callback(desk.close)
         return _explore_desks[place]
 
 
-def lake_desk(settings: Settings) -> "LakeDesk":
-    """What people see of the target's tables and their past."""
-    with _one_alone:
-        return _lake_desk(settings)
+def pin_look(settings: Settings, pin: "Pin") -> "BackgroundLook[PinResult | None]":
+    """Looks once what a pinned sum comes to now, with the engine of the pages, so that no table is read twice."""
+    from dashboard.lake_desk import LakeDesk
+    from dashboard.pins import check_pin
 
-
-def _lake_desk(settings: Settings) -> "LakeDesk":
-    place = _place(settings)
-    if place not in _lake_desks:
-        from dashboard.lake_desk import LakeDesk
-
-        desk = _lake_desks[place] = LakeDesk(settings)
-        opened.callback(desk.close)
-    return _lake_desks[place]
+    desk = LakeDesk(settings, engines=lambda _settings, _name: _engine(settings))
+    viewer = Caller("", Role.VIEWER)
+    return BackgroundLook("what a link says", lambda: check_pin(desk, viewer, pin, settings.lake.engine), None)
 
 
 def annotation_desk() -> "AnnotationDesk":

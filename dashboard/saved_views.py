@@ -45,6 +45,10 @@ class View:
         return dict(parse_qsl(self.query, keep_blank_values=True))
 
 
+class NameTakenError(SettingsError):
+    """Saving again `instead` replaces the one of that name."""
+
+
 class SavedViews:
     """Of one target; any thread may call. Every call raises KeepError where the file cannot be used."""
 
@@ -63,7 +67,8 @@ class SavedViews:
     ) -> View:
         """A new view, or `instead` of the one of that name.
 
-        Raises SettingsError for what cannot be kept, and for a name that there is when it is not `instead`.
+        Raises SettingsError for what cannot be kept, and NameTakenError for a name that there is when it is not
+        `instead`.
         """
         owner = _owner(caller, shared, "Saving")
         name, query = _checked_name(name), _checked_query(parameters)
@@ -71,7 +76,7 @@ class SavedViews:
         with closing(KeptFile(self._file)) as kept, kept.changing():
             names = {one for _, one, *_ in kept.rows(_SEEN, owner)}
             if name in names and not instead:
-                raise SettingsError(f"There is a view {name} already.", "Choose another name, or replace that one.")
+                raise NameTakenError(f"There is a view {name} already.", "Choose another name, or replace that one.")
             most = MOST_SHARED if shared else MOST_OWN
             if name not in names and len(names) >= most:
                 raise SettingsError(f"{most} views are as many as are kept.", "Take away some that nobody needs.")

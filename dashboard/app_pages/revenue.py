@@ -1,6 +1,5 @@
 """Revenue: is it right and new, how much, how it moves, the rows."""
 
-import re
 from datetime import UTC, datetime
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -9,6 +8,7 @@ import streamlit as st
 
 from dashboard import cached
 from dashboard.access import Role
+from dashboard.app_pages.faults import told
 from dashboard.app_pages.figure_sql import figure_sql
 from dashboard.app_pages.reader_zone import reader_zone
 from dashboard.app_pages.revenue_views.address import (
@@ -23,7 +23,8 @@ from dashboard.app_pages.revenue_views.address import (
 from dashboard.app_pages.revenue_views.controls import controls
 from dashboard.app_pages.revenue_views.figures import figures
 from dashboard.app_pages.revenue_views.headline import STATUS, headline
-from dashboard.app_pages.revenue_views.keep import keep_view, pinned_view
+from dashboard.app_pages.revenue_views.keep import keep_view
+from dashboard.app_pages.revenue_views.link import pinned_view
 from dashboard.app_pages.revenue_views.rows import faults_view, rows_view
 from dashboard.app_pages.revenue_words import ahead_notices, chart_in_words, too_far_ahead
 from dashboard.charts import HEIGHT
@@ -161,12 +162,11 @@ def _nothing_yet() -> None:
 
 
 def _fault(fault: SalesTrendsError, *, shown: bool) -> None:
-    message = re.sub(r"https?://[^\s,]+", r"`\g<0>`", fault.message)  # as code, or it would become a link
     if isinstance(fault, SettingsError):
-        st.error(f"{message} {fault.hint}", icon=":material/tune:")
+        st.error(told(fault), icon=":material/tune:")
         return
     ending = "Shown is what was read last; this page keeps trying." if shown else "This page keeps trying."
-    st.error(f"{message} {fault.hint} {ending}", icon=":material/cloud_off:")
+    st.error(f"{told(fault)} {ending}", icon=":material/cloud_off:")
 
 
 page()

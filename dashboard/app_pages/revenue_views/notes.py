@@ -1,0 +1,92 @@
+"""What happened in the range, and notes on it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from dashboard import cached, visitor
+from dashboard.access import Caller, Role
+from dashboard.annotations import LONGEST_TEXT, Annotation
+from dashboard.app_pages.faults import faults_kept, told
+from dashboard.errors import KeepError
+from dashboard.revenue_marks import SIGNS
+from dashboard.trends.ranges import Between
+from dashboard.trends.trend import Trend
+from dashboard.wording import as_markdown, moment
+
+_LISTED = 20
+_TEXT, _DELETED = "revenue_note_text", "revenue_note_deleted"
+
+
+def notes_view(trend: Trend, zone: ZoneInfo) -> None:
+    """The newest, and for ops a new one."""
+    who, desk = visitor.caller(), cached.annotation_desk()
+    start, end, window = trend.stretch.start, trend.stretch.until, trend.extent.window
+    newest = max(start, end - window)
+    # a note on the newest window is in it also before the first one of a day has closed
+    happened = desk.within(who, start, max(end, start + window))
+    for one in happened.found[-_LISTED:]:
+        _row(one, moment(one.start, zone, end), may_delete=who.may(Role.OPS))
+    if (earlier := len(happened.found) - _LISTED) > 0:
+        st.caption(f"And {earlier:,} earlier; choose a shorter range to see them.")
+    deleted: Annotation | None = st.session_state.get(_DELETED)
+    if deleted is not None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"Deleted: {as_markdown(deleted.text)}")
+            st.button("Undo", key="revenue_note_undo", icon=":material/undo:", on_click=_restore, args=(deleted,))
+    if not happened.found:
+        st.caption("Nothing is noted in this range. Deployments and redrives note themselves.")
+    if happened.fault is not None:
+        st.caption(f":material/cloud_off: {told(happened.fault)}")
+    if who.may(Role.OPS):
+        if isinstance(trend.asked.range, Between):
+            noted, label = (start, end), f"Note on {moment(start, zone, end)} to {moment(end, zone, end)}"
+        else:
+            noted, label = (newest, newest), f"Note at {moment(newest, zone, end)}"
+        text = st.text_input(
+            label,
+            max_chars=LONGEST_TEXT,
+            key=_TEXT,
+            help="On the newest window; on own dates, or a part that is drawn on the chart, on all of it.",
+        )
+        st.button("Add", key="revenue_note_add", disabled=not text, on_click=_add, args=noted)
+
+
+def _row(one: Annotation, when: str, *, may_delete: bool) -> None:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"{SIGNS[one.kind]} {when} · {as_markdown(one.text)}")
+        if one.id is not None and may_delete:
+            st.button(
+                "",
+                key=f"revenue_note_delete_{one.id}",
+                help=f"Delete this note of {as_markdown(one.who)}",
+                icon=":material/delete:",
+                type="tertiary",
+                on_click=_delete,
+                args=(one,),
+            )
+
+
+def _add(start: datetime, end: datetime) -> None:
+    with faults_kept():
+        # as it stands there: what a run drew may be older than a click
+        cached.annotation_desk().add(visitor.caller(), st.session_state.get(_TEXT, ""), start, end)
+        st.session_state[_TEXT] = ""
+
+
+def _delete(note: Annotation) -> None:
+    _change(note, cached.annotation_desk().delete, deleted=note)
+
+
+def _restore(note: Annotation) -> None:
+    _change(note, cached.annotation_desk().restore, deleted=None)
+
+
+def _change(note: Annotation, act: Callable[[Caller, int], bool], *, deleted: Annotation | None) -> None:
+    with faults_kept():
+        is_done = act(visitor.caller(), note.id or 0)
+        st.session_state[_DELETED] = deleted if is_done else None
+        if not is_done:
+            raise KeepError("Somebody else has changed this note meanwhile.", "The list shows what there is now.")
