@@ -4,8 +4,6 @@ Each takes who calls and checks that before anything else. Viewers see; ops writ
 deployed or redrove, and what exactly, is for ops.
 """
 
-import threading
-import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -13,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from dashboard.access import Caller, Role
 from dashboard.annotations import LONGEST_TEXT, Annotation, Kind, within
+from dashboard.background_look import BackgroundLook
 from dashboard.card_numbers import holds_card_number
 from dashboard.clusters import kafka_and_registry
 from dashboard.dead_letters.markers import Marker, markers
@@ -38,6 +37,8 @@ class Annotations:
     """The earliest first."""
     fault: SalesTrendsError | None
     """Why deployments and redrives are not among them, or are as they were a while ago."""
+    is_looking: bool
+    """They are not among them yet: Kafka is being asked for the first time."""
 
 
 class AnnotationDesk:
@@ -51,23 +52,22 @@ class AnnotationDesk:
     ) -> None:
         self._settings = settings
         self._given = acts, sent_again
-        self._lock = threading.Lock()
-        self._looked_at = 0.0
-        self._last: Annotations | None = None
+        self._happened = BackgroundLook[list[Annotation] | None]("what happened", self._look, None, _LOOK_SECONDS)
         self._reader: AuditReader | None = None
         self.edition = 0
         """Another number after each change of a note through this desk."""
 
     def within(self, caller: Caller, start: datetime, end: datetime) -> Annotations:
-        """All that share time with [start, end). Raises KeepError; that Kafka cannot be asked is an answer too."""
+        """All that share time with [start, end), as known by now: nobody waits for Kafka. Raises KeepError."""
         caller.require(Role.VIEWER, "Seeing annotations")
         with closing(KeptFile(kept_file(self._settings))) as kept:
             notes = [_note(*row) for row in kept.rows(_KEPT, microseconds(end), microseconds(start))]
-        happened = self._happened()
-        told = happened.found
+        happened = self._happened.found()
+        told = happened.value or []
         if not caller.may(Role.OPS):
             told = [replace(one, who="", detail="") for one in told]
-        return Annotations(within([*notes, *told], start, end), happened.fault)
+        is_looking = happened.value is None and happened.fault is None
+        return Annotations(within([*notes, *told], start, end), happened.fault, is_looking)
 
     def add(self, caller: Caller, text: str, start: datetime, end: datetime | None = None) -> Annotation:
         """A note on a moment, or on [start, end). Raises SettingsError for what cannot be kept, and KeepError."""
@@ -104,26 +104,9 @@ class AnnotationDesk:
         self.edition += 1
         return bool(found)
 
-    def _happened(self) -> Annotations:
-        """Whoever comes while another asks Kafka gets what was known before, but for the first."""
-        if self._lock.acquire(blocking=self._last is None):
-            try:
-                if self._last is None or time.monotonic() - self._looked_at >= _LOOK_SECONDS:
-                    self._looked_at = time.monotonic()
-                    self._last = self._look(self._last)
-                return self._last
-            finally:
-                self._lock.release()
-        assert self._last is not None  # noqa: S101  # only then it does not wait
-        return self._last
-
-    def _look(self, before: Annotations | None) -> Annotations:
-        try:
-            acts, sent = self._sources()
-            return Annotations([*deployments(list(acts())), *redrives(sent())], None)
-        except SalesTrendsError as error:
-            # notes are shown all the same, and whoever shows them says what is missing
-            return Annotations(before.found if before else [], error)
+    def _look(self) -> list[Annotation]:
+        acts, sent = self._sources()
+        return [*deployments(list(acts())), *redrives(sent())]
 
     def _sources(self) -> tuple[Callable[[], Iterable[Act]], Callable[[], Iterable[Marker]]]:
         acts, sent = self._given

@@ -48,8 +48,8 @@ _explore_desks: "dict[str, ExploreDesk]" = {}
 _TRIES = 5
 GLANCE_SECONDS = 0.4
 """However many pages are open, the catalog is asked once in this time."""
-HAPPENED_SECONDS = 15.0
-"""What happened is asked for anew so often, however many pages are open."""
+NOTES_SECONDS = 2.0
+"""The file of notes is read so often, however many pages are open; what its desk asks Kafka for is kept there."""
 PATIENCE = timedelta(seconds=0.5)
 """So long a page waits for the tables to be read for the first time before it says how far that is."""
 
@@ -223,7 +223,7 @@ def _looks(_place: str, _settings: Settings) -> _Looks:
     windows = RevisedWindows(table)
     return _Looks(
         BackgroundLook("revised windows", windows.starts, NONE),
-        BackgroundLook("what happened", happened, (), HAPPENED_SECONDS),
+        BackgroundLook("what happened", happened, (), NOTES_SECONDS),
     )
 
 

@@ -38,6 +38,8 @@ def notes_view(trend: Trend, zone: ZoneInfo) -> None:
             st.button("Undo", key="revenue_note_undo", icon=":material/undo:", on_click=_restore, args=(deleted,))
     if not happened.found:
         st.caption("Nothing is noted in this range. Deployments and redrives note themselves.")
+    if happened.is_looking:
+        st.caption(":material/hourglass_top: Deployments and redrives are being looked up.")
     if happened.fault is not None:
         st.caption(f":material/cloud_off: {told(happened.fault)}")
     if who.may(Role.OPS):
