@@ -1,7 +1,7 @@
 """Child processes that outlive the command that started them: start, wait until ready, find again, stop.
 
-A service is found again by its pid and start time, kept in `run/<name>.json`, so a pid that the system gave to
-another program is never taken for ours.
+A service is found again by its pid and identity, kept in `run/<name>.json`, so a pid that the system gave to another
+program is never taken for ours.
 """
 
 import contextlib
@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from dashboard.errors import StackError
+from dashboard.local.identity import identity, same_process
 from dashboard.local.log_file import open_log, reason_of_end
 from dashboard.narration import Step
 from dashboard.settings import PROJECT
@@ -26,8 +27,6 @@ _KILL_SECONDS = 10
 MARK_VARIABLE = "_SALES_TRENDS_STACK"
 """In the environment of every process of a stack, with its home: it tells whose they are. No setting that people give,
 because their shell and all it starts would carry the mark too."""
-_CLOCK_SECONDS = 10
-"""The start time of a process moves when the machine's clock is set; a pid is not given out again that soon."""
 
 _FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
 """glibc gives threads heaps of their own and keeps what is freed in each: 40 MB more for the TaskManager alone."""
@@ -69,16 +68,11 @@ class ProcessTable:
 
     def find(self, name: str) -> psutil.Process | None:
         """The running process of a service, or None."""
-        record = self._run / f"{name}.json"
         try:
-            facts = json.loads(record.read_text())
-            process = psutil.Process(facts["pid"])
-            same = abs(process.create_time() - facts["started"]) < _CLOCK_SECONDS
-            if same and process.status() != psutil.STATUS_ZOMBIE:
-                return process
-        except (FileNotFoundError, psutil.NoSuchProcess, ValueError, KeyError, TypeError):
-            pass
-        return None
+            facts = json.loads((self._run / f"{name}.json").read_text())
+            return same_process(facts["pid"], facts["identity"])
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
 
     def died(self, name: str) -> bool:
         """Whether a service was started, was not stopped, and runs no more."""
@@ -171,8 +165,8 @@ class ProcessTable:
         for one in self.marked():
             # Flink begins commands that have ended a moment later
             with contextlib.suppress(psutil.NoSuchProcess):
-                # whatever a recorded one starts carries the mark too
-                if recorded.isdisjoint(process.pid for process in (one, *one.parents())):
+                # whatever a recorded one starts carries the mark too, and so does whoever asks for this
+                if one.pid != os.getpid() and recorded.isdisjoint(process.pid for process in (one, *one.parents())):
                     strays.append(one)
         for stray in strays:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -184,7 +178,7 @@ class ProcessTable:
         """Why a service ended, as far as its log says it in one line."""
         return reason_of_end(self.log_file(name)) or "it wrote nothing"
 
-    def _spawn(self, service: Service) -> psutil.Process:
+    def _spawn(self, service: Service) -> None:
         for folder in (self._run, self._logs):
             folder.mkdir(parents=True, exist_ok=True)
         with open_log(self.log_file(service.name)) as log:
@@ -205,16 +199,14 @@ class ProcessTable:
                 ) from error
         _children[child.pid] = child
         try:
-            process = psutil.Process(child.pid)
             record = self._run / f"{service.name}.json"
             partial = record.with_suffix(".tmp")
-            partial.write_text(json.dumps({"pid": child.pid, "started": process.create_time()}))
+            partial.write_text(json.dumps({"pid": child.pid, "identity": identity(child.pid)}))
             partial.rename(record)
         except BaseException:
             # what nobody can find again must not run
             child.kill()
             raise
-        return process
 
     def _ended(self, process: psutil.Process, deadline: float) -> bool:
         """Whether it has ended by the deadline; a child of ours is reaped."""

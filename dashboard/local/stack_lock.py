@@ -17,12 +17,11 @@ import psutil
 from filelock import FileLock, Timeout
 
 from dashboard.errors import StackError
+from dashboard.local.identity import identity, same_process
 
 _POLL_SECONDS = 0.1
 _KILLED_ENDS_SECONDS = 5
 """A killed process of many threads is told as ended, and holds its locks until the last thread is: 0.1 s measured."""
-_SAME_START_SECONDS = 10
-"""The start time of a process moves when the machine's clock is set."""
 
 
 @contextmanager
@@ -56,7 +55,7 @@ def holder(home: Path) -> str:
     try:
         facts = json.loads(_file(home).read_text())
         since = datetime.fromisoformat(facts["since"])
-        alive = abs(psutil.Process(facts["pid"]).create_time() - facts["started"]) < _SAME_START_SECONDS
+        alive = same_process(facts["pid"], facts["identity"])
         told = f"`{facts['what']}` by {facts['who']} since {since:%H:%M:%S} UTC"
     except (OSError, ValueError, KeyError, TypeError, psutil.Error):
         return ""
@@ -71,7 +70,7 @@ def _noted(home: Path, what: str, who: str) -> Iterator[None]:
         facts = {"what": what, "who": who, "since": datetime.now(UTC).isoformat(timespec="seconds"), "pid": os.getpid()}
         note.parent.mkdir(parents=True, exist_ok=True)
         partial = note.with_suffix(".tmp")
-        partial.write_text(json.dumps(facts | {"started": psutil.Process().create_time()}))
+        partial.write_text(json.dumps(facts | {"identity": identity(os.getpid())}))
         partial.rename(note)
     try:
         yield

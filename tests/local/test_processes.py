@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from dashboard.errors import StackError
-from dashboard.local.processes import ProcessTable, Service
+from dashboard.local.processes import MARK_VARIABLE, ProcessTable, Service
 from dashboard.narration import Step
 from tests.conftest import eventually
 
@@ -98,7 +98,7 @@ def test_a_killed_service_is_not_found(table: ProcessTable, step: Step, tmp_path
 
 def test_a_pid_that_now_belongs_to_another_program_is_not_taken_for_ours(table: ProcessTable, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "it.json").write_text(f'{{"pid": {os.getpid()}, "started": 1.0}}')
+    (tmp_path / "run" / "it.json").write_text(f'{{"pid": {os.getpid()}, "identity": 1}}')
     assert table.find("it") is None
     table.stop("it", 0)  # must not end this very process
 
@@ -121,6 +121,32 @@ def test_one_that_was_started_but_never_recorded_is_ended_and_no_other(
     (tmp_path / "run" / "stray.json").unlink()  # as when its command is killed just before it writes that
     table.end_strays()
     assert [one.pid for one in table.marked()] == [kept.pid]
+
+
+def test_a_clock_that_is_set_makes_no_service_count_as_ended_nor_ends_it(
+    table: ProcessTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a machine that was paused goes on; before it, psutil tells of another start of every process."""
+    table.launch(sleeper(tmp_path / "marker"))
+    booted = psutil.boot_time()
+    monkeypatch.setattr("psutil._psplatform.boot_time", lambda: booted + 3600)
+    running = table.find("it")
+    assert running is not None
+    assert not table.died("it")
+    table.end_strays()
+    assert running.is_running()
+    assert [one.pid for one in table.marked()] == [running.pid]
+
+
+def test_who_ends_strays_does_not_end_itself(table: ProcessTable, tmp_path: Path) -> None:
+    """As a supervisor whose record was lost."""
+    ends_strays = (
+        "import pathlib; from dashboard.local.processes import ProcessTable;"
+        f"ProcessTable(pathlib.Path({str(tmp_path)!r})).end_strays()"
+    )
+    marked = {**os.environ, MARK_VARIABLE: str(tmp_path)}
+    ended = subprocess.run([sys.executable, "-c", ends_strays], env=marked, timeout=60)
+    assert ended.returncode == 0
 
 
 def test_what_another_stack_runs_is_not_ours(table: ProcessTable, tmp_path: Path) -> None:

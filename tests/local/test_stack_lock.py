@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import subprocess
 import sys
@@ -6,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 from filelock import FileLock
 
 from dashboard.errors import StackError
+from dashboard.local.identity import identity
 from dashboard.local.stack_lock import held, holder
 
 HOLDS = """
@@ -63,10 +64,10 @@ def test_nothing_is_known_of_a_holder_who_wrote_no_note(tmp_path: Path) -> None:
 def test_a_note_by_a_process_whose_number_is_anothers_now_is_not_believed(tmp_path: Path) -> None:
     note = tmp_path / "run" / "lock-holder"
     note.parent.mkdir()
-    facts = {"what": "up", "who": "ada", "since": "2026-01-02T03:04:05+00:00", "pid": psutil.Process().pid}
-    note.write_text(json.dumps(facts | {"started": psutil.Process().create_time()}))
+    facts = {"what": "up", "who": "ada", "since": "2026-01-02T03:04:05+00:00", "pid": os.getpid()}
+    note.write_text(json.dumps(facts | {"identity": identity(os.getpid())}))
     assert holder(tmp_path) == "`up` by ada since 03:04:05 UTC"
-    note.write_text(json.dumps(facts | {"started": psutil.Process().create_time() - 3600}))
+    note.write_text(json.dumps(facts | {"identity": identity(os.getppid())}))
     assert holder(tmp_path) == ""
     for damaged in ("", "[]", "{}", '{"pid": 1}'):
         note.write_text(damaged)

@@ -18,12 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-import psutil
-
 from dashboard.errors import ReadError, StackError
+from dashboard.local.identity import identity, same_process
 
 _BUSY_SECONDS = 30
-_CLOCK_SECONDS = 10
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value ANY) WITHOUT ROWID, STRICT;
 CREATE TABLE IF NOT EXISTS ends (
@@ -119,7 +117,7 @@ class Journal:
                     f"The journal {self.path} belongs to the running process {pid}.",
                     "The shop runs once per stack; `sales-trends status` shows it.",
                 )
-            self.set_facts(pid=os.getpid(), process_started=psutil.Process().create_time(), live_since_ms=None)
+            self.set_facts(pid=os.getpid(), process_identity=identity(os.getpid()), live_since_ms=None)
 
 
 @contextmanager
@@ -150,18 +148,10 @@ def reading(path: Path) -> Iterator[sqlite3.Connection | None]:
 
 def running_pid(connection: sqlite3.Connection) -> int | None:
     """The process that has the journal; None when it ended, however it ended."""
-    pid, started = _fact(connection, "pid"), _fact(connection, "process_started")
-    if pid is None:
+    pid, noted = _fact(connection, "pid"), _fact(connection, "process_identity")
+    if pid is None or noted is None:
         return None
-    try:
-        process = psutil.Process(pid)
-        # the start time of a process moves when the machine's clock is set
-        alive = abs(process.create_time() - (started or 0)) < _CLOCK_SECONDS and (
-            process.status() != psutil.STATUS_ZOMBIE
-        )
-    except psutil.NoSuchProcess:
-        return None
-    return pid if alive else None
+    return pid if same_process(pid, noted) else None
 
 
 def facts_of(connection: sqlite3.Connection) -> dict[str, int | None]:

@@ -3,10 +3,10 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import pytest
 
 from dashboard.errors import ReadError, StackError
+from dashboard.local.identity import identity
 from dashboard.local.shop.journal import End, Journal, ends_of, facts_of, reading, running_pid
 
 TABLE = "CREATE TABLE IF NOT EXISTS things (row INTEGER PRIMARY KEY) STRICT;"
@@ -93,7 +93,7 @@ def test_a_journal_of_another_living_process_is_refused(tmp_path: Path) -> None:
     parent = os.getppid()
     with journal(tmp_path):
         pass
-    _pretend_owner(tmp_path, parent, psutil.Process(parent).create_time())
+    _pretend_owner(tmp_path, parent, identity(parent))
     with pytest.raises(StackError, match=f"running process {parent}"), journal(tmp_path):
         pass
 
@@ -101,13 +101,13 @@ def test_a_journal_of_another_living_process_is_refused(tmp_path: Path) -> None:
 def test_a_journal_of_a_dead_process_is_taken_over_even_if_its_pid_lives_again(tmp_path: Path) -> None:
     with journal(tmp_path):
         pass
-    _pretend_owner(tmp_path, os.getppid(), 12.0)
+    _pretend_owner(tmp_path, os.getppid(), identity(os.getpid()))
     with journal(tmp_path) as it:
         assert it.fact("pid") == os.getpid()
 
 
-def _pretend_owner(folder: Path, pid: int, started: float) -> None:
+def _pretend_owner(folder: Path, pid: int, noted: int) -> None:
     connection = sqlite3.connect(folder / "shop" / "it.sqlite")
-    connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", [("pid", pid), ("process_started", started)])
+    connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", [("pid", pid), ("process_identity", noted)])
     connection.commit()
     connection.close()

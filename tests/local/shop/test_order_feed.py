@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from dashboard.errors import StackError
+from dashboard.local.identity import identity
 from dashboard.local.shop.fates import PAYMENTS_PER_ORDER
 from dashboard.local.shop.order_feed import plan_past, work
 from dashboard.local.shop.order_journal import OrderJournal
@@ -119,15 +120,9 @@ def test_a_second_feed_is_refused_while_one_runs(shop_settings: Any, until: Any)
     settings = shop_settings()
     with OrderJournal(settings.local.home) as journal:
         with journal.transaction():
-            journal.set_facts(pid=1, process_started=_start_time(1))
+            journal.set_facts(pid=1, process_identity=identity(1))
         with pytest.raises(StackError, match="belongs to the running process 1"):
             OrderJournal(settings.local.home).__enter__()
-
-
-def _start_time(pid: int) -> float:
-    import psutil
-
-    return psutil.Process(pid).create_time()
 
 
 def test_a_topic_with_orders_that_the_journal_does_not_know_is_refused(

@@ -33,7 +33,7 @@ def test_live_is_only_what_runs(tmp_path: Path) -> None:
         assert progress.payments_live_since == datetime(1970, 1, 1, 0, 0, 2, tzinfo=UTC)
         with journal.transaction():
             # as a killed process leaves it
-            journal.set_facts(process_started=12.0)
+            journal.set_facts(process_identity=12)
         assert read_progress(tmp_path).orders_live_since is None
     assert read_progress(tmp_path).payments_live_since is None
 

@@ -1,0 +1,19 @@
+"""Whether a process that was noted is still the one that has its pid: the system gives pids out again."""
+
+import psutil
+
+
+def identity(pid: int) -> int:
+    """A number of this process that no later one with its pid has; raises psutil.NoSuchProcess."""
+    # psutil's own, by when it started as the system counts from its own start: create_time() moves with the clock, so
+    # that all that runs would count as ended when a machine that was paused sets its clock
+    return hash(psutil.Process(pid))
+
+
+def same_process(pid: int, noted: int) -> psutil.Process | None:
+    """The running process that was noted with this pid and identity; None when it has ended, however it ended."""
+    try:
+        process = psutil.Process(pid)
+        return process if hash(process) == noted and process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.NoSuchProcess:
+        return None
