@@ -214,7 +214,9 @@ class Kafka:
             while todo:
                 # untyped: the library types every field of a message as optional, which none of a received one is
                 messages: list[Any] = consumer.consume(_BATCH, timeout=0.05)
-                heard = time.monotonic() if messages else heard
+                # a partition that is done may go on for ever while another one has no leader, and a fault is no record
+                if any(message.partition() in todo and not _is_fault(message) for message in messages):
+                    heard = time.monotonic()
                 if self._refusal:
                     raise self._unreachable("", consumer)
                 if time.monotonic() - heard > _TIMEOUT_SECONDS:
@@ -223,9 +225,9 @@ class Kafka:
                         self.access.silence_hint,
                     )
                 for message in messages:
-                    partition, error = message.partition(), message.error()
-                    if error is not None:
-                        if error.code() == KafkaError._PARTITION_EOF:
+                    partition = message.partition()
+                    if message.error() is not None:
+                        if not _is_fault(message):
                             todo.discard(partition)
                         continue
                     if message.offset() < ends[partition]:
@@ -329,6 +331,12 @@ class Kafka:
     def _unreachable(self, reason: str, client: AdminClient | Consumer | Producer) -> SalesTrendsError:
         client.poll(0)  # only now does the library tell what it heard beside the call
         return self.access.fault(self._refusal, reason)
+
+
+def _is_fault(message: Any) -> bool:
+    """Whether it tells neither a record nor the end of its partition."""
+    error = message.error()
+    return error is not None and error.code() != KafkaError._PARTITION_EOF
 
 
 def record_of(message: Any) -> Record:

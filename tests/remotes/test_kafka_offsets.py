@@ -1,10 +1,15 @@
-"""Offsets by time on a real broker, while others write."""
+"""Offsets by time and records between offsets on a real broker, while others write."""
 
+import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from confluent_kafka import Consumer, KafkaError
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # not in __all__
 
+from dashboard.errors import UnreachableError
+from dashboard.remotes import kafka as reading
 from dashboard.remotes.kafka import Kafka
 from tests.readers.topics import new_topic, order, produce
 from tests.real_broker import real_broker
@@ -37,3 +42,37 @@ def test_what_is_written_while_it_is_asked_is_not_passed_over(kafka: Kafka, monk
 
     monkeypatch.setattr(Kafka, "_offsets", and_then_one_comes)
     assert kafka.offsets_since(topic, 4_000) == {0: 0}
+
+
+class _Fault:
+    """What the library says of a partition whose leader it does not find."""
+
+    def partition(self) -> int:
+        return 1
+
+    def error(self) -> KafkaError:
+        return KafkaError(KafkaError.LEADER_NOT_AVAILABLE)
+
+
+@pytest.mark.parametrize("said", [[], [_Fault()]])
+def test_a_partition_that_gives_nothing_is_told_though_another_one_never_ends(
+    kafka: Kafka, monkeypatch: pytest.MonkeyPatch, said: list[Any]
+) -> None:
+    topic = new_topic(kafka, partitions=2)
+    begun = time.monotonic()
+
+    class Deaf(Consumer):
+        """To one partition, or told of its fault; of the other one more comes all the time."""
+
+        def consume(self, *words: Any, **named: Any) -> list[Any]:
+            assert time.monotonic() - begun < 10, "it waits without end"
+            heard = [one for one in super().consume(*words, **named) if not one.partition()]
+            self.last = [one for one in heard if one.error() is None] or getattr(self, "last", [])
+            return [*(heard or self.last), *said]
+
+    monkeypatch.setattr(reading, "Consumer", Deaf)
+    monkeypatch.setattr(reading, "_TIMEOUT_SECONDS", 1)
+    for partition in range(2):
+        produce(kafka, topic, [order(1)], partition=partition)
+    with pytest.raises(UnreachableError, match=f"gave no more records of {topic}"):
+        list(kafka.records(topic, {0: 0, 1: 0}, kafka.end_offsets(topic)))
