@@ -158,15 +158,16 @@ class PaymentApp:
             moved[message.partition()] = message.offset() + 1
             try:
                 order = self._orders(message.value())
-            except Undecodable:
+                order_id, orderdate = order["orderid"], milliseconds(order["orderdate"])
+            except (Undecodable, KeyError, TypeError):
+                # by its contract an order may be without a date, and one of another schema without any of these
                 log.warning(
-                    "No order that can be read: %s, partition %d, offset %d.",
+                    "No order that can be paid: %s, partition %d, offset %d.",
                     ORDERS_TOPIC,
                     message.partition(),
                     message.offset(),
                 )
                 continue
-            order_id, orderdate = order["orderid"], milliseconds(order["orderdate"])
             payments = payments_of(
                 order_id,
                 orderdate,

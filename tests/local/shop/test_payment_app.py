@@ -14,6 +14,7 @@ from typing import Any
 
 import fastavro
 import pytest
+from confluent_kafka import Producer
 
 from dashboard.deploy.contract import Declaration, load_declarations
 from dashboard.errors import ContractError, StackError
@@ -28,6 +29,7 @@ from dashboard.local.shop.truth import reckon
 from dashboard.local.worker import now_ms
 from dashboard.remotes.cloud_registry import CloudRegistry
 from dashboard.settings import Settings
+from dashboard.topic_names import ORDERS_TOPIC
 
 CONTRACTS = Path(__file__).parents[3] / "pipeline_sql" / "contracts"
 PAYMENT_SCHEMA = fastavro.parse_schema(json.loads((CONTRACTS / "payments-value.avsc").read_text()))
@@ -181,6 +183,33 @@ def test_late_payments_are_a_day_old_for_unpaid_orders_and_come_only_live(
     assert truth.late_payments == len(late)
     assert truth.late_revenue > 0
     assert truth.ambiguous == []
+
+
+def test_an_order_without_a_date_or_of_another_schema_is_told_and_gone_past(
+    past: Settings,
+    running: Any,
+    until: Any,
+    broker: Any,
+    contracts: CloudRegistry,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The contract allows the first, and `skip` refuses it for that; after the second the statements can be helped."""
+    undated = {"orderid": 9_000_001, "customerid": 1, "orderdate": None, "status": "Completed"}
+    other = {"orderid": 9_000_002}
+    producer = Producer({"bootstrap.servers": broker.servers})
+    for subject, value in (("shiftleft.public.orders-value", undated), ("shiftleft.public.orders-key", other)):
+        latest = contracts.latest(subject)
+        assert latest is not None
+        body = io.BytesIO()
+        fastavro.schemaless_writer(body, fastavro.parse_schema(json.loads(latest.schema)), value)
+        wire = b"\0" + latest.id.to_bytes(4, "big") + body.getvalue()
+        producer.produce(ORDERS_TOPIC, value=wire, partition=0)
+    assert producer.flush(10) == 0
+    with running(payment_app.work, past):
+        until(lambda: live(past))
+    assert caplog.text.count(f"No order that can be paid: {ORDERS_TOPIC}, partition 0, offset ") == 2
+    kinds = Counter(kind for *_, kind in rows(past))
+    assert kinds[FIRST] == pytest.approx(2_500, rel=0.05)
 
 
 def test_after_a_pause_overdue_payments_are_sent_in_order_and_nothing_becomes_ambiguous(
