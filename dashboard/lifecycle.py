@@ -87,7 +87,7 @@ class LocalStack:
 
         `lose` names data that may be dropped where the pipeline is not as it was described when it last ran.
         """
-        with self._without_supervisor(), self._only_one("up"), self._all_or_nothing():
+        with self._without_supervisor("up"), self._all_or_nothing():
             check_before_start(self.settings, page=page)
             self._record_new()
             self._launched.clear()
@@ -124,7 +124,7 @@ class LocalStack:
         prune: Collection[str] = (),
     ) -> Plan:
         """Makes the running stack as pipeline_sql/ describes it; see `TargetDeployment.apply`."""
-        with self._without_supervisor(), self._only_one("apply"):
+        with self._without_supervisor("apply") as before:
             plan = self.deployment.apply(
                 planned,
                 lose=lose,
@@ -134,7 +134,7 @@ class LocalStack:
                 when_removed=lambda: record_kind(self.settings.local.home, self._kind),
             )
             # also when there was none: after `destroy` what was applied again is to be brought back again
-            self.supervise()
+            self.supervise(services.but_for_pipeline(before or {}))
             return plan
 
     def apply_contracts(self, planned: str | None = None) -> Plan:
@@ -153,9 +153,10 @@ class LocalStack:
 
         The programs go on, but for the supervisor, which would bring the statements back.
         """
-        with self._without_supervisor(), self._only_one("destroy"):
+        with self._without_supervisor("destroy"):
             plan = self.deployment.destroy(planned, delete=delete)
             self.deployment.statements.stopped.clear()
+            self.processes.stop(services.SUPERVISOR, 0)
             return plan
 
     def stop(self, name: str) -> str:
@@ -181,11 +182,14 @@ class LocalStack:
             restart_payment_app(self.settings, self.processes, step)
         return "The payment app was restarted."
 
-    def supervise(self) -> None:
-        """Starts the supervisor, which from now on brings back what dies: as it is, whatever a command asked for."""
+    def supervise(self, before: Mapping[str, str] | None = None) -> None:
+        """Starts the supervisor, which from now on brings back what dies: as it is, whatever a command asked for.
+
+        `before` are the variables of the one that ran before, if they are to go on.
+        """
         kind = recorded_kind(self.settings.local.home) or self._kind
         settings = self.settings.with_pipeline(window_size=kind.window, encrypt_fields=kind.encrypts is not False)
-        self.processes.launch(services.supervisor_service(settings))
+        self.processes.launch(services.supervisor_service(settings, before))
 
     def bring_back_supervisor(self) -> None:
         """Starts the supervisor if it was killed and no command is at work, which would have stopped it on purpose."""
@@ -199,7 +203,7 @@ class LocalStack:
         What reads the topic starts again from its newest checkpoint. The join gets its payments back only when it has
         read every order: those that came meanwhile wait for it. Raises ContractError when the record is not bad.
         """
-        with self._without_supervisor() as supervised, self._only_one("skip"):
+        with self._without_supervisor("skip") as before:
             bad = self.deployment.inputs.judged(place)
             self.deployment.statements.skipped.add(place)
             if bad.stops_statements and self.processes.find("taskmanager"):
@@ -215,16 +219,18 @@ class LocalStack:
                     self.deployment.wait_for_orders()
                 if DEDUPLICATION not in stopped and not self.deployment.stuck(JOIN):
                     self.deployment.start_all([DEDUPLICATION])
-            if supervised:
-                self.supervise()
+            # also when whoever was killed had ended it
+            if self.processes.died(services.SUPERVISOR):
+                self.supervise(before)
             return bad
 
     def down(self, *, delete_data: bool = False) -> None:
         """Stops everything in order; `delete_data` also removes all but the downloaded jars."""
-        with self._without_supervisor() as supervised, self._only_one("down"):
+        with self._without_supervisor("down") as before:
             if delete_data:
                 self._check_is_ours()
-            if not supervised and not any(map(self.processes.find, services.NAMES)):
+            self.processes.stop(services.SUPERVISOR, 0)
+            if before is None and not any(map(self.processes.find, services.NAMES)):
                 self.narrator.say("Nothing was running.")
             self._stop("Stop the shop and the dashboard", (services.DASHBOARD, *services.SHOP))
             try:
@@ -336,20 +342,27 @@ class LocalStack:
             raise StackError(f"{home} holds no stack of Sales Trends, so nothing in it is deleted.")
 
     @contextmanager
-    def _without_supervisor(self) -> Iterator[bool]:
-        """Stops it before the lock is taken, which it may hold for a repair; a failure leaves it as it was.
+    def _without_supervisor(self, what: str) -> Iterator[dict[str, str] | None]:
+        """Ends it before the lock is taken, which it may hold for a repair; a failure leaves it as it was.
 
-        Gives whether it ran.
+        It counts as died: when whoever does this is killed, the demo or the next command brings it back. Gives the
+        variables that it ran with, None when it did not run.
         """
-        supervised = self.processes.find(services.SUPERVISOR) is not None
-        # it ends between two statements, and Flink may take its time to plan one
-        self.processes.stop(services.SUPERVISOR, _SUPERVISOR_ENDS_SECONDS)
+        before = self.processes.settings_of(services.SUPERVISOR)
+        self._end_supervisor()
         try:
-            yield supervised
+            with self._only_one(what):
+                # the demo may have brought it back before the lock was taken
+                self._end_supervisor()
+                yield before
         except BaseException:
-            if supervised:
-                self.supervise()
+            if before is not None:
+                self.supervise(before)
             raise
+
+    def _end_supervisor(self) -> None:
+        # it ends between two statements, and Flink may take its time to plan one
+        self.processes.end_all([services.SUPERVISOR], _SUPERVISOR_ENDS_SECONDS)
 
     @contextmanager
     def _only_one(self, what: str, within_seconds: float = 0) -> Iterator[None]:

@@ -3,14 +3,12 @@
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
-
 from dashboard.errors import StackError
 from dashboard.local import services
 from dashboard.local.processes import ProcessTable
 from dashboard.local.worker import beat_file
 from dashboard.narration import Step
-from dashboard.settings import PREFIX, Settings
+from dashboard.settings import Settings
 
 _ENDS_WITHIN_SECONDS = 20
 
@@ -22,30 +20,23 @@ def restart_payment_app(settings: Settings, processes: ProcessTable, step: Step)
     tells the next run what became of the payments in flight. Raises StackError where none was started.
     """
     name, service = services.PAYMENT_APP, services.payment_app_service(settings)
-    running = processes.find(name)
-    if running is None and not processes.died(name):
+    before = processes.settings_of(name)
+    if before is None and not processes.died(name):
         raise StackError("No payment app was started on this stack.", "`sales-trends up` starts one.")
     # a shell that only restarts it has not the options that it was started with, such as its rate
-    environment = service.environment | (_settings_of(running) if running else {})
+    environment = service.environment | (before or {})
     step.waits_for("its end")
     if not processes.end_all([name], _ENDS_WITHIN_SECONDS):
         raise StackError("The payment app does not end.", f"`sales-trends logs {name}` shows what it does.")
     beat = beat_file(settings.local.home, name)
-    before = _beaten(beat)
+    last = _beaten(beat)
     again = replace(
         service,
         environment=environment,
-        ready=lambda: "" if _beaten(beat) > before else "its first sign of work",
+        ready=lambda: "" if _beaten(beat) > last else "its first sign of work",
     )
     processes.launch(again)
     processes.wait_ready(again, step)
-
-
-def _settings_of(process: psutil.Process) -> dict[str, str]:
-    try:
-        return {key: value for key, value in process.environ().items() if key.startswith(PREFIX)}
-    except psutil.Error:
-        return {}
 
 
 def _beaten(beat: Path) -> float:

@@ -20,7 +20,7 @@ from dashboard.errors import StackError
 from dashboard.local.identity import identity, same_process
 from dashboard.local.log_file import open_log, reason_of_end
 from dashboard.narration import Step
-from dashboard.settings import PROJECT
+from dashboard.settings import PREFIX, PROJECT
 
 _POLL_SECONDS = 0.1
 _KILL_SECONDS = 10
@@ -77,6 +77,14 @@ class ProcessTable:
     def died(self, name: str) -> bool:
         """Whether a service was started, was not stopped, and runs no more."""
         return (self._run / f"{name}.json").exists() and self.find(name) is None
+
+    def settings_of(self, name: str) -> dict[str, str] | None:
+        """The SALES_ variables that a service was started with; None when it does not run."""
+        process = self.find(name)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process is not None:
+                return {key: value for key, value in process.environ().items() if key.startswith(PREFIX)}
+        return None
 
     def launch(self, service: Service) -> None:
         """Starts a service unless it runs, without waiting for it.

@@ -1,6 +1,7 @@
 """Every program of the local stack, in the order in which they start."""
 
 import os
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +31,9 @@ NAMES = (*PLATFORM, *SHOP, DASHBOARD, SUPERVISOR)
 STOP_ORDER = (SUPERVISOR, DASHBOARD, *reversed(SHOP), *reversed(PLATFORM))
 
 _ACCESS = f"{PREFIX}ACCESS__"
+_PIPELINE = f"{PREFIX}PIPELINE__"
+_MADE_WITH = (f"{_PIPELINE}WINDOW_SIZE", f"{_PIPELINE}ENCRYPT_FIELDS")
+"""As a stack is recorded to be in its home."""
 _WEB = Path(__file__).parents[1] / "web.py"
 
 
@@ -113,15 +117,26 @@ def _dashboard_service(settings: Settings) -> Service:
     )
 
 
-def supervisor_service(settings: Settings) -> Service:
-    """Last to start and first to stop: it would bring back what a command stops."""
+def supervisor_service(settings: Settings, before: Mapping[str, str] | None = None) -> Service:
+    """Last to start and first to stop: it would bring back what a command stops.
+
+    `before` are the variables of the one that ran before, which count but for what the stack is made with: a shell that
+    changes one thing has not the options of the `up` that started the stack, such as the shop's rate.
+    """
+    variables = _variables(settings)
+    made_with = {name: variables[name] for name in _MADE_WITH}
     return Service(
         name=SUPERVISOR,
         title="Supervisor",
         command=python_module("dashboard.supervisor"),
-        environment=_variables(settings),
+        environment={**variables, **(before or {}), **made_with},
         ready=lambda: "",
     )
+
+
+def but_for_pipeline(variables: Mapping[str, str]) -> dict[str, str]:
+    """For whoever has just made the pipeline by settings of its own."""
+    return {name: value for name, value in variables.items() if not name.startswith(_PIPELINE)}
 
 
 def _variables(settings: Settings) -> dict[str, str]:
