@@ -4,12 +4,12 @@ A place never means another record: topics are kept for ever, and the list is de
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard.errors import DeployError
+from dashboard.whole_file import write_whole
 
 LARGEST_VALUE_BYTES = 1_000_000
 """A producer and a broker as they come refuse records above a mebibyte; compressed, a larger one gets in."""
@@ -48,14 +48,8 @@ class SkipList:
             ) from error
 
     def add(self, place: Place) -> None:
-        """Whole or not at all, also when the machine stops."""
         places = sorted(self.places() | {place})
-        partial = self._path.with_suffix(".tmp")
-        with partial.open("w") as file:
-            json.dump([[one.topic, one.partition, one.offset] for one in places], file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(self._path)
+        write_whole(self._path, json.dumps([[one.topic, one.partition, one.offset] for one in places]))
 
     def table_options(self, topic: str) -> Mapping[str, str]:
         """What a table of this input topic needs for its readers to go past the records and stop at too large ones."""

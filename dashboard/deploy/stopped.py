@@ -9,11 +9,11 @@ runs, or one that counts as gone and is brought back.
 """
 
 import json
-import os
 from collections.abc import Collection
 from pathlib import Path
 
 from dashboard.errors import DeployError
+from dashboard.whole_file import write_whole
 
 
 class StopList:
@@ -47,13 +47,7 @@ class StopList:
         self._path.unlink(missing_ok=True)
 
     def _write(self, names: Collection[str]) -> None:
-        """Whole or not at all, also when the machine stops."""
-        if not names:
+        if names:
+            write_whole(self._path, json.dumps(sorted(names)))
+        else:
             self.clear()
-            return
-        partial = self._path.with_suffix(".tmp")
-        with partial.open("w") as file:
-            json.dump(sorted(names), file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.rename(self._path)

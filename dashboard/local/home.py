@@ -11,6 +11,7 @@ from pathlib import Path
 import durationpy
 
 from dashboard.errors import SettingsError, StackError
+from dashboard.whole_file import write_whole
 
 FORMAT_VERSION = 1
 """Of what a stack keeps on disk."""
@@ -61,11 +62,8 @@ def recorded_kind(home: Path) -> StackKind | None:
 
 def record_kind(home: Path, kind: StackKind) -> None:
     """Says what the stack in this home is made with."""
-    record = home / RECORD
-    partial = record.with_suffix(".tmp")
     facts = {"window_seconds": kind.window.total_seconds(), "encrypts": kind.encrypts}
-    partial.write_text(json.dumps({"format": FORMAT_VERSION, **facts}))
-    partial.rename(record)
+    write_whole(home / RECORD, json.dumps({"format": FORMAT_VERSION, **facts}))
 
 
 def check_kind(home: Path, wanted: StackKind) -> bool:
