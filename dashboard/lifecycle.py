@@ -345,7 +345,7 @@ class LocalStack:
     def _without_supervisor(self, what: str) -> Iterator[dict[str, str] | None]:
         """Ends it before the lock is taken, which it may hold for a repair; a failure leaves it as it was.
 
-        It counts as died: when whoever does this is killed, the demo or the next command brings it back. Gives the
+        It counts as died: when whoever does this is killed, the demo or the next of them brings it back. Gives the
         variables that it ran with, None when it did not run.
         """
         before = self.processes.settings_of(services.SUPERVISOR)
