@@ -97,7 +97,7 @@ def _check_ports(settings: Settings, wanted: Collection[str]) -> None:
             "End that broker, or set SALES_LOCAL__KAFKA_PORT to a free port.",
         )
     for port in ports_of(settings):
-        if port.service in wanted and processes.find(port.service) is None and port_answers(port.number):
+        if port.service in wanted and processes.another_listens(port.service, port.number):
             raise StackError(
                 f"{port.title} cannot use port {port.number}: another program listens there.",
                 f"End that program, or set {port.variable} to a free port.",

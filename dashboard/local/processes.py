@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from dashboard.errors import StackError
 from dashboard.local.identity import identity, same_process
@@ -24,6 +25,7 @@ from dashboard.settings import PREFIX, PROJECT
 
 _POLL_SECONDS = 0.1
 _KILL_SECONDS = 10
+_DYING_SECONDS = 10
 MARK_VARIABLE = "_SALES_TRENDS_STACK"
 """In the environment of every process of a stack, with its home: it tells whose they are. No setting that people give,
 because their shell and all it starts would carry the mark too."""
@@ -78,6 +80,19 @@ class ProcessTable:
         """Whether a service was started, was not stopped, and runs no more."""
         return (self._run / f"{name}.json").exists() and self.find(name) is None
 
+    def another_listens(self, name: str, port: int) -> bool:
+        """Whether another program than this service has its port.
+
+        A service that was killed has it until the last of its threads has ended; that is waited for.
+        """
+        if self.find(name) is not None:
+            return False
+        patience = stop_after_delay(_DYING_SECONDS if self.died(name) else 0)
+        ask = Retrying(
+            retry=retry_if_result(bool), stop=patience, wait=wait_fixed(0.1), retry_error_callback=lambda _: True
+        )
+        return ask(port_answers, port)
+
     def settings_of(self, name: str) -> dict[str, str] | None:
         """The SALES_ variables that a service was started with; None when it does not run."""
         process = self.find(name)
@@ -94,7 +109,7 @@ class ProcessTable:
         if self.find(service.name) is not None:
             return
         for port, setting in service.ports.items():
-            if port_answers(port):
+            if self.another_listens(service.name, port):
                 raise StackError(
                     f"{service.title} cannot use port {port}: another program listens there.",
                     f"End that program, or set {setting} to a free port.",

@@ -1,11 +1,13 @@
 import dataclasses
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
+from threading import Timer
 
 import psutil
 import pytest
@@ -53,6 +55,23 @@ def test_launching_a_running_service_again_leaves_it_alone(table: ProcessTable, 
     first = table.find("it")
     table.launch(sleeper(tmp_path / "marker"))
     assert table.find("it") == first
+
+
+def test_the_port_of_a_killed_service_is_waited_for_and_that_of_another_program_is_not(
+    table: ProcessTable, step: Step, tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+        assert table.another_listens("it", port), "nothing of ours was ever there"
+        table.launch(sleeper(tmp_path / "marker"))
+        table.wait_ready(sleeper(tmp_path / "marker"), step)
+        assert not table.another_listens("it", port), "it is ours"
+        os.kill(table.find("it").pid, signal.SIGKILL)  # type: ignore[union-attr]  # it runs
+        eventually(lambda: table.died("it"), 10)
+        freed = Timer(0.5, held.close)
+        freed.start()
+        assert not table.another_listens("it", port)
+        freed.join()
 
 
 def test_a_service_that_dies_while_starting_is_told_with_the_end_of_its_log(table: ProcessTable, step: Step) -> None:
