@@ -288,8 +288,12 @@ def _settings(target: str, choices: Choices) -> Settings:
 
 
 def _unfinished(acts: Sequence[Act]) -> Act | None:
-    """The newest act that began, unless its end is in the log too."""
-    newest = next((act for act in reversed(acts) if act.what.endswith((" begins", " ended", " failed"))), None)
+    """The newest act that began, unless its end is in the log too.
+
+    Redrives aside: they go on beside a change, without the right to change the target, and are not done again by it.
+    """
+    changes = (act for act in reversed(acts) if not act.what.startswith("redrive "))
+    newest = next((act for act in changes if act.what.endswith((" begins", " ended", " failed"))), None)
     return newest if newest and newest.what.endswith(" begins") else None
 
 

@@ -14,7 +14,7 @@ from dashboard.deploy.lake_access import LakeAddress
 from dashboard.deploy.pipeline import Pipeline, load_pipeline
 from dashboard.deploy.plan import Plan, Step
 from dashboard.deploy.raw_records import RawRecords
-from dashboard.errors import DeployError, SettingsError
+from dashboard.errors import DeployError, SalesTrendsError, SettingsError
 from dashboard.freshness.cloud_readings import CloudReadings
 from dashboard.narration import Narrator
 from dashboard.remotes import ecs
@@ -91,7 +91,11 @@ class CloudDeployment(TargetDeployment):
             done = super().apply(planned, lose=lose, adopt=adopt, prune=prune)
         except ApplyError as error:
             # the next apply finds the contract as described, and would say nothing
-            self._restart_app(error.outcome.done)
+            try:
+                self._restart_app(error.outcome.done)
+            except SalesTrendsError as fault:
+                # why the apply failed is what to raise
+                self._narrator().say(f"The payment app was not restarted: {fault.message} {fault.hint}".strip())
             raise
         self._restart_app(done.steps)
         return done

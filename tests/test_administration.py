@@ -256,6 +256,27 @@ def test_however_many_look_the_target_is_asked_once_in_a_while_and_again_after_a
     assert [what for what, *_ in made.did] == ["resources", "stop", "resources"]
 
 
+@pytest.mark.parametrize(
+    ("acts", "waits"),
+    [
+        (["apply begins", "apply ended", "redrive begins"], False),
+        (["redrive begins"], False),
+        (["apply begins", "redrive begins", "redrive ended"], True),
+        (["apply begins"], True),
+    ],
+)
+def test_a_redrive_is_no_change_that_waits_to_be_done_again_and_hides_none_that_does(
+    office: Administration, made: Made, acts: list[str], waits: bool
+) -> None:
+    made.audit.begin()
+    for act in acts:
+        made.audit.write("d1", act)
+    made.audit.holder = lambda: ""  # type: ignore[method-assign]
+    begun = office.begun_elsewhere(ADA, "local")
+    assert begun.startswith("Interrupted: apply by ") == waits
+    assert bool(begun) == waits
+
+
 def test_what_copies_a_topic_is_stopped_by_its_own_name_and_a_topic_is_not_stopped(office: Administration) -> None:
     assert office.statement_of(ADA, "local", "statement", "revenue") == "revenue"
     assert office.statement_of(ADA, "local", "tableflow", "revenue_summary") == "tableflow-revenue-summary"

@@ -24,7 +24,7 @@ from dashboard.remotes.kafka import Kafka, Topic
 from dashboard.settings import PREFIX, Settings, load_settings
 from dashboard.target_settings import settings_of
 from dashboard.watched import WatchedTarget
-from tests.deploy.cloud import HASTE, KMS_KEY, with_orders
+from tests.deploy.cloud import HASTE, KMS_KEY, flink_of, registry_of, with_orders
 from tests.fakes.confluent_cloud import FakeConfluentCloud
 from tests.guarded_broker import RIGHT, USER, Guarded, guarded_broker
 from tests.iceberg_tables import append, revenue_table
@@ -273,6 +273,26 @@ def test_the_payment_app_is_restarted_where_its_place_is_known(
     assert by_hand == ecs.command(*asked[0])
     (act,) = [act for act in json.loads(command("audit", "--json").stdout) if act["what"] == "restart ended"]
     assert act["thing"] == "payment-app-service"
+
+
+def test_why_an_apply_failed_is_told_also_when_the_payment_app_cannot_be_restarted_after_it(
+    command: Command, cloud: FakeConfluentCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_words: str) -> None:
+        raise DeployError("ECS is away.", "Restart it by hand.")
+
+    summing, said = "revenue-summary-materializer", list[str]()
+    assert command("apply", "--yes").exit_code == 0
+    registry_of(cloud).set_compatibility("payments-value", "NONE")
+    flink = flink_of(cloud)
+    flink.delete(summing)
+    flink.wait_deleted(summing, 60)
+    cloud.fail_statement(summing, "out of memory")
+    monkeypatch.setattr(ecs, "restart", refused)
+    monkeypatch.setattr(Narrator, "say", lambda _narrator, *words: said.append(words[0]))
+    failed = command("apply", "--yes", "--lose", "revenue_summary", CONFLUENT__ECS_CLUSTER="shop")
+    assert "out of memory" in str(failed.exception)
+    assert "The payment app was not restarted: ECS is away. Restart it by hand." in said
 
 
 def test_a_check_is_a_query_that_ends_and_of_no_other_text(command: Command, cloud: FakeConfluentCloud) -> None:

@@ -22,6 +22,8 @@ _WINDOW_SIZE = re.compile(r"/\* window_size \*/ INTERVAL '\d+' \w+")
 _CREATES = re.compile(r"CREATE TABLE (?P<table>\w+)")
 _INSERTS = re.compile(r"INSERT INTO `?(?P<table>[^`\s(]+)`?\s")
 _ONE_WORD = re.compile(r"[\w.]+")
+_HIDDEN = "sql.secrets."
+"""Begins the key of a property whose value nobody may read."""
 _WORDS = re.compile(r"(?<![\w.`])([\w.]++)(?!`)|`(?=([\w.]++)`)")
 
 Kind = Literal["create table", "create table as", "insert", "alter table"]
@@ -47,8 +49,9 @@ class Statement:
     """One statement in the Confluent Cloud dialect, without comments, with its parameters filled in."""
 
     name: str
-    text: str
-    properties: Mapping[str, str]
+    text: str = field(repr=False)
+    properties: Mapping[str, str] = field(repr=False)
+    """May hold secrets: those that begin with `sql.secrets.`."""
 
     @cached_property
     def kind(self) -> Kind:
@@ -65,8 +68,9 @@ class Statement:
 
     @property
     def script(self) -> str:
-        """Its properties as SET lines, then its text: all that makes it what it is, as people read it."""
-        quoted = {key: value.replace("'", "''") for key, value in sorted(self.properties.items())}
+        """Its properties as SET lines, then its text: all that makes it what it is but secrets, as people read it."""
+        shown = {key: "***" if key.startswith(_HIDDEN) else value for key, value in sorted(self.properties.items())}
+        quoted = {key: value.replace("'", "''") for key, value in shown.items()}
         return "\n".join([*(f"SET '{key}' = '{value}';" for key, value in quoted.items()), f"{self.text};"])
 
     @property

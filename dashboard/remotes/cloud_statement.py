@@ -39,7 +39,8 @@ class Statement:
 
     name: str
     text: str
-    properties: Mapping[str, str]
+    properties: Mapping[str, str] = field(repr=False)
+    """May hold secrets."""
     labels: Mapping[str, str]
     phase: str
     """The service's word: PENDING, RUNNING, COMPLETED, STOPPED, FAILED, …; new ones may come."""

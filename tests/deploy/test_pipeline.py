@@ -38,6 +38,14 @@ def test_the_deduplication_alone_has_a_state_ttl() -> None:
     }
 
 
+def test_a_secret_among_the_properties_is_shown_nowhere_and_sent_all_the_same(tmp_path: Path) -> None:
+    script = "SET 'sql.secrets.key' = 'hush';\nSET 'sql.state-ttl' = '1 h';\nCREATE TABLE t (\n    a INT\n);"
+    (statement,) = load_pipeline(PipelineSettings(), pipeline_folder(tmp_path, statement=script)).statements
+    assert statement.properties["sql.secrets.key"] == "hush"
+    assert "SET 'sql.secrets.key' = '***';\nSET 'sql.state-ttl' = '1 h';" in statement.script
+    assert "hush" not in statement.script + repr(statement)
+
+
 @pytest.mark.parametrize(
     ("size", "literal"),
     [
