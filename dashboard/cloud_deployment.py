@@ -158,6 +158,7 @@ def _flink(settings: ConfluentTargetSettings, pace: Pace) -> CloudFlink:
         principal=settings.principal,
         catalog=settings.environment,
         database=settings.kafka_cluster_name,
+        database_id=settings.kafka_cluster,
         key_setting=settings.key_setting("flink"),
         pace=pace,
     )

@@ -20,13 +20,15 @@ from dashboard.deploy.plan import Action, Step
 from dashboard.deploy.resources import Found, Id, State, Wanted
 from dashboard.errors import DeployError
 from dashboard.remotes import cloud_statement
-from dashboard.remotes.cloud_flink import CloudFlink
+from dashboard.remotes.cloud_flink import CloudFlink, same_text
 from dashboard.remotes.cloud_registry import CloudRegistry
 from dashboard.remotes.cloud_statement import Table
 
 DIGEST_LABEL = "user.confluent.io/sales-trends-digest"
 _HELPER = "user.confluent.io/sales-trends-helper"
 """Of a statement that only undoes what another one did: nothing of the pipeline, and so never an orphan."""
+TEXT = "text"
+"""Names the fact that a statement runs another text than its label says."""
 _STATES: Mapping[str, State] = {"RUNNING": "ready", "STOPPED": "stopped", "FAILED": "failed"}
 """Of a statement that goes on running; any other phase, also one that we do not know, is shown as it is."""
 _OVER = cloud_statement.ENDED | cloud_statement.FAILED
@@ -48,21 +50,25 @@ class Statements:
         self.tables: Mapping[str, Table] = {}
         """By name."""
         self.versions: dict[str, list[cloud_statement.Statement]] = {}
-        """By name in the files, the oldest first; what is being deleted counts as gone."""
+        """By name in the files, the oldest first; not those that are being deleted or work elsewhere."""
+        self._elsewhere: Mapping[str, cloud_statement.Statement] = {}
+        """By name, which is taken: statements that work on another database of the environment."""
         self._noted: Mapping[Id, str] = {}
 
     def look(self, noted: Mapping[Id, str]) -> None:
         """All statements, in pages of 100: ours are found by label, and what is in their way by name."""
         self._noted = noted
         # lists go on showing for a moment what is gone
-        live = (one for one in self._flink.statements() if one.phase != cloud_statement.DELETING)
-        self.versions = confluent_versions.by_name(live)
+        live = [one for one in self._flink.statements() if one.phase != cloud_statement.DELETING]
+        self.versions = confluent_versions.by_name(filter(self._flink.works_here, live))
+        self._elsewhere = {one.name: one for one in live if not self._flink.works_here(one)}
 
     def look_at_tables(self) -> None:
         """All tables, in one query."""
         self.tables = self._flink.tables()
 
-    def found(self, id_: Id) -> Found | None:
+    def found(self, wanted: Wanted) -> Found | None:
+        id_ = wanted.id
         statement, there = self._described[id_.name], self._newest(id_.name)
         if not statement.runs:
             return self._found_table(id_, statement)
@@ -70,7 +76,12 @@ class Statements:
             # made anew, it would find its table in its way
             why = f"only its table {statement.created_table} is left"
             return Found(id_, id_ in self._noted, self._noted.get(id_), "failed", "deleted", why, resumes=False)
-        return self._found_running(id_, there)
+        found = self._found_running(id_, there)
+        if found is None or found.state == "failed" or found.digest != wanted.digest:
+            return found
+        if not same_text(found.text, statement.text):
+            return replace(found, facts={TEXT: "not the one that it was made of; somebody made it anew by its name"})
+        return found
 
     def orphans(self) -> dict[Id, Found]:
         """Statements with our label that no file describes."""
@@ -84,8 +95,17 @@ class Statements:
         return orphans
 
     def check(self, name: str) -> None:
-        """A dry run, if its tables exist; what others will make cannot be tried yet."""
+        """A dry run, if its tables exist; what others will make cannot be tried yet.
+
+        Its name must not be that of a statement that works on another database.
+        """
         statement = self._described[name]
+        if other := self._elsewhere.get(name):
+            where = other.properties[cloud_statement.DATABASE]
+            raise DeployError(
+                f"The statement {name} works on another database, {where}, and its name is taken in the environment.",
+                "Choose an environment without another pipeline of these names, or destroy the other one first.",
+            )
         check_interval_join(self._pipeline, statement, self.tables)
         if statement.kind != "insert" or any(one not in self.tables for one in self._pipeline.used(statement)):
             return
@@ -196,7 +216,7 @@ class Statements:
 
     def delete_helpers(self) -> None:
         """Those that are left because somebody was killed while they ran."""
-        for one in self._flink.statements(f"{_HELPER}=true"):
+        for one in filter(self._flink.works_here, self._flink.statements(f"{_HELPER}=true")):
             self._flink.delete(one.name)
 
     def _found_running(self, id_: Id, there: cloud_statement.Statement | None) -> Found | None:
@@ -293,7 +313,11 @@ class Statements:
     def _found_table(self, id_: Id, statement: Statement) -> Found | None:
         """A table that a statement made or altered, whether the service still lists that statement or not."""
         if not self._is_done(statement):
-            return None
+            there = self._newest(id_.name)
+            if there is None or LABEL in there.labels:
+                return None
+            # to make ours would take away theirs
+            return Found(id_, False, "", _STATES.get(there.phase, "ready"), there.phase, there.detail, text=there.text)
         digest = self._noted.get(id_)
         # an alteration of a table of ours is ours; one of others' table may be theirs
         ours = digest is not None or (statement.created_table is None and self._altered(statement) not in self._given)

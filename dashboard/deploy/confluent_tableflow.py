@@ -7,7 +7,15 @@ from dashboard.deploy.confluent_wanted import Glue
 from dashboard.deploy.plan import Action, Step
 from dashboard.deploy.resources import Found, Id, State
 from dashboard.errors import DeployError, SettingsError
-from dashboard.remotes.cloud_tableflow import CatalogIntegration, CloudTableflow, Storage, TableflowTopic
+from dashboard.remotes.cloud_tableflow import (
+    DAY_MS,
+    RETENTION_MS,
+    CatalogIntegration,
+    CloudTableflow,
+    ErrorHandling,
+    Storage,
+    TableflowTopic,
+)
 
 
 class Lake:
@@ -34,8 +42,20 @@ class Lake:
         trouble = "; ".join(copy.faults)
         state: State = "stopped" if copy.suspended else "failed" if copy.phase == "FAILED" else "ready"
         phase = "SUSPENDED" if copy.suspended else copy.phase
+        facts = self._differs(copy) if state == "ready" else None
         # one that failed is there to stay: only ended and made anew does it write again
-        return Found(id_, ours, digest, state, phase, trouble, resumes=state != "failed")
+        return Found(id_, ours, digest, state, phase, trouble, resumes=state != "failed", facts=facts)
+
+    def _differs(self, copy: TableflowTopic) -> dict[str, str]:
+        """From how we make them; what the service does not tell is no difference."""
+        mode = copy.error_handling.mode
+        days = None if copy.retention_ms is None else f"{copy.retention_ms / DAY_MS:g} d"
+        pairs = (
+            ("storage", _line(copy.storage.body()), _line(self._storage.body())),
+            ("on a bad record", _line(copy.error_handling.body()) if mode else None, _line(ErrorHandling().body())),
+            ("snapshots kept for", days, f"{RETENTION_MS / DAY_MS:g} d"),
+        )
+        return {name: f"{has} instead of {wanted}" for name, has, wanted in pairs if has not in (None, wanted)}
 
     def found_catalog(self, id_: Id, *, ours: bool) -> Found | None:
         """Compared by what it is; one that belongs to another integration is shown, not taken away from its readers."""
@@ -111,3 +131,7 @@ class Lake:
 
     def _named(self, name: str) -> CatalogIntegration | None:
         return next((one for one in self._tableflow.integrations() if one.name == name), None)
+
+
+def _line(settings: Mapping[str, str]) -> str:
+    return " ".join(settings.values())

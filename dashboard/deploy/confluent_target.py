@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from dashboard.deploy.confluent_modes import Modes
-from dashboard.deploy.confluent_statements import Statements
+from dashboard.deploy.confluent_statements import TEXT, Statements
 from dashboard.deploy.confluent_tableflow import Lake
 from dashboard.deploy.confluent_versions import LABEL
 from dashboard.deploy.confluent_wait import Patience
@@ -220,7 +220,7 @@ class ConfluentTarget:
             case "contract":
                 return self._contracts.found(wanted, ours=ours)
             case "statement":
-                return self._statements.found(id_)
+                return self._statements.found(wanted)
             case "tableflow":
                 return self._lake.found(id_, noted.get(id_), ours=ours)
             case "catalog":
@@ -228,7 +228,7 @@ class ConfluentTarget:
 
     def _with_text(self, found: Found, noted: str | None) -> Found:
         """The ledger's, which is what was sent and not how the service writes it, unless it is of something else."""
-        same = found.digest is None or found.digest == noted
+        same = (found.digest is None or found.digest == noted) and TEXT not in (found.facts or {})
         return replace(found, text=(self._ledger.texts.get(found.id) if same else None) or found.text)
 
     def _found_topic(self, id_: Id, partitions: Mapping[str, int], *, ours: bool) -> Found | None:

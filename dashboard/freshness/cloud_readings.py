@@ -58,7 +58,11 @@ class CloudReadings:
     def look_at_statements(self) -> Seen:
         """Those that go on running, in the order of the files; in its first look what is measured is waited for."""
         # lists go on showing for a moment what is gone
-        live = (one for one in self._flink.statements() if one.phase != cloud_statement.DELETING)
+        live = (
+            one
+            for one in self._flink.statements()
+            if one.phase != cloud_statement.DELETING and self._flink.works_here(one)
+        )
         versions = confluent_versions.by_name(live)
         self._listed = {name: versions[name][-1] for name in self._names if name in versions}
         self._have_listed.set()

@@ -19,6 +19,7 @@ from dashboard.remotes.cloud_api import REAL_TIME, CloudApi, Pace
 from dashboard.remotes.cloud_errors import ApiKey, Conflict, NotFound
 from dashboard.remotes.cloud_results import Answer
 from dashboard.remotes.cloud_statement import (
+    DATABASE,
     DELETING,
     FAILED,
     Statement,
@@ -58,6 +59,7 @@ class CloudFlink:
         catalog: str,
         database: str,
         *,
+        database_id: str = "",
         key_setting: str,
         transport: httpx.BaseTransport | None = None,
         pace: Pace = REAL_TIME,
@@ -68,13 +70,19 @@ class CloudFlink:
         self._owner = {"organization_id": organization, "environment_id": environment}
         self._statements = f"/sql/v1/organizations/{organization}/environments/{environment}/statements"
         self._place = {"compute_pool_id": compute_pool, "principal": principal}
-        self._session = {"sql.current-catalog": catalog, "sql.current-database": database}
+        self._session = {"sql.current-catalog": catalog, DATABASE: database}
+        # statements of others may call it by its id
+        self._called = {database, database_id}
         self._database = database
 
     def statements(self, label: str = "") -> list[Statement]:
         """All of the environment, or those with a label such as `user.confluent.io/sales-trends=true`."""
         query = {"page_size": "100"} | ({"label_selector": label} if label else {})
         return [parsed(item) for item in self._api.items(self._statements, "list the statements", query)]
+
+    def works_here(self, statement: Statement) -> bool:
+        """On this database, as far as it says; the environment's other databases have statements of their own."""
+        return statement.properties.get(DATABASE, self._database) in self._called
 
     def statement(self, name: str) -> Statement | None:
         """None when there is none of this name; one that failed, ended or is being deleted still is there."""
@@ -93,7 +101,7 @@ class CloudFlink:
             found = self._raw(name)
             if found is None or parsed(found).phase == DELETING:
                 return None
-            if _same(parsed(found).text, text):
+            if same_text(parsed(found).text, text):
                 return found
             raise Conflict(f"There is a statement {name} with another text.", "Delete it first.", status=409)
 
@@ -228,8 +236,8 @@ def _unique(name: str) -> str:
     return f"{checked_name(name)[:67].rstrip('-')}-{uuid.uuid4().hex}"
 
 
-def _same(one: str, other: str) -> bool:
-    """The service gives a text back without comments and with other white space."""
+def same_text(one: str, other: str) -> bool:
+    """Of the same statement; the service gives a text back without comments and with other white space."""
     return _squeezed(one) == _squeezed(other)
 
 

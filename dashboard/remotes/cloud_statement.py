@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from dashboard.errors import DeployError
 
+DATABASE = "sql.current-database"
+"""The property that names the Kafka cluster on which a statement works."""
 DELETING = "DELETING"
 FAILED = frozenset({"FAILED", "FAILING"})
 ENDED = frozenset({"COMPLETED", "STOPPED", "FAILED"})

@@ -20,6 +20,8 @@ from dashboard.remotes.cloud_errors import ApiKey, NotFound
 _TOPICS = "/tableflow/v1/tableflow-topics"
 _INTEGRATIONS = "/tableflow/v1/catalog-integrations"
 DAY_MS = 86_400_000
+RETENTION_MS = 7 * DAY_MS
+"""How long a table's snapshots are kept unless something else is asked for."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ class CloudTableflow:
         name: str,
         storage: Storage = MANAGED,
         *,
-        retention_ms: int = 7 * DAY_MS,
+        retention_ms: int = RETENTION_MS,
         error_handling: ErrorHandling = ErrorHandling(),
         table_formats: Sequence[str] = ("ICEBERG",),
     ) -> TableflowTopic:

@@ -86,7 +86,7 @@ def tableflow_of(cloud: FakeConfluentCloud, transport: httpx.BaseTransport | Non
     )
 
 
-def flink_of(cloud: FakeConfluentCloud, transport: httpx.BaseTransport | None = None) -> CloudFlink:
+def flink_of(cloud: FakeConfluentCloud, transport: httpx.BaseTransport | None = None, database: str = "") -> CloudFlink:
     return CloudFlink(
         cloud.flink_url,
         *secret(cloud.flink_key),
@@ -95,7 +95,8 @@ def flink_of(cloud: FakeConfluentCloud, transport: httpx.BaseTransport | None = 
         compute_pool=cloud.compute_pool,
         principal="sa-123",
         catalog=cloud.environment,
-        database=cloud.cluster_name,
+        database=database or cloud.cluster_name,
+        database_id="" if database else cloud.cluster_id,
         key_setting="SALES_CONFLUENT__FLINK_API_KEY",
         pace=HASTE,
         transport=transport,
@@ -118,9 +119,14 @@ def target_on(
     pipeline: Pipeline | None = None,
     place: CloudPlace = WITH_KEY,
     transport: Callable[[], httpx.BaseTransport | None] = lambda: None,
+    database: str = "",
 ) -> ConfluentTarget:
-    """`transport` gives each client one of its own."""
-    clients = (flink_of(cloud, transport()), registry_of(cloud, transport()), tableflow_of(cloud, transport()))
+    """`transport` gives each client one of its own; `database` is another Kafka cluster of the environment."""
+    clients = (
+        flink_of(cloud, transport(), database),
+        registry_of(cloud, transport()),
+        tableflow_of(cloud, transport()),
+    )
     described = pipeline or load_pipeline(PipelineSettings())
     return ConfluentTarget("confluent", described, kafka, *clients, place, poll_seconds=0.02)
 
