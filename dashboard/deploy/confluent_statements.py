@@ -33,6 +33,8 @@ _STATES: Mapping[str, State] = {"RUNNING": "ready", "STOPPED": "stopped", "FAILE
 """Of a statement that goes on running; any other phase, also one that we do not know, is shown as it is."""
 _OVER = cloud_statement.ENDED | cloud_statement.FAILED
 _STABLE_LOOKS = 2
+_RETENTION = "kafka.retention.time"
+_FOR_EVER = ("0 ms", "0", "")
 _WATERMARK = re.compile(r"ALTER TABLE `?(?P<table>[\w.]+)`? MODIFY WATERMARK FOR (?P<column>\w+) AS (?P<expression>.+)")
 _OPTION = re.compile(r"ALTER TABLE `?(?P<table>[\w.]+)`? SET \('(?P<key>[^']+)' = '(?P<value>[^']*)'\)")
 
@@ -77,7 +79,12 @@ class Statements:
             why = f"only its table {statement.created_table} is left"
             return Found(id_, id_ in self._noted, self._noted.get(id_), "failed", "deleted", why, resumes=False)
         found = self._found_running(id_, there)
-        if found is None or found.state == "failed" or found.digest != wanted.digest:
+        if found is None:
+            return None
+        table = self.tables.get(statement.filled_table or "")
+        kept = table.options.get(_RETENTION, "") if table else ""
+        found = replace(found, keeps_for="" if kept in _FOR_EVER else kept)
+        if found.state == "failed" or found.digest != wanted.digest:
             return found
         if not same_text(found.text, statement.text):
             return replace(found, facts={TEXT: "not the one that it was made of; somebody made it anew by its name"})
@@ -315,13 +322,22 @@ class Statements:
         if not self._is_done(statement):
             there = self._newest(id_.name)
             if there is None or LABEL in there.labels:
-                return None
+                return self._found_option(id_, statement)
             # to make ours would take away theirs
             return Found(id_, False, "", _STATES.get(there.phase, "ready"), there.phase, there.detail, text=there.text)
         digest = self._noted.get(id_)
         # an alteration of a table of ours is ours; one of others' table may be theirs
         ours = digest is not None or (statement.created_table is None and self._altered(statement) not in self._given)
         return Found(id_, ours, digest, "ready", "COMPLETED")
+
+    def _found_option(self, id_: Id, statement: Statement) -> Found | None:
+        """An option of a table that is there, and is not as the statement is to set it."""
+        match = _OPTION.match(statement.text)
+        table = self.tables.get(match["table"]) if match else None
+        if match is None or table is None:
+            return None
+        facts = {match["key"]: f"{table.options.get(match['key'], 'nothing')} instead of {match['value']}"}
+        return Found(id_, True, "", "ready", facts=facts)
 
     def _is_done(self, statement: Statement) -> bool:
         if statement.created_table:

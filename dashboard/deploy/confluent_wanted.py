@@ -85,7 +85,8 @@ def _statement(pipeline: Pipeline, statement: Statement) -> Wanted:
     writes = [table for table in used if pipeline.writes(statement, table)]
     # opaque, because a label holds it
     flow = digest_of([*reads, *writes])[:8] if statement.is_stateless and len(reads) == len(writes) == 1 else ""
-    digest = digest_of([statement.text, dict(statement.properties), sorted(one.text for one in (*makers, *changers))])
+    about = sorted(one.text for one in (*makers, *changers) if not one.sets_retention)
+    digest = digest_of([statement.text, dict(statement.properties), about])
     return Wanted(
         itself,
         f"{flow}-{digest}" if flow else digest,

@@ -72,7 +72,8 @@ class OpenSourceParts:
     def _statement(self, statement: Statement, contracts: Collection[Id]) -> Wanted:
         uses = self.pipeline.used(statement)
         writes = {table for table in uses if self.pipeline.writes(statement, table)}
-        tables = [one.text for one in self.pipeline.statements if not one.runs or one.created_table]
+        statements = (one for one in self.pipeline.statements if not one.sets_retention)
+        tables = [one.text for one in statements if not one.runs or one.created_table]
         about = [text for text in tables if any(name in text for name in uses)]
         needs = {Id("topic", name) for name in uses}
         needs |= {id_ for id_ in contracts if id_.name.rpartition("-")[0] in uses}

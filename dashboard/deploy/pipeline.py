@@ -21,6 +21,7 @@ _FOLDER = Path(__file__).parents[2] / "pipeline_sql"
 _WINDOW_SIZE = re.compile(r"/\* window_size \*/ INTERVAL '\d+' \w+")
 _CREATES = re.compile(r"CREATE TABLE (?P<table>\w+)")
 _INSERTS = re.compile(r"INSERT INTO `?(?P<table>[^`\s(]+)`?\s")
+_RETENTION = re.compile(r"ALTER TABLE `?[\w.]+`? SET \('kafka\.retention\.time' = '[^']*'\)")
 _ONE_WORD = re.compile(r"[\w.]+")
 _HIDDEN = "sql.secrets."
 """Begins the key of a property whose value nobody may read."""
@@ -77,6 +78,11 @@ class Statement:
     def runs(self) -> bool:
         """It goes on running, unlike one that only makes or alters a table."""
         return self.kind in ("create table as", "insert")
+
+    @cached_property
+    def sets_retention(self) -> bool:
+        """It alters how long a table's topic is kept and nothing else: no row that others read or write is another."""
+        return _RETENTION.fullmatch(self.text) is not None
 
     @cached_property
     def created_table(self) -> str | None:

@@ -143,6 +143,9 @@ def make_plan(
             replaced = steps[id_].action is Action.REPLACE_LOSING_STATE
             why = steps[id_].why if replaced else _why_rebuilt(id_, root)
             steps[id_] = _losing(Action.REPLACE_LOSING_STATE, by_id[id_], why)
+    for id_, kept in _filled_in_part(by_id, judged, steps).items():
+        loses = f"{steps[id_].loses}, of which nothing older than {kept} can be filled again"
+        steps[id_] = replace(steps[id_], loses=loses)
     orphans = [
         _losing(Action.REMOVE, _orphan(id_), "no file describes it")
         if id_ in prune
@@ -298,6 +301,26 @@ def _rebuilt(wanted: Mapping[Id, Wanted], found: Mapping[Id, Found], steps: Mapp
                 because[id_] = because[source]
                 queue.append(id_)
     return because
+
+
+def _filled_in_part(wanted: Mapping[Id, Wanted], found: Mapping[Id, Found], steps: Mapping[Id, Step]) -> dict[Id, str]:
+    """What is dropped and filled again from what is not kept for ever: how long that is kept, in words."""
+    anew = {id_ for id_, step in steps.items() if step.action in (Action.CREATE, Action.REPLACE_LOSING_STATE)}
+    kept: dict[Id, str] = {}
+    made_of_it: dict[Id, list[Id]] = {}
+    for id_ in anew:
+        for source in sorted(wanted[id_].comes_from):
+            made_of_it.setdefault(source, []).append(id_)
+            if source not in anew and source in found and found[source].keeps_for:
+                kept[id_] = found[source].keeps_for
+    queue = deque(kept)
+    while queue:
+        source = queue.popleft()
+        for id_ in made_of_it.get(source, ()):
+            if id_ not in kept:
+                kept[id_] = kept[source]
+                queue.append(id_)
+    return {id_: told for id_, told in kept.items() if steps[id_].loses}
 
 
 def _is_filled(wanted: Wanted) -> bool:

@@ -71,6 +71,8 @@ class Found:
     """As it was when it was made: only the same flow can go on at the same offsets."""
     holds_data: bool = True
     """Something is in it that a change upstream makes wrong."""
+    keeps_for: str = ""
+    """How long what it writes is kept, in the target's words; empty for ever, and where nothing tells."""
     facts: Mapping[str, str] | None = None
     """What the target itself shows of it and that differs from what is wanted, for the reader of the plan."""
     since: datetime | None = None

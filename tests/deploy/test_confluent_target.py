@@ -23,6 +23,7 @@ REVENUE = "revenue-summary-materializer"
 REBUILT = {
     Id("statement", REVENUE),
     Id("statement", "revenue-summary"),
+    Id("statement", "revenue-summary-retention"),
     Id("tableflow", "revenue_summary"),
 }
 
@@ -100,7 +101,11 @@ def test_a_changed_window_is_refused_without_the_flag_and_done_with_it(
     assert {step.id for step in plan.changes} == REBUILT
     assert "INTERVAL '1' MINUTE" in cloud.statements[REVENUE].text
     after = uids(cloud)
-    assert {name for name in before if before[name] != after[name]} == {REVENUE, "revenue-summary"}
+    assert {name for name in before if before[name] != after[name]} == {
+        REVENUE,
+        "revenue-summary",
+        "revenue-summary-retention",
+    }
     assert plan_for(with_windows(cloud, broker, timedelta(minutes=1))).changes == []
 
 

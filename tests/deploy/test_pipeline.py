@@ -24,9 +24,12 @@ def test_statements_come_in_the_order_of_their_numbers_and_lose_them_in_their_na
         "orders-watermark",
         "unique-payments-maintenance",
         "unique-payments-append",
+        "unique-payments-retention",
         "completed-orders",
+        "completed-orders-retention",
         "completed-orders-materializer",
         "revenue-summary",
+        "revenue-summary-retention",
         "revenue-summary-materializer",
     ]
 
