@@ -5,15 +5,18 @@ from functools import cached_property
 
 from dashboard.clusters import confluent_clusters
 from dashboard.deploy.apply import ApplyError
+from dashboard.deploy.audit import Writer
 from dashboard.deploy.checks import CheckResult, check_result, checked_sql, first_rows
 from dashboard.deploy.confluent_target import ConfluentTarget
 from dashboard.deploy.confluent_wanted import CloudPlace, Glue, PaymentApp
 from dashboard.deploy.contracts import KmsKey
-from dashboard.deploy.deployment import TargetDeployment
+from dashboard.deploy.deployment import Change, TargetDeployment
 from dashboard.deploy.lake_access import LakeAddress
 from dashboard.deploy.pipeline import Pipeline, load_pipeline
-from dashboard.deploy.plan import Plan, Step
+from dashboard.deploy.plan import Action, Plan, Step
 from dashboard.deploy.raw_records import RawRecords
+from dashboard.deploy.resources import Id
+from dashboard.deploy.statements import DEDUPLICATION, JOIN
 from dashboard.errors import DeployError, SalesTrendsError, SettingsError
 from dashboard.freshness.cloud_readings import CloudReadings
 from dashboard.narration import Narrator
@@ -29,6 +32,8 @@ from dashboard.target_fields import ConfluentTargetSettings
 _SNAPSHOT = {"sql.snapshot.mode": "now"}
 """The query reads what is there now and ends. Source: docs.confluent.io, "Snapshot Queries"."""
 _CHECK_SECONDS = 120
+_JOIN, _HELD_BACK = Id("statement", JOIN), Id("statement", DEDUPLICATION)
+"""What feeds the join: stopped before it and started after it, where that can be; docs/decisions/0006."""
 
 
 class CloudDeployment(TargetDeployment):
@@ -128,6 +133,44 @@ class CloudDeployment(TargetDeployment):
         with self.acting("restart", app.service), self._narrator().step(f"Restart {app.service}"):
             ecs.restart(app.cluster, app.service, app.region)
         return f"{app.service} is being restarted: its old tasks go when the new ones run."
+
+    def _carry_out(self, change: Change) -> None:
+        """The join before the deduplication where that is there already, and at rest until the join runs."""
+        acts = {step.id: step.action for step in change.plan.acts}
+        if _JOIN not in acts or acts.get(_HELD_BACK, Action.RESUME) is not Action.RESUME:
+            super()._carry_out(change)
+            return
+        change.run.remove()
+        held = _HELD_BACK not in acts and self.target.runs(_HELD_BACK)
+        if held:
+            self.target.stop(_HELD_BACK, change.report.tell)
+            self.audit.write(change.plan.digest, "stop", str(_HELD_BACK))
+        change.run.make(lambda id_: id_ != _HELD_BACK)
+        change.run.make()
+        if held:
+            try:
+                self.target.resume(_HELD_BACK, change.report.tell)
+            except SalesTrendsError as fault:
+                raise ApplyError(change.plan, change.run.outcome, fault) from fault
+            self.audit.write(change.plan.digest, "resume", str(_HELD_BACK))
+
+    def _stop(self, id_: Id, writer: Writer) -> str:
+        """Before the join the deduplication, so that payments wait where it reads them and not where the join does."""
+        also = ""
+        if id_ == _JOIN and self.target.runs(_JOIN) and self.target.runs(_HELD_BACK):
+            super()._stop(_HELD_BACK, writer)
+            self.audit.write("", "stop", str(_HELD_BACK))
+            also = f" {DEDUPLICATION} was stopped first: no payment may come before its order."
+        return super()._stop(id_, writer) + also
+
+    def _resume(self, id_: Id, writer: Writer) -> str:
+        """The join before the deduplication, whichever of the two somebody names."""
+        resting = [one for one in (_JOIN, _HELD_BACK) if id_ in (_JOIN, _HELD_BACK) and self.target.rests(one)]
+        said = []
+        # one that does not rest is told so
+        for one in resting if id_ in resting else [id_]:
+            said.append(super()._resume(one, writer))
+        return " ".join(said)
 
     def _restart_app(self, done: Iterable[Step]) -> None:
         if told := self.target.restart_app(done):

@@ -31,6 +31,7 @@ from tests.iceberg_tables import append, revenue_table
 
 pytestmark = pytest.mark.stack
 
+JOIN, DEDUPLICATION = "completed-orders-materializer", "unique-payments-maintenance"
 DATA = (
     "payments",
     "error-payments",
@@ -166,12 +167,12 @@ def test_the_pipeline_is_planned_applied_looked_at_drifts_and_is_destroyed(
 def test_a_statement_is_stopped_and_resumed_by_hand_and_the_audit_log_tells(
     command: Command, cloud: FakeConfluentCloud
 ) -> None:
-    name = "completed-orders-materializer"
+    name = "revenue-summary-materializer"
     assert command("apply", "--yes").exit_code == 0
     stopped = command("stop", name)
     assert stopped.exit_code == 0, str(stopped.exception)
     assert cloud.statements[name].phase == "STOPPED"
-    assert cloud.statements["unique-payments-maintenance"].phase == "RUNNING", "the service keeps the join's state"
+    assert phases(cloud) == {"RUNNING"}, "the others are left alone"
     rows = {one["name"]: one for one in json.loads(command("status", "--json").stdout)["resources"]}
     assert (rows[name]["state"], rows[name]["phase"]) == ("stopped", "STOPPED")
     assert "nothing to stop" in str(command("stop", name).exception)
@@ -293,6 +294,52 @@ def test_why_an_apply_failed_is_told_also_when_the_payment_app_cannot_be_restart
     failed = command("apply", "--yes", "--lose", "revenue_summary", CONFLUENT__ECS_CLUSTER="shop")
     assert "out of memory" in str(failed.exception)
     assert "The payment app was not restarted: ECS is away. Restart it by hand." in said
+
+
+def changed(cloud: FakeConfluentCloud, since: int) -> list[str]:
+    """The statements that were stopped or resumed, in this order; a change that was tried again counts once."""
+    names = [one.path.rpartition("/")[2] for one in cloud.requests[since:] if one.method == "PUT"]
+    return [name for name, before in zip(names, ["", *names], strict=False) if name != before]
+
+
+def phases(cloud: FakeConfluentCloud) -> set[str]:
+    return {cloud.statements[name].phase for name in (JOIN, DEDUPLICATION)}
+
+
+def test_the_join_is_stopped_after_what_feeds_it_and_goes_on_before_it_whoever_asks(
+    command: Command, cloud: FakeConfluentCloud
+) -> None:
+    assert command("apply", "--yes").exit_code == 0
+    for named in (JOIN, DEDUPLICATION):
+        since = len(cloud.requests)
+        assert command("stop", JOIN).exit_code == 0
+        assert (changed(cloud, since), phases(cloud)) == ([DEDUPLICATION, JOIN], {"STOPPED"})
+        since = len(cloud.requests)
+        assert command("resume", named).exit_code == 0
+        assert (changed(cloud, since), phases(cloud)) == ([JOIN, DEDUPLICATION], {"RUNNING"})
+    for stopped, first in (((JOIN,), [DEDUPLICATION]), ((JOIN, DEDUPLICATION), [])):
+        for name in stopped:
+            cloud.stop_as(name, "u-999")
+        since = len(cloud.requests)
+        assert command("apply", "--yes").exit_code == 0
+        assert (changed(cloud, since), phases(cloud)) == ([*first, JOIN, DEDUPLICATION], {"RUNNING"})
+    assert command("plan").exit_code == 0
+
+
+def test_what_an_apply_held_back_for_a_join_that_failed_goes_on_with_the_next_apply(
+    command: Command, cloud: FakeConfluentCloud
+) -> None:
+    assert command("apply", "--yes").exit_code == 0
+    flink = flink_of(cloud)
+    flink.delete(JOIN)
+    flink.wait_deleted(JOIN, 60)
+    cloud.fail_statement(JOIN, "out of memory")
+    lost = ("--lose", "completed_orders", "--lose", "revenue_summary")
+    assert "out of memory" in str(command("apply", "--yes", *lost).exception)
+    assert cloud.statements[DEDUPLICATION].phase == "STOPPED"
+    assert command("apply", "--yes", *lost).exit_code == 0
+    assert phases(cloud) == {"RUNNING"}
+    assert command("plan").exit_code == 0
 
 
 def test_a_check_is_a_query_that_ends_and_of_no_other_text(command: Command, cloud: FakeConfluentCloud) -> None:

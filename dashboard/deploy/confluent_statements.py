@@ -31,7 +31,6 @@ TEXT = "text"
 """Names the fact that a statement runs another text than its label says."""
 _STATES: Mapping[str, State] = {"RUNNING": "ready", "STOPPED": "stopped", "FAILED": "failed"}
 """Of a statement that goes on running; any other phase, also one that we do not know, is shown as it is."""
-_OVER = cloud_statement.ENDED | cloud_statement.FAILED
 _STABLE_LOOKS = 2
 _RETENTION = "kafka.retention.time"
 _FOR_EVER = ("0 ms", "0", "")
@@ -173,7 +172,7 @@ class Statements:
     def stop(self, id_: Id, waits_for: Callable[[str], None]) -> None:
         """As the service does it: the live version keeps its state and is STOPPED a little later."""
         live = self._of_ours(id_)
-        if live.phase in _OVER:
+        if live.phase in cloud_statement.OVER:
             raise DeployError(f"The statement {id_.name} is {live.phase}, so there is nothing to stop.", _next(live))
 
         def stopped() -> bool:
@@ -190,7 +189,7 @@ class Statements:
     def resume(self, id_: Id, waits_for: Callable[[str], None]) -> None:
         """As the service does it, from where the live version stopped."""
         live = self._of_ours(id_)
-        if live.phase != "STOPPED" and live.phase in _OVER:
+        if live.phase != "STOPPED" and live.phase in cloud_statement.OVER:
             raise DeployError(f"The statement {id_.name} is {live.phase}, so it cannot be resumed.", _next(live))
         if live.phase != "STOPPED" and not live.stopped:
             raise DeployError(f"The statement {id_.name} is {live.phase}, so there is nothing to resume.")
@@ -278,7 +277,7 @@ class Statements:
 
     def _rests(self, live: str) -> bool:
         there = self._flink.statement(live)
-        return there is None or there.phase in _OVER
+        return there is None or there.phase in cloud_statement.OVER
 
     def _newest(self, name: str) -> cloud_statement.Statement | None:
         return self.versions[name][-1] if name in self.versions else None

@@ -23,7 +23,7 @@ from dashboard.deploy.plan import Action, Plan, Step
 from dashboard.deploy.resources import Found, Id, Kind, Wanted
 from dashboard.deploy.stoppable import stoppable
 from dashboard.deploy.topics import input_topic
-from dashboard.remotes import ecs
+from dashboard.remotes import cloud_statement, ecs
 from dashboard.remotes.cloud_flink import CloudFlink
 from dashboard.remotes.cloud_registry import CloudRegistry
 from dashboard.remotes.cloud_tableflow import CloudTableflow
@@ -175,8 +175,6 @@ class ConfluentTarget:
         return stoppable(self._pipeline, name)
 
     def stop(self, id_: Id, waits_for: Callable[[str], None]) -> str:
-        # payments need not be held back, nor can they be: a stopped join keeps its state with the service, and both of
-        # its inputs wait in their topics, as when an apply resumes it
         self._statements.look(self._ledger.entries())
         self._statements.stop(id_, waits_for)
         return "stopped"
@@ -184,6 +182,21 @@ class ConfluentTarget:
     def resume(self, id_: Id, waits_for: Callable[[str], None]) -> None:
         self._statements.look(self._ledger.entries())
         self._statements.resume(id_, waits_for)
+
+    def runs(self, id_: Id) -> bool:
+        """As a new look tells: it neither ended nor was asked to."""
+        there = self._newest(id_)
+        return there is not None and not there.stopped and there.phase not in cloud_statement.OVER
+
+    def rests(self, id_: Id) -> bool:
+        """As a new look tells: somebody stopped it, or is stopping it."""
+        there = self._newest(id_)
+        return there is not None and (there.stopped or there.phase == "STOPPED")
+
+    def _newest(self, id_: Id) -> cloud_statement.Statement | None:
+        self._statements.look(self._ledger.entries())
+        versions = self._statements.versions.get(id_.name)
+        return versions[-1] if versions else None
 
     def forget(self) -> None:
         self._statements.delete_helpers()

@@ -79,7 +79,7 @@ class TargetDeployment:
         planning = partial(self.plan, adopt=adopt, prune=prune)
         with self._changing("apply", planning, planned, lose) as change, self._narrator().step("Apply") as step:
             change.report.tell = step.waits_for
-            change.run.run()
+            self._carry_out(change)
         return change.plan
 
     def contracts_plan(self) -> Plan:
@@ -183,6 +183,9 @@ class TargetDeployment:
                 self.audit.write(plan, f"{what} failed", thing, reason)
             raise
         self.audit.write(plan, f"{what} ended", thing)
+
+    def _carry_out(self, change: Change) -> None:
+        change.run.run()
 
     def _stop(self, id_: Id, writer: Writer) -> str:
         with self._narrator().step(f"Stop {id_.name}") as step:

@@ -17,6 +17,7 @@ DATABASE = "sql.current-database"
 DELETING = "DELETING"
 FAILED = frozenset({"FAILED", "FAILING"})
 ENDED = frozenset({"COMPLETED", "STOPPED", "FAILED"})
+OVER = ENDED | FAILED
 _OFFSET = re.compile(r"partition:(?P<partition>\d+),offset:(?P<offset>\d+)")
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,98}[a-z0-9])?")
 
