@@ -16,6 +16,8 @@ from tests.fakes.confluent_cloud import FakeConfluentCloud
 from tests.fakes.kafka import FakeKafka
 
 ROUND_TRIP_SECONDS = 0.05
+AT_MOST_SECONDS = 2 * 10 * ROUND_TRIP_SECONDS
+"""Twice what ten more pages take: the machine has other things to do. One by one, a thousand would take fifty times this."""
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,7 @@ def test_requests_grow_with_pages_and_a_plan_takes_no_longer_than_they_do(
     assert abs(many["tables"] - few["tables"]) <= 3
     # the best of some, since other programs take the machine's time
     seconds = min(seconds, *(asked_by_a_plan(cloud, kafka)[1] for _ in range(4)))
-    assert seconds - least_seconds <= 1.1 * 10 * ROUND_TRIP_SECONDS
+    assert seconds - least_seconds <= AT_MOST_SECONDS
 
 
 def one_table(inserts: int) -> Pipeline:
@@ -116,4 +118,4 @@ def test_a_thousand_unchanged_statements_of_ours_cost_no_more_than_their_pages()
     assert {asked["statement pages"] for asked, _ in many} == {11}
     # the best of some, since other programs take the machine's time
     seconds = min(seconds for _, seconds in many) - min(seconds for _, seconds in few)
-    assert seconds <= 1.1 * 10 * ROUND_TRIP_SECONDS
+    assert seconds <= AT_MOST_SECONDS
