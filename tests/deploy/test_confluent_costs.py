@@ -17,7 +17,7 @@ from tests.fakes.kafka import FakeKafka
 
 ROUND_TRIP_SECONDS = 0.05
 AT_MOST_SECONDS = 2 * 10 * ROUND_TRIP_SECONDS
-"""Twice what ten more pages take: the machine has other things to do. One by one, a thousand would take fifty times this."""
+"""Twice what ten more pages take: the machine has other things to do. One by one they would take fifty times this."""
 
 
 @pytest.fixture(scope="module")
