@@ -13,7 +13,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from dashboard.card_numbers import without_card_numbers
-from dashboard.enforcement.outcomes import ENCRYPTED_HEADER, REDACTED, REDACTED_HEADER
+from dashboard.enforcement.outcomes import ENCRYPTED_HEADER, REDACTED, is_ciphertext
 from dashboard.remotes.kafka import Headers, Record
 
 DEAD_LETTERS_TOPIC = "error-payments"
@@ -56,7 +56,7 @@ class Letter:
     """The payment as JSON gives it; None for what is none, then `fault` says why."""
     fault: str = ""
     encrypted: frozenset[str] = frozenset()
-    """Fields that stand as ciphertext."""
+    """Fields that a header says are encrypted, and that stand as ciphertext."""
     redacted: frozenset[str] = frozenset()
     """Fields that are blacked out: their value is lost."""
 
@@ -106,9 +106,8 @@ def parsed(record: Record) -> Letter:
     headers = _texts(record.headers)
     named = dict(reversed(headers))
     fields, fault = _payment(record.value)
-    redacted = _names(named.get(REDACTED_HEADER, ""))
-    if fields is not None:
-        redacted |= {name for name, value in fields.items() if value == REDACTED}
+    held = (fields or {}).items()
+    told_encrypted = _names(named.get(ENCRYPTED_HEADER, ""))
     return Letter(
         partition=record.partition,
         offset=record.offset,
@@ -121,8 +120,9 @@ def parsed(record: Record) -> Letter:
         headers=headers,
         fields=fields,
         fault=fault,
-        encrypted=_names(named.get(ENCRYPTED_HEADER, "")) - redacted,
-        redacted=redacted,
+        # anybody can write a header, and one that lied would keep a card number from being encrypted
+        encrypted=frozenset(name for name, value in held if name in told_encrypted and _is_encrypted(value)),
+        redacted=frozenset(name for name, value in held if value == REDACTED),
     )
 
 
@@ -225,6 +225,10 @@ def _plain(field: object) -> object:
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON")
+
+
+def _is_encrypted(value: object) -> bool:
+    return isinstance(value, str) and is_ciphertext(value)
 
 
 def _names(text: str) -> frozenset[str]:

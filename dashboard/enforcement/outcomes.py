@@ -12,7 +12,7 @@ ENCRYPTED_HEADER, REDACTED_HEADER = "sales-trends.encrypted", "sales-trends.reda
 
 
 _SHORTEST_CIPHERTEXT = 28
-"""Bytes around an encrypted value: a nonce of 12 and a tag of 16."""
+"""Bytes around an encrypted value, which may be empty: a nonce of 12 and a tag of 16."""
 
 
 class DeadLetter(NamedTuple):
@@ -42,8 +42,8 @@ class Ciphertext(str):
 
 
 def is_ciphertext(text: str) -> bool:
-    """Whether it is what the client makes of an encrypted text: base64 of more than what surrounds it."""
+    """Whether it is what the client makes of an encrypted text: base64 of no less than what surrounds it."""
     try:
-        return len(b64decode(text, validate=True)) > _SHORTEST_CIPHERTEXT
+        return len(b64decode(text, validate=True)) >= _SHORTEST_CIPHERTEXT
     except ValueError:
         return False

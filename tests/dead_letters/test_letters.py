@@ -11,7 +11,7 @@ import pytest
 from dashboard.dead_letters.letters import IN_CLEAR, Letter, parsed, rounded, shown
 from dashboard.dead_letters.reading import groups
 from dashboard.remotes.kafka import Record
-from tests.dead_letters.world import CLOCK, RULE, headers, payment
+from tests.dead_letters.world import CIPHERTEXT, CLOCK, RULE, headers, payment
 
 CARD = "4111-1111-1111-1234"
 
@@ -49,15 +49,25 @@ def test_one_of_the_java_client_may_be_avros_json_with_named_branches() -> None:
 
 def test_one_of_the_payment_app_says_what_is_ciphertext() -> None:
     found = letter(
-        payment(3001, cc_number="c2VjcmV0"), headers() | {"sales-trends.encrypted": "cc_number, other"}, b"3001"
+        payment(3001, cc_number=CIPHERTEXT, other=CIPHERTEXT),
+        headers() | {"sales-trends.encrypted": "cc_number, other"},
+        b"3001",
     )
     assert found.key == "3001"
     assert found.encrypted == {"cc_number", "other"}
     told = shown(found)
     assert told.fields["cc_number"] == "encrypted"
     assert not told.clear_card
-    blacked = letter(payment(3001, cc_number="gone"), headers() | {"sales-trends.redacted": "cc_number"})
-    assert blacked.redacted == {"cc_number"}
+
+
+@pytest.mark.parametrize("header", ["sales-trends.encrypted", "sales-trends.redacted"])
+@pytest.mark.parametrize("card", [CARD, "4111111111111234", 4111111111111234, "4111 not all digits", ["4111", "1234"]])
+def test_a_header_that_says_so_makes_no_secret_of_a_card_number_in_the_clear(header: str, card: object) -> None:
+    found = letter(payment(3001, cc_number=card), headers() | {header: "cc_number"})
+    told = shown(found)
+    assert told.fields["cc_number"] == IN_CLEAR
+    assert told.clear_card
+    assert not found.encrypted | found.redacted
 
 
 @pytest.mark.parametrize(

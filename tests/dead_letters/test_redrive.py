@@ -1,6 +1,7 @@
 """The plan by itself: outcomes, sums and sentences, without a broker."""
 
 import json
+from base64 import b64encode
 from datetime import timedelta
 from decimal import Decimal
 
@@ -12,7 +13,7 @@ from dashboard.dead_letters.redrive import Choices, Contract, Outcome, RedrivePl
 from dashboard.dead_letters.stream import Known
 from dashboard.errors import SettingsError, UnreachableError
 from dashboard.remotes.kafka import Record
-from tests.dead_letters.world import CLOCK, HOUR, WINDOW, MemoryRegistry, contract, headers, payment
+from tests.dead_letters.world import CIPHERTEXT, CLOCK, HOUR, WINDOW, Cipher, MemoryRegistry, contract, headers, payment
 
 FIELDS = fields_of(MemoryRegistry().latest("payments-value") or {})
 OFFSETS = iter(range(1_000_000))
@@ -77,6 +78,20 @@ def test_a_payment_of_the_same_order_in_the_same_plan_is_sent_once() -> None:
     assert found.letters[1].detail == f"by {first.id}"
     refused = letter(payment(3000, confirmation_code="0"))
     assert [one.outcome for one in plan([refused, second]).letters] == [Outcome.STILL_REFUSED, Outcome.COUNTS]
+
+
+def test_only_what_is_ciphertext_is_kept_from_being_encrypted_whatever_a_header_says() -> None:
+    says_so = {"sales-trends.encrypted": "cc_number"}
+    nothing = b64encode(bytes(28)).decode()
+    for card, stands in (
+        (CIPHERTEXT, True),
+        (nothing, True),
+        ("4111-1111-1111-1234", False),
+        ("4111111111111234", False),
+    ):
+        [one] = plan([letter(payment(3000, cc_number=card), **says_so)]).sent
+        assert one.value is not None
+        assert isinstance(one.value["cc_number"], Cipher) is stands, card
 
 
 def test_an_error_of_the_contract_that_names_no_rule_is_passed_on() -> None:

@@ -15,7 +15,18 @@ from dashboard.local.shop.evidence import Evidence
 from dashboard.local.shop.redriven import redriven_payments
 from dashboard.local.shop.truth import reckon
 from dashboard.remotes.kafka import Topic
-from tests.dead_letters.world import CLOCK, HOUR, RULE, WINDOW, World, headers, orders_of, payment, queue
+from tests.dead_letters.world import (
+    CIPHERTEXT,
+    CLOCK,
+    HOUR,
+    RULE,
+    WINDOW,
+    World,
+    headers,
+    orders_of,
+    payment,
+    queue,
+)
 from tests.real_broker import RealBroker
 
 START = CLOCK - CLOCK % 5_000
@@ -88,7 +99,7 @@ def test_a_correction_choice_or_agreement_lets_a_letter_count(world: World) -> N
     ids = [
         world.letter(payment(3000, confirmation_code="0")),
         world.letter(payment(3001, cc_number="<REDACTED>")),
-        world.letter(payment(3002, cc_number="c2VjcmV0"), headers() | {"sales-trends.encrypted": "cc_number"}),
+        world.letter(payment(3002, cc_number=CIPHERTEXT), headers() | {"sales-trends.encrypted": "cc_number"}),
         world.letter(payment(3003), headers(redriven_from="error-payments:0:7")),
         world.letter(payment(9999)),
     ]
@@ -108,7 +119,7 @@ def test_a_correction_choice_or_agreement_lets_a_letter_count(world: World) -> N
     assert {order: value["amount"] for order, value in values.items()} == {
         3000: 1.0, 3001: 2.675, 3002: 2.675, 3003: 2.675, 9999: 2.675,
     }  # fmt: skip
-    assert values[3002]["cc_number"] == "c2VjcmV0", "what is encrypted is not encrypted once more"
+    assert values[3002]["cc_number"] == CIPHERTEXT, "what is encrypted is not encrypted once more"
     assert values[3001]["cc_number"] == "<REDACTED>", "nor is what is blacked out"
     assert values[3003]["cc_number"] == "encrypted(19)"
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from io import BytesIO
@@ -29,6 +30,8 @@ CLOCK = 1_795_348_803_000
 WINDOW = timedelta(seconds=5)
 HOUR = 3_600_000
 RULE = "validateConfirmationCode"
+CIPHERTEXT = b64encode(bytes(12) + b"4111-1111-1111-1234" + bytes(16)).decode()
+"""As long as the client's of a card number: between a nonce and a tag."""
 _TOPICS = (Topic(PAYMENTS_TOPIC, 6), Topic(ORDERS_TOPIC, 6), Topic(DEAD_LETTERS_TOPIC, 1))
 
 
