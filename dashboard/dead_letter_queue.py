@@ -129,7 +129,7 @@ class DeadLetterQueue:
         """
         contract = self._contract()
         letters = [one.letter for one in plan.letters]
-        sender = Sender(self._kafka, self._stream, contract, self._settings.target, self.audit.who)
+        sender = Sender(self._kafka, self._stream, contract, self.audit.who)
         self.audit.begin()
         self.audit.write(plan.digest, "redrive begins", DEAD_LETTERS_TOPIC, _counts(plan))
         sent = 0

@@ -17,6 +17,8 @@ from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.kafka_transactions import ToWrite, TransactionalWriter
 from dashboard.topic_names import PAYMENTS_TOPIC
 
+TRANSACTIONAL_ID = "redrive-payments"
+"""On every cluster: two who call a cluster differently are to end each other's redrives too."""
 MOST_AT_ONCE = 500
 """Letters in one transaction."""
 LONGEST_MS = 2_000
@@ -32,13 +34,12 @@ class Sent:
 
 
 class Sender:
-    """Sends plans of one target."""
+    """Sends plans to one cluster."""
 
-    def __init__(self, kafka: Kafka, stream: Stream, contract: Contract, target: str, who: str) -> None:
+    def __init__(self, kafka: Kafka, stream: Stream, contract: Contract, who: str) -> None:
         self._kafka = kafka
         self._stream = stream
         self._contract = contract
-        self._name = f"redrive-{target}"
         self._who = who
 
     def send(
@@ -50,12 +51,12 @@ class Sender:
     ) -> Sent:
         """Does what the plan says; `progress` hears how many are sent, `before_commit` of each commit to come.
 
-        Raises DeployError when something else would happen by now, or when somebody else redrives on this target, and
+        Raises DeployError when something else would happen by now, or when somebody else redrives on this cluster, and
         UnreachableError when Kafka or the registry do not answer.
         """
         done: list[Marker] = []
         self._kafka.create_topics([REDRIVEN])
-        with TransactionalWriter(self._kafka.access, self._name) as writer:
+        with TransactionalWriter(self._kafka.access, TRANSACTIONAL_ID) as writer:
             # only now: whoever was at work before can commit nothing more, and all that they did is to be seen
             now = plan_anew()
             if now.digest != plan.digest:

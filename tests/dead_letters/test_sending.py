@@ -235,9 +235,9 @@ def test_a_kill_between_two_transactions_leaves_the_first_and_the_next_run_sends
     assert orders_of(world.redriven()) == [3000, 3001, 3002]
 
 
-def test_of_two_at_once_the_second_sends_and_the_first_says_so(world: World) -> None:
+def test_of_two_at_once_the_second_sends_and_the_first_says_so_whatever_they_call_the_target(world: World) -> None:
     ids = three(world)
-    first, second = queue(world.kafka, "first"), queue(world.kafka, "second")
+    first, second = queue(world.kafka, "first"), queue(world.kafka, "second", "staging")
     plan = first.plan(ids)
     sent: list[int] = []
 
@@ -245,7 +245,7 @@ def test_of_two_at_once_the_second_sends_and_the_first_says_so(world: World) -> 
         if not sent:
             sent.append(len(second.redrive(second.plan(ids)).markers))
 
-    with pytest.raises(DeployError, match="Another process has begun the same work, redrive-local") as raised:
+    with pytest.raises(DeployError, match="Another process has begun the same work, redrive-payments") as raised:
         first.redrive(plan, before_commit=second_comes)
     assert "0 of 3 payments are known to have been sent" in raised.value.message
     assert sent == [3]
