@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol
 from dashboard.dead_letters.fields import Fields, Unfit
 from dashboard.dead_letters.letters import Letter, milliseconds, rounded
 from dashboard.dead_letters.stream import Known
-from dashboard.enforcement.outcomes import REDACTED
+from dashboard.enforcement.outcomes import REDACTED, Refused
 from dashboard.errors import SettingsError
 from dashboard.wording import amount as spoken
 
@@ -28,7 +28,7 @@ When = Literal["now", "own"]
 
 
 class Write(Protocol):
-    """Makes the bytes of one payment by its contract; raises an exception that has `rule` when a rule refuses it.
+    """Makes the bytes of one payment by its contract; raises Refused when a rule refuses it.
 
     It may alter what it is given.
     """
@@ -265,10 +265,8 @@ class _Planner:
         """The rule that still refuses the payment; empty when none does."""
         try:
             self.contract.write({**value, "ts": ts_ms})
-        except Exception as refused:
-            if not hasattr(refused, "rule"):
-                raise
-            return str(refused.rule)
+        except Refused as refused:
+            return refused.rule
         return ""
 
 

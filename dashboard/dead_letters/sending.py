@@ -12,6 +12,7 @@ from dashboard.dead_letters.letters import DEAD_LETTERS_TOPIC, REDRIVEN_BY, REDR
 from dashboard.dead_letters.markers import REDRIVEN, REDRIVEN_TOPIC, Marker
 from dashboard.dead_letters.redrive import Contract, Outcome, Planned, RedrivePlan, chunks
 from dashboard.dead_letters.stream import Known, Stream
+from dashboard.enforcement.outcomes import Refused
 from dashboard.errors import DeployError, SalesTrendsError, UnreachableError
 from dashboard.remotes.kafka import Kafka
 from dashboard.remotes.kafka_transactions import ToWrite, TransactionalWriter
@@ -112,13 +113,10 @@ class Sender:
             if order_id in known.paid or (
                 one.outcome is not Outcome.LATE and counts != (one.outcome is Outcome.COUNTS)
             ):
-                raise DeployError(
-                    f"By now something else would happen to the letter {one.letter.id} than what was agreed to.",
-                    "Look at the plan again.",
-                )
+                raise _otherwise(one)
 
     def _stamped(self, one: Planned, clock_ms: int, when: str) -> tuple[ToWrite, Marker]:
-        """The payment at the stream's clock, and its marker."""
+        """The payment at the stream's clock, and its marker; raises DeployError when a rule refuses it by now."""
         value: dict[str, Any] = dict(one.value or {})
         own = one.letter.paid_at
         ts_ms = _own_ms(one) if when == "own" else clock_ms
@@ -126,15 +124,21 @@ class Sender:
         if when == "now" and own is not None:
             headers[REDRIVEN_TS] = own.isoformat(timespec="milliseconds")
         order_id, amount = int(value["order_id"]), repr(float(value["amount"]))
-        payment = ToWrite(
-            PAYMENTS_TOPIC,
-            str(order_id).encode(),
-            self._contract.write({**value, "ts": ts_ms}),
-            clock_ms,
-            headers,
-        )
+        try:
+            content = self._contract.write({**value, "ts": ts_ms})
+        except Refused as refused:
+            # the contract was changed since the plan was agreed to
+            raise _otherwise(one, f": {refused.rule} refuses it") from refused
+        payment = ToWrite(PAYMENTS_TOPIC, str(order_id).encode(), content, clock_ms, headers)
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         return payment, Marker(one.letter.id, order_id, ts_ms, clock_ms, amount, when, self._who, at)
+
+
+def _otherwise(one: Planned, why: str = "") -> DeployError:
+    return DeployError(
+        f"By now something else would happen to the letter {one.letter.id} than what was agreed to{why}.",
+        "Look at the plan again.",
+    )
 
 
 def _own_ms(one: Planned) -> int:

@@ -5,11 +5,13 @@ import subprocess
 import sys
 import time
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from dashboard.dead_letters.markers import REDRIVEN_TOPIC
 from dashboard.dead_letters.redrive import Choices, Outcome
+from dashboard.enforcement.outcomes import Refused
 from dashboard.errors import DeployError, UnreachableError
 from dashboard.local.shop.evidence import Evidence
 from dashboard.local.shop.redriven import redriven_payments
@@ -26,6 +28,7 @@ from tests.dead_letters.world import (
     orders_of,
     payment,
     queue,
+    write,
 )
 from tests.real_broker import RealBroker
 
@@ -269,6 +272,28 @@ def test_nothing_is_sent_when_something_else_would_happen_than_what_was_agreed_t
     with pytest.raises(DeployError, match="something else would happen"):
         letters.redrive(plan)
     assert len(world.redriven()) == before
+
+
+def test_a_contract_that_changes_while_it_sends_ends_it_with_what_was_sent(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = three(world)
+    letters = queue(world.kafka)
+    plan = letters.plan(ids)
+    changed: list[bool] = []
+
+    def by_now(value: dict[str, Any]) -> bytes:
+        if changed:
+            raise Refused(RULE, "it asks for another code")
+        return write(value)
+
+    monkeypatch.setattr("tests.dead_letters.world.write", by_now)
+    monkeypatch.setattr("dashboard.dead_letters.sending.MOST_AT_ONCE", 1)
+    with pytest.raises(DeployError, match="something else would happen to the letter 0:1") as raised:
+        letters.redrive(plan, before_commit=lambda: changed.append(True))
+    assert RULE in raised.value.message
+    assert "1 of 3 payments are known to have been sent" in raised.value.message
+    assert orders_of(world.redriven()) == [3000]
 
 
 def test_the_same_plan_is_agreed_to_whatever_the_time(world: World) -> None:

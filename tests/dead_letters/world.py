@@ -17,6 +17,7 @@ from dashboard.dead_letters.fields import Fields
 from dashboard.dead_letters.letters import DEAD_LETTERS_TOPIC
 from dashboard.dead_letters.markers import REDRIVEN_TOPIC
 from dashboard.dead_letters.redrive import Contract
+from dashboard.enforcement.outcomes import Refused
 from dashboard.remotes.kafka import Kafka, Record, Topic
 from dashboard.remotes.registry import Registry
 from dashboard.settings import PipelineSettings, Settings
@@ -33,14 +34,6 @@ RULE = "validateConfirmationCode"
 CIPHERTEXT = b64encode(bytes(12) + b"4111-1111-1111-1234" + bytes(16)).decode()
 """As long as the client's of a card number: between a nonce and a tag."""
 _TOPICS = (Topic(PAYMENTS_TOPIC, 6), Topic(ORDERS_TOPIC, 6), Topic(DEAD_LETTERS_TOPIC, 1))
-
-
-class Refusal(Exception):
-    """As the enforcement raises it."""
-
-    def __init__(self, rule: str) -> None:
-        super().__init__(rule)
-        self.rule = rule
 
 
 class Cipher(str):
@@ -64,7 +57,7 @@ class MemoryRegistry(Registry):
 def write(value: dict[str, Any]) -> bytes:
     """Refuses a code that is none; encrypts a card number that is not encrypted yet; alters what it is given."""
     if not re.fullmatch("[A-Z0-9]{8}", value["confirmation_code"]):
-        raise Refusal(RULE)
+        raise Refused(RULE, "its code is none")
     if not isinstance(value["cc_number"], Cipher):
         value["cc_number"] = f"encrypted({len(value['cc_number'])})"
     return json.dumps(value).encode()
