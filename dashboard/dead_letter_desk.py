@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from dashboard.access import Caller, Role
 from dashboard.clusters import kind_of
+from dashboard.current_settings import current_settings
 from dashboard.dead_letter_queue import DeadLetterQueue
 from dashboard.dead_letters.letters import Shown, shown
 from dashboard.dead_letters.markers import Marker
@@ -16,7 +17,7 @@ from dashboard.dead_letters.reading import Group, Wanted, groups
 from dashboard.dead_letters.redrive import Choices, RedrivePlan
 from dashboard.narration import Narrator
 from dashboard.runs import Progress, Runs
-from dashboard.settings import Settings, load_settings
+from dashboard.settings import Settings
 from dashboard.target_settings import settings_of
 from dashboard.targets import TargetKind, target_names
 
@@ -61,16 +62,16 @@ class DeadLetterDesk:
     def targets(self, caller: Caller) -> list[str]:
         """What may be chosen; whoever is no admin sees the one that this dashboard shows."""
         caller.require(Role.OPS, "Seeing dead letters")
-        settings = load_settings()
+        settings = current_settings()
         return target_names(settings) if caller.may(Role.ADMIN) else [settings.target]
 
     def kind(self, caller: Caller, target: str) -> TargetKind:
-        caller.require(Role.OPS, "Seeing dead letters")
+        _require(caller, target, "Seeing dead letters")
         return kind_of(target)
 
     def letters(self, caller: Caller, target: str, wanted: Wanted) -> Letters:
         """The newest letters, without a single card number."""
-        caller.require(Role.OPS, "Seeing dead letters")
+        _require(caller, target, "Seeing dead letters")
         found = self._queue(caller, target).letters(SHOWN_AT_ONCE, wanted)
         rows = [
             Row(
@@ -107,13 +108,20 @@ class DeadLetterDesk:
 
     def newest_run(self, caller: Caller, target: str) -> Progress | None:
         """What is at work on the target, or was the last; None when nothing was begun in this process."""
-        caller.require(Role.OPS, "Seeing what is at work")
+        _require(caller, target, "Seeing what is at work")
         return self._runs.newest(target)
 
-    def begun_elsewhere(self, caller: Caller, _target: str) -> str:
+    def begun_elsewhere(self, caller: Caller, target: str) -> str:
         """Nothing is told: a redrive elsewhere is found out when this one sends, and refused then."""
-        caller.require(Role.OPS, "Seeing what is at work")
+        _require(caller, target, "Seeing what is at work")
         return ""
 
     def _queue(self, caller: Caller, target: str) -> DeadLetterQueue:
         return self._make(settings_of(target), f"{caller.name} (dashboard on {socket.gethostname()})")
+
+
+def _require(caller: Caller, target: str, what: str) -> None:
+    """Raises AccessError unless they are ops, or an admin where the target is not the one that this dashboard shows."""
+    caller.require(Role.OPS, what)
+    if target != current_settings().target:
+        caller.require(Role.ADMIN, f"Seeing the target {target}")

@@ -43,12 +43,12 @@ def one_letter(desk: DeadLetterDesk, world: World, order_id: int = 3000) -> str:
     return world.letter(payment(order_id, confirmation_code="0"))
 
 
-SEEING: dict[str, Callable[[DeadLetterDesk, Caller], object]] = {
-    "targets": lambda desk, who: desk.targets(who),
-    "kind": lambda desk, who: desk.kind(who, "local"),
-    "letters": lambda desk, who: desk.letters(who, "local", Wanted()),
-    "newest_run": lambda desk, who: desk.newest_run(who, "local"),
-    "begun_elsewhere": lambda desk, who: desk.begun_elsewhere(who, "local"),
+SEEING: dict[str, Callable[[DeadLetterDesk, Caller, str], object]] = {
+    "targets": lambda desk, who, _target: desk.targets(who),
+    "kind": lambda desk, who, target: desk.kind(who, target),
+    "letters": lambda desk, who, target: desk.letters(who, target, Wanted()),
+    "newest_run": lambda desk, who, target: desk.newest_run(who, target),
+    "begun_elsewhere": lambda desk, who, target: desk.begun_elsewhere(who, target),
 }
 ACTING: dict[str, Callable[[DeadLetterDesk, Caller], object]] = {
     "plan": lambda desk, who: desk.plan(who, "local", ("0:0",), CORRECTED),
@@ -60,9 +60,9 @@ ACTING: dict[str, Callable[[DeadLetterDesk, Caller], object]] = {
 def test_ops_and_admins_see_and_nobody_else(desk: DeadLetterDesk, act: str) -> None:
     for who in (VERA, NOBODY):
         with pytest.raises(AccessError):
-            SEEING[act](desk, who)
+            SEEING[act](desk, who, "local")
     for who in (OTTO, ADA):
-        SEEING[act](desk, who)
+        SEEING[act](desk, who, "local")
 
 
 @pytest.mark.parametrize("act", ACTING)
@@ -79,12 +79,36 @@ def test_every_act_is_in_one_of_the_tables() -> None:
     assert public == SEEING.keys() | ACTING.keys()
 
 
-def test_ops_see_the_target_of_this_dashboard_and_no_other(
-    desk: DeadLetterDesk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.fixture
+def staging(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """A target that this dashboard does not show."""
     targets = tmp_path / "targets.toml"
-    targets.write_text('[staging]\nkind = "open-source"\n')
+    targets.write_text(
+        """[staging]
+        kind = "open-source"
+        kafka_bootstrap = "kafka:9092"
+        schema_registry_url = "http://registry:8081"
+        flink_endpoint = "http://jobmanager:8081"
+        sql_gateway_endpoint = "http://gateway:8083"
+        iceberg_catalog = "http://catalog:8181"
+        iceberg_namespace = "shop"
+        state = "s3://bucket/flink"
+        """
+    )
     monkeypatch.setenv("SALES_TARGETS_FILE", str(targets))
+    return "staging"
+
+
+@pytest.mark.parametrize("act", sorted(SEEING.keys() - {"targets"}))
+def test_ops_see_nothing_of_another_target_whatever_they_send(desk: DeadLetterDesk, act: str, staging: str) -> None:
+    for target in (staging, "no such target"):
+        with pytest.raises(AccessError, match=f"Seeing the target {target} is for admins"):
+            SEEING[act](desk, OTTO, target)
+    SEEING[act](desk, ADA, staging)
+
+
+@pytest.mark.usefixtures("staging")
+def test_ops_see_the_target_of_this_dashboard_and_no_other(desk: DeadLetterDesk) -> None:
     assert desk.targets(OTTO) == ["local"]
     assert desk.targets(ADA) == ["local", "staging"]
 
