@@ -17,12 +17,12 @@ from dashboard.errors import ReadError, SalesTrendsError, UnreachableError
 from dashboard.local.doctor import Finding
 from dashboard.readers.athena_access import AthenaAccess
 from dashboard.readers.athena_engine import AthenaEngine
-from dashboard.readers.aws_faults import SET_CLOCK, clock_skew, spoken_skew
 from dashboard.readers.catalog import CatalogAccess, open_catalog, translated
 from dashboard.readers.catalog_login import ClientCredentials, OAuthLogin
 from dashboard.readers.http_session import is_local, nobody, patient, unanswered
 from dashboard.readers.lake import ORDERS_TABLE, REVENUE_TABLE
 from dashboard.readers.s3_file import check_readable, is_in_s3, keys_are_lent
+from dashboard.remotes.aws_faults import SET_CLOCK, clock_skew, spoken_skew
 
 _MOST_APART = timedelta(seconds=30)
 """An AWS request may be five minutes off at most; tokens are dated too."""

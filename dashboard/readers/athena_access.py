@@ -15,7 +15,7 @@ from pydantic import SecretStr
 CONNECT_SECONDS, ANSWER_SECONDS = 3.0, 10.0
 """How long AWS may take to accept a connection, and to answer one request."""
 _THROTTLING = ("ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown")
-PASSING = (
+_PASSING = (
     *_THROTTLING,
     "InternalServerException",
     "InternalServiceException",
@@ -23,7 +23,7 @@ PASSING = (
     "ServiceUnavailable",
 )
 """What AWS says when the same request may well be answered a little later."""
-RETRIES = RetryConfig(exceptions=PASSING, attempt=3, multiplier=1, max_delay=2)
+RETRIES = RetryConfig(exceptions=_PASSING, attempt=3, multiplier=1, max_delay=2)
 """Of one request, beside the one that botocore makes after a lost connection; six seconds at most."""
 QUERY_RETRIES = RetryConfig(exceptions=_THROTTLING, attempt=3, multiplier=1, max_delay=2)
 """Of a query: whatever else is said, it may run already, and a second one would be paid for too."""

@@ -28,9 +28,9 @@ from requests.exceptions import RequestException
 from requests.utils import get_environ_proxies
 
 from dashboard.errors import ReadError, SettingsError, UnreachableError
-from dashboard.readers.aws_faults import arrow_fault, aws_fault
 from dashboard.readers.catalog_login import BearerToken, ClientCredentials, FixedLogin, Login, OAuthLogin
 from dashboard.readers.http_session import ANSWER_SECONDS, CONNECT_SECONDS, is_local, patient, unanswered
+from dashboard.readers.lake_faults import arrow_fault, lake_fault
 
 _LATER = "Try again; `sales-trends status` says what runs."
 _LATER_ELSEWHERE = "Try again in a few minutes."
@@ -172,7 +172,7 @@ def translated(uri: str, thing: str) -> Iterator[None]:
         wrong = _WRONG if here else _WRONG_ELSEWHERE
         raise ReadError(f"What answers at {uri} is not an Iceberg catalog.", wrong) from error
     except (ClientError, BotoCoreError) as error:
-        raise aws_fault(error, f"show {thing}", uri, _GLUE_RIGHTS) from None
+        raise lake_fault(error, f"show {thing}", uri, _GLUE_RIGHTS) from None
     except FileNotFoundError as error:
         raise ReadError(
             f"A file of {thing} is gone: {error.filename or error}.", "It may just have been replaced; read again."

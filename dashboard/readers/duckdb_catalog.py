@@ -12,11 +12,12 @@ import duckdb
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from dashboard.errors import ReadError
-from dashboard.readers.aws_faults import CREDENTIALS, aws_fault
 from dashboard.readers.catalog import CatalogAccess, FileAccess
 from dashboard.readers.catalog_login import BearerToken, ClientCredentials
 from dashboard.readers.http_session import ANSWER_SECONDS
 from dashboard.readers.in_memory import BOUNDED
+from dashboard.readers.lake_faults import lake_fault
+from dashboard.remotes.aws_faults import CREDENTIALS
 
 _EXTENSIONS = ("avro", "httpfs", "iceberg")
 """In the order in which they need each other; each is a file in a wheel of its own."""
@@ -78,7 +79,7 @@ class AttachedCatalog:
             self._rights = _rights(files)
         except (BotoCoreError, ClientError) as error:
             doing = f"read the files of {self._access.namespace}"
-            raise aws_fault(error, doing, files.endpoint or "S3's own address", CREDENTIALS) from None
+            raise lake_fault(error, doing, files.endpoint or "S3's own address", CREDENTIALS) from None
         if self._rights != self._given:
             _create_secret(cursor, f"{self.name}_files", "s3", self._rights)
             self._given = self._rights

@@ -5,8 +5,8 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dashboard.readers.aws_faults import aws_fault
 from dashboard.readers.http_session import ANSWER_SECONDS, CONNECT_SECONDS, is_local
+from dashboard.readers.lake_faults import lake_fault
 
 _LENT = ("s3.access-key-id", "s3.secret-access-key", "s3.session-token")
 
@@ -54,4 +54,4 @@ def check_readable(location: str, properties: Mapping[str, str]) -> None:
         s3.get_object(Bucket=bucket, Key=key, Range="bytes=0-0")["Body"].close()
     except (ClientError, BotoCoreError) as error:
         where = endpoint or f"S3 in {region or 'a region that nothing names'}"
-        raise aws_fault(error, f"read s3://{bucket}/{key}", where, needs, lent=lent) from None
+        raise lake_fault(error, f"read s3://{bucket}/{key}", where, needs, lent=lent) from None

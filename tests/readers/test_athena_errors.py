@@ -56,32 +56,33 @@ def refused(lake: World, **settings: Any) -> SalesTrendsError:
             "ExpiredTokenException",
             "The security token included in the request is expired",
             SettingsError,
-            "The AWS credentials have expired. Set AWS_ACCESS_KEY_ID",
+            "the credentials have expired (ExpiredTokenException). Set AWS_ACCESS_KEY_ID",
         ),
         (
             "StartQueryExecution",
             "UnrecognizedClientException",
             "The security token included in the request is invalid.",
             SettingsError,
-            "AWS does not know the access key",
+            "it does not know the access key (UnrecognizedClientException)",
         ),
-        ("GetTable", "InvalidSignatureException", CANONICAL, SettingsError, "the secret access key is not the key's"),
+        ("GetTable", "InvalidSignatureException", CANONICAL, SettingsError, "the secret is not the access key's"),
         (
             "StartQueryExecution",
             "InvalidSignatureException",
             CANONICAL,
             SettingsError,
-            "the secret access key is not the key's",
+            "the secret is not the access key's",
         ),
         (
             "StartQueryExecution",
             "InvalidSignatureException",
             "Signature expired: 20260329T000000Z is now earlier than 20260329T001000Z (20260329T001500Z - 5 min.)",
             SettingsError,
-            "This machine's clock differs from that of AWS in eu-central-1. Set this machine's clock",
+            "AWS refuses to read revenue_windows of lkc-test: this machine's clock is wrong",
         ),
-        ("GetObject", "RequestTimeTooSkewed", "too large", SettingsError, "This machine's clock differs"),
-        ("GetObject", "SignatureDoesNotMatch", "no match", SettingsError, "AWS does not accept the signature"),
+        ("GetObject", "RequestTimeTooSkewed", "too large", SettingsError, "this machine's clock is wrong"),
+        ("GetTable", "RequestExpired", "Request has expired", SettingsError, "Set the clock of this machine"),
+        ("GetObject", "SignatureDoesNotMatch", "no match", SettingsError, "the secret is not the access key's"),
         (
             "StartQueryExecution",
             "AccessDeniedException",
@@ -222,8 +223,8 @@ def test_an_address_where_nothing_answers_is_unreachable(lake: World) -> None:
         error = refused(lake, endpoint_url=f"http://{address}")
 
     assert isinstance(error, UnreachableError)
-    assert f"{address} did not answer about lkc-test.revenue_summary" in str(error)
-    assert "eu-central-1" in error.hint
+    assert f"{address} did not answer the request to read lkc-test.revenue_summary" in str(error)
+    assert "Check the region" in error.hint
 
 
 @pytest.mark.parametrize("action", ["GetTable", "GetQueryExecution"])

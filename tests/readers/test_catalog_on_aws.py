@@ -168,9 +168,9 @@ def test_the_tables_that_glue_shows_are_read(aws: AwsLake) -> None:
     ("code", "message", "family", "said"),
     [
         ("AccessDeniedException", "not authorized to perform: glue:GetTable", ReadError, "perform: glue:GetTable"),
-        ("InvalidSignatureException", "Signature expired: 1 is now earlier", ReadError, "clock"),
+        ("InvalidSignatureException", "Signature expired: 1 is now earlier", SettingsError, "clock"),
         ("InvalidSignatureException", "x-amz-security-token:hush", SettingsError, "the secret is not"),
-        ("UnrecognizedClientException", "invalid", SettingsError, "invalid"),
+        ("UnrecognizedClientException", "invalid", SettingsError, "does not know the access key"),
         ("ExpiredTokenException", "expired", SettingsError, "expired"),
         ("ThrottlingException", "Rate exceeded", UnreachableError, "Rate exceeded"),
     ],

@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import traceback
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -122,6 +123,14 @@ def test_what_is_not_allowed_is_said_without_the_secret(cloud: FakeEcs, code: st
     with pytest.raises(error, match=code) as refused:
         ecs.restart(*APP)
     assert "s3cr3t" not in str(refused.value)
+
+
+def test_a_wrong_signature_is_told_without_the_signed_headers(cloud: FakeEcs) -> None:
+    signed = "The Canonical String for this request should have been 'POST\n/\n\nx-amz-security-token:t0k3n\n'"
+    cloud.faults.append((400, "InvalidSignatureException", f"The signature does not match. {signed}"))
+    with pytest.raises(SettingsError, match="the secret is not the access key's") as refused:
+        ecs.restart(*APP)
+    assert "t0k3n" not in "".join(traceback.format_exception(refused.value)) + refused.value.hint
 
 
 def test_a_passing_fault_is_tried_again(cloud: FakeEcs) -> None:
