@@ -4,14 +4,12 @@ Each takes who calls and checks that before anything else. Viewers see revenue a
 the pipeline. Columns that contracts call secret are left out for everybody but admins, who see the ciphertext.
 """
 
-import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from itertools import islice
-from typing import Any
 
 import pyarrow as pa
 
@@ -26,8 +24,8 @@ from dashboard.readers.history import AsOf, Commit, History, Page
 from dashboard.readers.inquiry import Inquiry, ask_whole, faults_in
 from dashboard.readers.lake import REVENUE_TABLE, Lake
 from dashboard.readers.lake_table import Column, LakeTable, Snapshot
+from dashboard.readers.masked_rows import masked_rows
 from dashboard.readers.questions import TABLES
-from dashboard.readers.readable import masked
 from dashboard.readers.revisions import Revisions, added_by, difference, revisions
 from dashboard.readers.state_file import StateFile
 from dashboard.readers.zones import EARLIEST, LATEST
@@ -138,7 +136,7 @@ class LakeDesk:
             newest = pa.Table.from_batches(batches).slice(0, rows) if batches else pa.table({})
         else:
             newest = found.last(names, by, rows, snapshot)
-        return _masked(newest, self._secret)
+        return masked_rows(newest, self._secret, numbers=True)
 
     def ask(
         self,
@@ -289,20 +287,3 @@ class LakeDesk:
 
 def _role(table: str) -> Role:
     return Role.VIEWER if table in TABLES else Role.OPS
-
-
-def _masked(rows: pa.Table, secret: frozenset[str]) -> pa.Table:
-    """With what may not be shown hidden; a column that loses something, or is nested, becomes text."""
-    columns = []
-    for field in rows.schema:
-        values = rows[field.name].to_pylist()
-        shown = [masked(value, secret, field.name) for value in values]
-        is_whole = shown == values and not pa.types.is_nested(field.type)
-        columns.append(rows[field.name] if is_whole else pa.array(map(_text, shown), pa.string()))
-    return pa.table(columns, names=rows.schema.names)
-
-
-def _text(value: Any) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, default=str, ensure_ascii=False)

@@ -17,20 +17,27 @@ def shown_schema(stored: pa.Schema) -> pa.Schema:
     return pa.schema([_text_field(one) if _becomes_text(one.type) else one for one in stored])
 
 
-def masked_rows(rows: pa.Table, secret: frozenset[str]) -> pa.Table:
+def masked_rows(rows: pa.Table, secret: frozenset[str], *, numbers: bool = False) -> pa.Table:
     """With card numbers hidden in every text, and all but ciphertext in columns that `secret` names in small letters.
 
     What is nested or binary becomes JSON. Numbers stand as they are, for a sum of them must be right; one in a column
-    that is secret is hidden as NULL.
+    that is secret is hidden as NULL. With `numbers`, for whoever only looks at the rows, card numbers are hidden among
+    them too, and a column that loses one becomes text.
     """
-    columns = [_column(rows[field.name], field, secret) for field in rows.schema]
+    columns = [_column(rows[field.name], field, secret, numbers) for field in rows.schema]
     return pa.table(columns, names=rows.schema.names)
 
 
-def _column(values: pa.ChunkedArray, field: pa.Field, secret: frozenset[str]) -> pa.ChunkedArray | pa.Array:
+def _column(
+    values: pa.ChunkedArray, field: pa.Field, secret: frozenset[str], numbers: bool
+) -> pa.ChunkedArray | pa.Array:
     name, is_secret = field.name, field.name.casefold() in secret
     if _becomes_text(field.type):
         return pa.array([_text(masked(value, secret, name)) for value in values.to_pylist()], pa.string())
+    if not _is_text(field.type) and numbers:
+        given = values.to_pylist()
+        shown = [masked(value, secret, name) for value in given]
+        return values if shown == given else pa.array(map(_text, shown), pa.string())
     if not _is_text(field.type):
         return pa.nulls(len(values), field.type) if is_secret else values
     if is_secret:
