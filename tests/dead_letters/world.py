@@ -18,10 +18,12 @@ from dashboard.dead_letters.letters import DEAD_LETTERS_TOPIC
 from dashboard.dead_letters.markers import REDRIVEN_TOPIC
 from dashboard.dead_letters.redrive import Contract
 from dashboard.enforcement.outcomes import Refused
+from dashboard.errors import UnreachableError
 from dashboard.remotes.kafka import Kafka, Record, Topic
 from dashboard.remotes.registry import Registry
 from dashboard.settings import PipelineSettings, Settings
 from dashboard.topic_names import ORDERS_TOPIC, PAYMENTS_TOPIC
+from tests.conftest import eventually
 
 CONTRACTS = Path(__file__).parents[2] / "pipeline_sql" / "contracts"
 SUBJECTS = ("payments-value", "shiftleft.public.orders-value", "shiftleft.public.orders-key")
@@ -103,6 +105,7 @@ class World:
         self.kafka = kafka
         kafka.delete_topics({topic.name for topic in (*_TOPICS, Topic(REDRIVEN_TOPIC, 1))} & kafka.topic_names())
         kafka.create_topics(_TOPICS)
+        eventually(lambda: all(_has_leaders(kafka, topic.name) for topic in _TOPICS), 30, 0.05)
         self.producer = Producer(
             {"bootstrap.servers": kafka.bootstrap, "partitioner": "murmur2_random", "log_level": 0}
         )
@@ -139,6 +142,14 @@ class World:
     ) -> None:
         self.producer.produce(topic, value, key, headers=list(headers.items()), timestamp=timestamp_ms)
         assert self.producer.flush(10) == 0
+
+
+def _has_leaders(kafka: Kafka, topic: str) -> bool:
+    """One that takes the place of another of its name is without them for a moment."""
+    try:
+        return bool(kafka.end_offsets(topic))
+    except UnreachableError:
+        return False
 
 
 def _wire(schema_id: int, value: object) -> bytes:
