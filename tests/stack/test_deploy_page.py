@@ -272,8 +272,8 @@ def test_a_statement_is_stopped_and_goes_on_and_the_payment_app_starts_again(bro
 def test_a_check_shows_its_rows_beside_its_sql(browser: Browser, site: Site) -> None:
     with logged_in(browser, site, "ada") as page:
         open_deploy(page, site, "Checks")
-        expect(page.get_by_text("HAVING")).to_be_visible()
-        page.get_by_role("button", name="Run").nth(2).click()
+        expect(page.get_by_text("HAVING").first).to_be_visible()
+        page.locator(".st-key-deploy_check_revenue-summary-preview").get_by_role("button", name="Run").click()
         expect(page.get_by_text(re.compile(r"first 100 rows"))).to_be_visible()
 
 
