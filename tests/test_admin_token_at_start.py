@@ -41,7 +41,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalStac
     monkeypatch.setattr(
         services, "all_services", lambda _settings, _jars: {one: sleeper(one) for one in services.NAMES}
     )
-    monkeypatch.setattr(services, "supervisor_service", lambda _settings: sleeper(services.SUPERVISOR))
+    monkeypatch.setattr(services, "supervisor_service", lambda *_: sleeper(services.SUPERVISOR))
     monkeypatch.setattr(stack.deployment, "apply", lambda **_: None)
     monkeypatch.setattr(stack.deployment, "troubled", dict)
     yield stack
