@@ -8,7 +8,7 @@ from dashboard.annotations import Annotation, Kind
 from dashboard.dead_letters.markers import Marker
 from dashboard.deploy.audit import Act
 from dashboard.trends.totals import half_up
-from dashboard.wording import amount, iso
+from dashboard.wording import amount, counted, iso
 
 _BEGINS, _ENDED, _FAILED = " begins", " ended", " failed"
 _DEPLOYING = {
@@ -83,13 +83,12 @@ def _deployment(what: str, steps: Sequence[Act], end: Act | None) -> list[Annota
 
 
 def _redrive(sent: Sequence[Marker]) -> Annotation:
-    counted = [_EPOCH + timedelta(milliseconds=one.ts) for one in sent]
+    times = [_EPOCH + timedelta(milliseconds=one.ts) for one in sent]
     total = sum((half_up(Decimal(one.amount)) for one in sent), Decimal(0))
-    payments = "1 payment" if len(sent) == 1 else f"{len(sent):,} payments"
-    text = f"{payments} of {amount(total)} in all sent again"
+    text = f"{counted(len(sent), 'payment')} of {amount(total)} in all sent again"
     letters = ", ".join([*(one.letter for one in sent[:_TOLD]), *(["…"] if len(sent) > _TOLD else [])])
     detail = f"letters {letters}; sent {iso(_at(sent[0].at))}"
-    return Annotation(Kind.REDRIVE, min(counted), max(counted), text, sent[0].by, _at(sent[0].at), detail)
+    return Annotation(Kind.REDRIVE, min(times), max(times), text, sent[0].by, _at(sent[0].at), detail)
 
 
 def _parted(what: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from dashboard.revenue_view import HEAT, RUNNING, TOTAL
 from dashboard.trends.grains import WINDOW
 from dashboard.trends.periods import CLOSING, OPEN, REVISED
 from dashboard.trends.trend import Trend
-from dashboard.wording import amount, as_markdown, length, moment
+from dashboard.wording import amount, as_markdown, counted, length, moment
 
 if TYPE_CHECKING:
     from dashboard.readers.streamed import Ahead
@@ -103,18 +103,15 @@ def ahead_notices(answer: Answer, zone: ZoneInfo) -> None:
     if ahead is None:
         return
     if ahead.doubled:
-        many = len(ahead.doubled)
-        what = "1 window" if many == 1 else f"{many:,} windows"
         first = moment(ahead.doubled[0][0], zone, ahead.doubled[-1][1])
         st.warning(
-            f"{what} came to Kafka more than once or beside another of the same time, the first at {first}. None is "
-            "counted twice. `sales-trends verify` tells whether the table is right.",
+            f"{counted(len(ahead.doubled), 'window')} came to Kafka more than once or beside another of the same time, "
+            f"the first at {first}. None is counted twice. `sales-trends verify` tells whether the table is right.",
             icon=":material/content_copy:",
         )
     if ahead.undecodable:
-        what = "1 record" if ahead.undecodable == 1 else f"{ahead.undecodable:,} records"
         st.warning(
-            f"{what} of revenue_summary or completed_orders cannot be read, and may be missing in what is streamed or "
-            "open. `sales-trends tail` shows why.",
+            f"{counted(ahead.undecodable, 'record')} of revenue_summary or completed_orders cannot be read, and may be "
+            "missing in what is streamed or open. `sales-trends tail` shows why.",
             icon=":material/broken_image:",
         )

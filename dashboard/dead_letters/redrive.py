@@ -20,6 +20,7 @@ from dashboard.dead_letters.stream import Known
 from dashboard.enforcement.outcomes import REDACTED, Refused
 from dashboard.errors import SettingsError
 from dashboard.wording import amount as spoken
+from dashboard.wording import counted
 
 BEYOND_DOUBT = timedelta(seconds=60)
 """More than a window and this behind, a payment is late whatever the pipeline's pace."""
@@ -145,10 +146,10 @@ class RedrivePlan:
     def summary(self) -> str:
         """A sentence: how many payments, how much of it counts, what is not sent and why."""
         counting = [one for one in self.sent if one.outcome is Outcome.COUNTS]
-        told = [f"{_payments(len(counting))}, {spoken(self.booked)} booked now"] if counting else []
+        told = [f"{counted(len(counting), 'payment')}, {spoken(self.booked)} booked now"] if counting else []
         late = sum(one.outcome is Outcome.LATE for one in self.sent)
         if late:
-            told.append(f"{_payments(late)} at {_its(late)} own time, late: sent, and adding nothing")
+            told.append(f"{counted(late, 'payment')} at {_its(late)} own time, late: sent, and adding nothing")
         orderless = [one for one in self.letters if one.outcome is Outcome.NO_ORDER]
         if orderless:
             has = "has" if len(orderless) == 1 else "have"
@@ -284,10 +285,6 @@ def _left(letter: Letter, outcome: Outcome, detail: str = "", amount: Decimal | 
 
 def _sum(planned: Iterable[Planned]) -> Decimal:
     return sum((one.amount for one in planned if one.amount is not None), Decimal("0.00"))
-
-
-def _payments(count: int) -> str:
-    return "1 payment" if count == 1 else f"{count:,} payments"
 
 
 def _its(count: int) -> str:

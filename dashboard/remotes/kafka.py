@@ -215,7 +215,7 @@ class Kafka:
                 # untyped: the library types every field of a message as optional, which none of a received one is
                 messages: list[Any] = consumer.consume(_BATCH, timeout=0.05)
                 # a partition that is done may go on for ever while another one has no leader, and a fault is no record
-                if any(message.partition() in todo and not _is_fault(message) for message in messages):
+                if any(message.partition() in todo and not is_fault(message) for message in messages):
                     heard = time.monotonic()
                 if self._refusal:
                     raise self._unreachable("", consumer)
@@ -227,7 +227,7 @@ class Kafka:
                 for message in messages:
                     partition = message.partition()
                     if message.error() is not None:
-                        if not _is_fault(message):
+                        if not is_fault(message):
                             todo.discard(partition)
                         continue
                     if message.offset() < ends[partition]:
@@ -333,7 +333,7 @@ class Kafka:
         return self.access.fault(self._refusal, reason)
 
 
-def _is_fault(message: Any) -> bool:
+def is_fault(message: Any) -> bool:
     """Whether it tells neither a record nor the end of its partition."""
     error = message.error()
     return error is not None and error.code() != KafkaError._PARTITION_EOF

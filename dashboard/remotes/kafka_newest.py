@@ -20,7 +20,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-d
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_fixed
 
 from dashboard.errors import ReadError, UnreachableError
-from dashboard.remotes.kafka import Kafka, Record, record_of
+from dashboard.remotes.kafka import Kafka, Record, is_fault, record_of
 from dashboard.remotes.kafka_access import Refusal
 
 _ASK_SECONDS = 3
@@ -193,10 +193,10 @@ class NewestRecords:
                     self._kafka.access.silence_hint,
                 )
             for message in messages:
-                place, error = (message.topic(), message.partition()), message.error()
-                if error is not None:
-                    if error.code() != KafkaError._PARTITION_EOF:
-                        raise KafkaException(error)
+                place = (message.topic(), message.partition())
+                if is_fault(message):
+                    raise KafkaException(message.error())
+                if message.error() is not None:
                     todo.discard(place)
                     continue
                 if message.offset() < ends[place]:

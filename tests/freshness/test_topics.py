@@ -1,6 +1,5 @@
 """How far topics have come, on a real broker."""
 
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -9,7 +8,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]  # not in __all__
 
 from dashboard.deploy.pipeline import load_pipeline
@@ -23,6 +22,7 @@ from dashboard.remotes.kafka_newest import NewestRecords
 from dashboard.remotes.kafka_transactions import ToWrite, TransactionalWriter
 from dashboard.settings import PipelineSettings
 from tests.conftest import eventually
+from tests.deaf_consumer import deaf_consumer
 from tests.readers.topics import Texts, produce, wire
 from tests.real_broker import RealBroker, real_broker
 
@@ -263,18 +263,7 @@ def test_only_what_came_since_is_read(world: World) -> None:
 def test_a_partition_that_gives_nothing_is_told_though_another_one_never_ends(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = time.monotonic()
-
-    class Deaf(Consumer):
-        """To one partition; of the other one more comes all the time."""
-
-        def consume(self, *words: Any, **named: Any) -> list[Any]:
-            assert time.monotonic() - begun < 10, "it waits without end"
-            heard = [one for one in super().consume(*words, **named) if not one.partition()]
-            self.last = [one for one in heard if one.error() is None] or getattr(self, "last", [])
-            return heard or self.last
-
-    monkeypatch.setattr(kafka_newest, "Consumer", Deaf)
+    monkeypatch.setattr(kafka_newest, "Consumer", deaf_consumer())
     monkeypatch.setattr(kafka_newest, "_ASK_SECONDS", 1)
     for partition in range(2):
         world.write(event=1, record=1, partition=partition)

@@ -1,16 +1,16 @@
 """Offsets by time and records between offsets on a real broker, while others write."""
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaError
+from confluent_kafka import KafkaError
 from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]  # not in __all__
 
 from dashboard.errors import UnreachableError
 from dashboard.remotes import kafka as reading
 from dashboard.remotes.kafka import Kafka
+from tests.deaf_consumer import deaf_consumer
 from tests.readers.topics import new_topic, order, produce
 from tests.real_broker import real_broker
 
@@ -59,18 +59,7 @@ def test_a_partition_that_gives_nothing_is_told_though_another_one_never_ends(
     kafka: Kafka, monkeypatch: pytest.MonkeyPatch, said: list[Any]
 ) -> None:
     topic = new_topic(kafka, partitions=2)
-    begun = time.monotonic()
-
-    class Deaf(Consumer):
-        """To one partition, or told of its fault; of the other one more comes all the time."""
-
-        def consume(self, *words: Any, **named: Any) -> list[Any]:
-            assert time.monotonic() - begun < 10, "it waits without end"
-            heard = [one for one in super().consume(*words, **named) if not one.partition()]
-            self.last = [one for one in heard if one.error() is None] or getattr(self, "last", [])
-            return [*(heard or self.last), *said]
-
-    monkeypatch.setattr(reading, "Consumer", Deaf)
+    monkeypatch.setattr(reading, "Consumer", deaf_consumer(said))
     monkeypatch.setattr(reading, "_TIMEOUT_SECONDS", 1)
     for partition in range(2):
         produce(kafka, topic, [order(1)], partition=partition)

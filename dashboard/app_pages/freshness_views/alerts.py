@@ -7,7 +7,7 @@ import streamlit as st
 
 from dashboard import visitor
 from dashboard.access import Role
-from dashboard.errors import SalesTrendsError
+from dashboard.app_pages.faults import faults_kept, show_kept_fault
 from dashboard.freshness.alert_store import EVERYTHING
 from dashboard.freshness_desk import FreshnessDesk
 from dashboard.wording import as_markdown, length, moment
@@ -46,8 +46,7 @@ def alerts_view(desk: FreshnessDesk, zone: ZoneInfo) -> None:
             f"{found.waiting:,} messages wait to be told. {as_markdown(' '.join(found.faults))}".strip(),
             icon=":material/mark_email_unread:",
         )
-    if told := st.session_state.pop("freshness_alert_fault", None):
-        st.error(told, icon=":material/error:")
+    show_kept_fault()
     with st.popover(
         "Snooze", icon=":material/notifications_paused:", key="freshness_snooze", on_change="rerun"
     ) as open_:
@@ -64,14 +63,10 @@ def _snooze_form(desk: FreshnessDesk, subjects: list[str]) -> None:
 
 
 def _snooze(desk: FreshnessDesk, subject: str, chosen: str) -> None:
-    try:
+    with faults_kept():
         desk.snooze(visitor.caller(), subject, datetime.now(UTC) + _LENGTHS[chosen])
-    except SalesTrendsError as fault:
-        st.session_state["freshness_alert_fault"] = f"{as_markdown(fault.message)} {as_markdown(fault.hint)}"
 
 
 def _wake(desk: FreshnessDesk, subject: str) -> None:
-    try:
+    with faults_kept():
         desk.wake(visitor.caller(), subject)
-    except SalesTrendsError as fault:
-        st.session_state["freshness_alert_fault"] = f"{as_markdown(fault.message)} {as_markdown(fault.hint)}"
