@@ -15,7 +15,7 @@ from dashboard.explore_desk import SHOWN_FILES, ExploreDesk
 from dashboard.lake_desk import TableFacts
 from dashboard.readers.history import Commit
 from dashboard.readers.lake import REVENUE_TABLE
-from dashboard.wording import length, moment
+from dashboard.wording import counted, length, moment
 
 _ROWS, _COLUMNS, _SNAPSHOTS, _FILES = "Rows", "Columns", "Snapshots", "Files"
 _PREVIEWED = 50
@@ -143,8 +143,9 @@ def _snapshots(desk: ExploreDesk, table: str, zone: ZoneInfo) -> None:
         alt=f"Snapshots of {table}, newest first",
     )
     is_whole = last.commits[-1].is_first
-    many = "1 snapshot" if found.total == 1 else f"{found.total:,} snapshots"
-    st.caption(f"{many}, the newest first." + ("" if is_whole else " Older ones have expired."))
+    st.caption(
+        f"{counted(found.total, 'snapshot')}, the newest first." + ("" if is_whole else " Older ones have expired.")
+    )
 
 
 def _change(added: int | None, removed: int | None) -> str:
