@@ -1,6 +1,7 @@
 """What our own long-running processes need: a way to be told to end, log lines, and an exit code."""
 
 import logging
+import os
 import signal
 import sys
 import threading
@@ -8,7 +9,6 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 
 from dashboard.errors import ExitCode, SalesTrendsError
 from dashboard.settings import Settings, load_settings
@@ -74,13 +74,7 @@ def run_process(name: str, work: Callable[[Settings, Stop], None]) -> int:
         log.error("%s", error)
         return int(error.exit_code)
     stop = BeatingStop(beat_file(settings.local.home, name))
-
-    def told(number: int, _frame: FrameType | None) -> None:
-        log.info("Told to end by %s.", signal.Signals(number).name)
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, told)
+    _set_when_told(stop)
     try:
         work(settings, stop)
     except Interrupted:
@@ -90,6 +84,28 @@ def run_process(name: str, work: Callable[[Settings, Stop], None]) -> int:
         return int(error.exit_code)
     log.info("Ended.")
     return int(ExitCode.OK)
+
+
+def _set_when_told(stop: Stop) -> None:
+    """Has a thread of its own say what the process was told, and set `stop`.
+
+    A signal's handler must not: it runs in the main thread, between any two steps of it, and when those are inside of
+    `stop.wait` the handler would wait for ever for the lock that the main thread holds.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+
+    def listen() -> None:
+        while True:
+            for number in os.read(reader, 16):
+                log.info("Told to end by %s.", signal.Signals(number).name)
+                stop.set()
+
+    threading.Thread(target=listen, name="told-to-end", daemon=True).start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # only a signal that has a handler is written to the pipe
+        signal.signal(number, lambda *_: None)
 
 
 def configure_log() -> None:

@@ -4,6 +4,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -13,13 +15,18 @@ from dashboard.local.worker import beat_file, silence
 from dashboard.settings import Settings
 
 
-def start(process: str, settings: Settings, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+@contextmanager
+def start(process: str, settings: Settings, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
         [sys.executable, "-m", f"dashboard.local.shop.{process}"],
         env=os.environ | settings.as_environment() | environment,
         stderr=subprocess.PIPE,
         text=True,
-    )
+    ) as started:
+        try:
+            yield started
+        finally:
+            started.kill()
 
 
 @pytest.mark.timeout(60)
@@ -55,14 +62,36 @@ def test_a_process_that_waits_beats_and_one_that_hangs_is_told_from_it(shop_sett
     (home / "run").mkdir(parents=True, exist_ok=True)
     beat = beat_file(home, "payment-app")
     with start("payment_app", nowhere) as started:
-        try:
-            until(beat.exists)
-            assert silence(home, "payment-app") == ""
-            started.send_signal(signal.SIGSTOP)
-            long_ago = time.time() - 60
-            os.utime(beat, (long_ago, long_ago))
-            assert "no sign of work since 60 s" in silence(home, "payment-app")
-            started.send_signal(signal.SIGCONT)
-            until(lambda: silence(home, "payment-app") == "")
-        finally:
-            started.kill()
+        until(beat.exists)
+        assert silence(home, "payment-app") == ""
+        started.send_signal(signal.SIGSTOP)
+        long_ago = time.time() - 60
+        os.utime(beat, (long_ago, long_ago))
+        assert "no sign of work since 60 s" in silence(home, "payment-app")
+        started.send_signal(signal.SIGCONT)
+        until(lambda: silence(home, "payment-app") == "")
+
+
+_TOLD_AT_ANY_MOMENT = """
+import os, signal, threading
+from dashboard.local.worker import run_process
+
+def work(settings, stop):
+    threading.Timer(0.001, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    while not stop.wait(0):
+        pass
+
+raise SystemExit(max(run_process("test", work) for _ in range(40)))
+"""
+
+
+def test_the_signal_may_come_at_any_moment_of_a_wait(shop_settings: Any) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", _TOLD_AT_ANY_MOMENT],
+        env=os.environ | shop_settings().as_environment(),
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert told.returncode == ExitCode.OK
+    assert told.stderr.count("Told to end by SIGTERM.") == told.stderr.count("Ended.") == 40
