@@ -40,6 +40,16 @@ _FILES = 100
 _RUNS = 60
 _BERLIN = ZoneInfo("Europe/Berlin")
 _CONSOLE = Console(width=118)
+_BARE_PAGE = """
+import plotly.graph_objects as go
+import streamlit as st
+
+for name, place in zip("abcd", st.columns(4)):
+    place.metric(name, "1")
+st.plotly_chart(go.Figure(go.Bar(x=list(range(300)), y=list(range(300)))))
+st.dataframe({"a": range(300), "b": range(300)})
+"""
+"""What Streamlit itself takes, to compare machines and moments with."""
 
 
 @contextmanager
@@ -88,6 +98,9 @@ def _page() -> None:
         [first] = _times(page.run, 1)
     assert not page.exception, page.exception
     _CONSOLE.print(f"the first run: {first:,.0f} ms, {sum(sent) / 1000:.0f} kB of 300, without Streamlit's own")
+    bare = AppTest.from_string(_BARE_PAGE, default_timeout=120)
+    bare.run()
+    compared: list[float] = []
     parts: list[float] = []
     whole: list[float] = []
     gate, began = visitor.gate, [0.0]
@@ -99,6 +112,7 @@ def _page() -> None:
 
     with patch.object(visitor, "gate", begun), _no_browser():
         for _ in range(_RUNS):
+            compared += _times(bare.run, 1)
             started = time.perf_counter()
             page.run()
             ended = time.perf_counter()
@@ -106,6 +120,11 @@ def _page() -> None:
             whole.append(1000 * (ended - started))
     _say("a run of the whole script", whole, 60)
     _say("a refresh when nothing changed", parts, 10)
+    bare_ms = median(compared)
+    _CONSOLE.print(
+        f"a bare page of four metrics, a chart and a table beside them: p50 {bare_ms:.1f} ms; "
+        f"the whole script is {median(whole) / bare_ms:.1f} of it, a refresh {median(parts) / bare_ms:.1f}"
+    )
 
 
 def _draw(engine: MirrorEngine, asked: Asked, show: str) -> Drawn:

@@ -8,6 +8,7 @@ Kafka.
 import asyncio
 import time
 from collections.abc import Callable
+from random import Random
 
 from playwright.sync_api import Browser, Page
 from pyiceberg.catalog import Catalog
@@ -99,8 +100,9 @@ def _commits(browser: Browser, url: str, catalog: Catalog, say: Say) -> None:
     page.goto(f"{url}/?revenue_range=15+min")
     page.locator(BARS).first.wait_for()
     waits = []
-    for number in range(20):
-        time.sleep(0.37)
+    moments = Random(1)  # of the page's timer
+    for number in range(40):
+        time.sleep(moments.uniform(0.2, 1.2))
         append(table.refresh(), [(END + number * WINDOW, f"{number}.{number:02}")])
         committed = time.perf_counter()
         page.wait_for_function(_DRAWN, arg=f"{END + (number + 1) * WINDOW:%H:%M:%S}", polling="raf")

@@ -42,7 +42,7 @@ from dashboard.visitor import gate
 from dashboard.wording import as_markdown
 
 # what is saved is to be seen within a second
-REFRESH_SECONDS = 0.8
+REFRESH_SECONDS = 0.6
 _MENU = {"displaylogo": False, "modeBarButtons": [["toImage"]]}
 """A picture of the chart, which appears when one points at it."""
 

@@ -12,6 +12,7 @@ from dashboard.readers.zones import EARLIEST, LATEST
 
 _NEWEST = "newest_window"
 _RECENT = timedelta(days=1)
+_AT_MOST_OLD = timedelta(seconds=1)
 
 
 class PageReadings:
@@ -30,8 +31,8 @@ class PageReadings:
     def look(self) -> Seen:
         """While the newest state cannot be had, answers stay as they were and grow old."""
         engine, now = self._engine(), self._now()
-        with suppress(SalesTrendsError):  # the age tells it
-            newest = engine.newest()
+        with suppress(SalesTrendsError):  # the age tells it, to within a second
+            newest = engine.newest(_AT_MOST_OLD)
             if newest != self._snapshot:
                 self._frontier = _newest_end(engine, now) if newest else None
                 self._snapshot = newest

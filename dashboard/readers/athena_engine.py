@@ -20,7 +20,7 @@ from dashboard.readers.athena_errors import SnapshotGoneError
 from dashboard.readers.athena_query import run
 from dashboard.readers.athena_tables import AthenaTables
 from dashboard.readers.deadline import Stop
-from dashboard.readers.engine import WITHOUT_HASTE, Answer, Limits, Parameter
+from dashboard.readers.engine import NOW, WITHOUT_HASTE, Answer, Limits, Parameter
 from dashboard.readers.in_memory import ask_tables
 from dashboard.readers.lake import ORDERS_TABLE, REVENUE_SCHEMA, REVENUE_TABLE
 from dashboard.readers.lake_table import Snapshot
@@ -62,7 +62,7 @@ class AthenaEngine:
         )
         self._answers = SharedWork(kept)
 
-    def newest(self) -> Snapshot | None:
+    def newest(self, at_most_old: timedelta = NOW) -> Snapshot | None:
         """The newest state of revenue_summary, as Glue had it at most `look_every` ago; no query."""
         table = self._tables.look(REVENUE_TABLE, WITHOUT_HASTE)
         return None if table is None else table.newest

@@ -24,6 +24,7 @@ class Limits:
 
 
 WITHOUT_HASTE = Limits()
+NOW = timedelta(0)
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,12 @@ class Engine(Protocol):
     @property
     def name(self) -> str: ...
 
-    def newest(self) -> Snapshot | None:
-        """The newest state of revenue_summary, by one question to the catalog at most."""
+    def newest(self, at_most_old: timedelta = NOW) -> Snapshot | None:
+        """The newest state of revenue_summary, by one question to the catalog at most.
+
+        By none where an engine that keeps a state looked for a newer one `at_most_old` ago: whoever can wait leaves
+        the turn to pages, for which each that somebody else took is the time of a refresh.
+        """
 
     def ask(
         self,

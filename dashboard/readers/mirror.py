@@ -18,7 +18,7 @@ from dashboard.crash import save_trace
 from dashboard.errors import ReadError, SalesTrendsError
 from dashboard.readers.deadline import Stop, within
 from dashboard.readers.duckdb_errors import duckdb_translated
-from dashboard.readers.engine import WITHOUT_HASTE, Answer, Limits, Parameter, Progress
+from dashboard.readers.engine import NOW, WITHOUT_HASTE, Answer, Limits, Parameter, Progress
 from dashboard.readers.in_memory import execute
 from dashboard.readers.lake import REVENUE_TABLE, Lake
 from dashboard.readers.lake_table import Snapshot
@@ -36,6 +36,8 @@ _OVERHEAD_BYTES = 64 * 1024
 """What DuckDB keeps behind an answer of a few rows."""
 _KEPT_BYTES = 16 * 2**20
 """Of answers."""
+_ASKED_OF = timedelta(seconds=1)
+"""A question may be answered from a state that is so old; whoever needs the newest one asks for that first."""
 PATIENCE = timedelta(milliseconds=250)
 """A page would rather show the last state than wait longer."""
 
@@ -53,11 +55,13 @@ class MirrorEngine:
         self._lake = lake
         self._folder = folder
         self._interval = interval.total_seconds()
+        self._asked_of = min(2 * interval, _ASKED_OF)
         self._patience = patience.total_seconds()
         self._lock = threading.Lock()
         self._opening = threading.Lock()
         self._opened: tuple[MirrorStore, Refresh] | None = None
         self._flight: Future[None] | None = None
+        self._looked_at = -float("inf")
         self._due = 0.0
         self._cursors = threading.local()
         self._answers: LRUCache[Hashable, pa.Table] = LRUCache(
@@ -89,9 +93,9 @@ class MirrorEngine:
                 return None
         return self.progress
 
-    def newest(self) -> Snapshot | None:
+    def newest(self, at_most_old: timedelta = NOW) -> Snapshot | None:
         """The state that answers come from; raises what kept it from being the newest one."""
-        self._look(WITHOUT_HASTE)
+        self._look(WITHOUT_HASTE, at_most_old)
         if self.fault is not None:
             raise self.fault
         return _snapshot(self._store.version())
@@ -108,7 +112,7 @@ class MirrorEngine:
         begun = time.perf_counter()
         # before any call: what cannot be asked costs none
         statement(question, parameters, window=_NO_WINDOW, ends=NEVER)
-        self._look(limits)
+        self._look(limits, self._asked_of)
         version = self._store.version()
         while True:
             snapshot = _snapshot(version)
@@ -147,9 +151,9 @@ class MirrorEngine:
                 self._opened = store, Refresh(self._lake, store)
             return self._opened
 
-    def _look(self, limits: Limits) -> None:
+    def _look(self, limits: Limits, at_most_old: timedelta) -> None:
         """Has the catalog looked at when it is time, by one thread for all; waits for it where nothing is there."""
-        flight, is_ours = self._flight_now()
+        flight, is_ours = self._flight_now(at_most_old)
         if flight is None:
             if self.fault is not None and _snapshot(self._store.version()) is None:
                 raise self.fault
@@ -162,13 +166,15 @@ class MirrorEngine:
         if self.fault is not None and _snapshot(self._store.version()) is None:
             raise self.fault
 
-    def _flight_now(self) -> tuple[Future[None] | None, bool]:
+    def _flight_now(self, at_most_old: timedelta = NOW) -> tuple[Future[None] | None, bool]:
         """The look at the catalog that is under way, begun here if it is time; and whether it was."""
         with self._lock:
-            if self._flight is not None or time.monotonic() < self._due:
+            now = time.monotonic()
+            if self._flight is not None or now < max(self._due, self._looked_at + at_most_old.total_seconds()):
                 return self._flight, False
             flight: Future[None] = Future()
             self._flight = flight
+            self._looked_at, self._due = now, now + self._interval
             threading.Thread(target=self._fly, args=(flight,), name="mirror", daemon=True).start()
             return flight, True
 
@@ -183,7 +189,6 @@ class MirrorEngine:
         finally:
             with self._lock:
                 self._flight = None
-                self._due = max(self._due, time.monotonic() + self._interval)
             flight.set_result(None)
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:

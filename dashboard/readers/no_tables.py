@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 
-from dashboard.readers.engine import WITHOUT_HASTE, Answer, Limits, Parameter
+from dashboard.readers.engine import NOW, WITHOUT_HASTE, Answer, Limits, Parameter
 from dashboard.readers.in_memory import ask_tables
 from dashboard.readers.lake import REVENUE_SCHEMA, REVENUE_TABLE
 from dashboard.readers.lake_table import Snapshot
@@ -15,7 +16,7 @@ class NoTables:
 
     name = "no tables"
 
-    def newest(self) -> Snapshot | None:
+    def newest(self, at_most_old: timedelta = NOW) -> Snapshot | None:
         return None
 
     def ask(

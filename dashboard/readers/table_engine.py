@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from dashboard.errors import ReadError
 from dashboard.readers.deadline import Stop, within
-from dashboard.readers.engine import WITHOUT_HASTE, Answer, Limits, Parameter
+from dashboard.readers.engine import NOW, WITHOUT_HASTE, Answer, Limits, Parameter
 from dashboard.readers.in_memory import ask_tables
 from dashboard.readers.lake import ORDERS_TABLE, REVENUE_SCHEMA, REVENUE_TABLE, Lake
 from dashboard.readers.lake_table import LakeTable, Snapshot
@@ -49,7 +49,7 @@ class TableEngine(ABC):
         self._lake = lake
         self._window = window
 
-    def newest(self) -> Snapshot | None:
+    def newest(self, at_most_old: timedelta = NOW) -> Snapshot | None:
         table = self._lake.table(REVENUE_TABLE)
         return None if table is None else table.newest
 

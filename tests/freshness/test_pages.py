@@ -25,7 +25,7 @@ class Metered:
         self.fails_at = ""
         self.starts: list[Any] = []
 
-    def newest(self) -> Snapshot | None:
+    def newest(self, _at_most_old: timedelta) -> Snapshot | None:
         if self.fails_at == "newest":
             raise UnreachableError("The catalog did not answer.")
         return self.snapshot

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from dashboard.errors import ReadError, SettingsError
-from dashboard.readers.engine import Answer, Parameter
+from dashboard.readers.engine import NOW, Answer, Parameter
 from dashboard.readers.inquiry import Inquiry, ask_whole, faults_in
 from dashboard.readers.lake_table import TIMESTAMP, Snapshot
 from dashboard.readers.questions import asks, question_names
@@ -30,7 +30,7 @@ class Noted:
     def __init__(self) -> None:
         self.asked: list[tuple[Mapping[str, Parameter], int | None]] = []
 
-    def newest(self) -> Snapshot | None:
+    def newest(self, _at_most_old: timedelta = NOW) -> Snapshot | None:
         return SNAPSHOT
 
     def ask(self, question: str, parameters: Mapping[str, Parameter], **named: Any) -> Answer:

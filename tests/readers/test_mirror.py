@@ -236,6 +236,22 @@ def test_nothing_new_costs_one_call_an_interval_however_many_ask(
     mirror.close()
 
 
+def test_who_can_wait_takes_no_turn_from_who_cannot(
+    lake: Lake, counting: Counting, table: Table, tmp_path: Path
+) -> None:
+    append(table, [(at(0), "1.00")])
+    mirror = MirrorEngine(lake, tmp_path / "mirror", NOW, PATIENT)
+    total(mirror)
+    known = mirror.newest()
+    append(table, [(at(5), "2.00")])
+    counting.loaded.clear()
+
+    assert mirror.newest(timedelta(hours=1)) == known
+    assert counting.loaded == []
+    assert mirror.newest() != known
+    mirror.close()
+
+
 def test_a_new_process_goes_on_from_the_file_with_what_was_added(
     lake: Lake, table: Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from dashboard.readers.engine import WITHOUT_HASTE, Answer, Limits, Parameter
+from dashboard.readers.engine import NOW, WITHOUT_HASTE, Answer, Limits, Parameter
 from dashboard.readers.in_memory import ask_tables
 from dashboard.readers.lake import ORDERS_TABLE, REVENUE_SCHEMA, REVENUE_TABLE
 from dashboard.readers.lake_table import Snapshot
@@ -55,7 +55,7 @@ class TableOf:
         self.snapshot = Snapshot(1, NOON)
         self.asked: list[str] = []
 
-    def newest(self) -> Snapshot:
+    def newest(self, _at_most_old: timedelta = NOW) -> Snapshot:
         return self.snapshot
 
     def ask(
