@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from dashboard.errors import UnreachableError
 from dashboard.freshness.pages import PageReadings
-from dashboard.readers.engine import Answer
+from dashboard.readers.engine import NOW, Answer
 from dashboard.readers.lake_table import Snapshot
 
 NOON = datetime(2026, 3, 1, 12, 34, 56, tzinfo=UTC)
@@ -25,7 +25,7 @@ class Metered:
         self.fails_at = ""
         self.starts: list[Any] = []
 
-    def newest(self, _at_most_old: timedelta) -> Snapshot | None:
+    def newest(self, at_most_old: timedelta = NOW) -> Snapshot | None:
         if self.fails_at == "newest":
             raise UnreachableError("The catalog did not answer.")
         return self.snapshot

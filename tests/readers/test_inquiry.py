@@ -30,7 +30,7 @@ class Noted:
     def __init__(self) -> None:
         self.asked: list[tuple[Mapping[str, Parameter], int | None]] = []
 
-    def newest(self, _at_most_old: timedelta = NOW) -> Snapshot | None:
+    def newest(self, at_most_old: timedelta = NOW) -> Snapshot | None:
         return SNAPSHOT
 
     def ask(self, question: str, parameters: Mapping[str, Parameter], **named: Any) -> Answer:

@@ -55,7 +55,7 @@ class TableOf:
         self.snapshot = Snapshot(1, NOON)
         self.asked: list[str] = []
 
-    def newest(self, _at_most_old: timedelta = NOW) -> Snapshot:
+    def newest(self, at_most_old: timedelta = NOW) -> Snapshot:
         return self.snapshot
 
     def ask(
