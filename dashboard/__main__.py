@@ -1,5 +1,5 @@
 """`python -m dashboard`, the same as `sales-trends`."""
 
-from dashboard.cli import main
+from dashboard.cli.command import main
 
 main()

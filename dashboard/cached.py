@@ -14,7 +14,6 @@ import streamlit as st
 
 from dashboard.access import Caller, Role
 from dashboard.background_look import BackgroundLook, Found
-from dashboard.drawn_revenue import Drawn, DrawnRevenue, Marks
 from dashboard.errors import ReadError, SalesTrendsError, SettingsError
 from dashboard.lake_connections import lake_of
 from dashboard.lake_engines import engine_of
@@ -25,7 +24,8 @@ from dashboard.readers.lake import REVENUE_TABLE, Lake
 from dashboard.readers.lake_table import LakeTable, Snapshot
 from dashboard.readers.no_tables import NoTables
 from dashboard.readers.zones import EARLIEST, LATEST
-from dashboard.revised_windows import NONE, RevisedWindows
+from dashboard.revenue.drawn import Drawn, DrawnRevenue, Marks
+from dashboard.revenue.revised_windows import NONE, RevisedWindows
 from dashboard.settings import Settings, load_settings
 from dashboard.target_settings import settings_of
 from dashboard.targets import LOCAL
@@ -33,14 +33,14 @@ from dashboard.trends.sales import NewState, Sales
 from dashboard.trends.trend import Asked
 
 if TYPE_CHECKING:
-    from dashboard.administration import Administration
-    from dashboard.annotation_desk import AnnotationDesk
     from dashboard.annotations import Annotation
-    from dashboard.dead_letter_desk import DeadLetterDesk
-    from dashboard.explore_desk import ExploreDesk
-    from dashboard.freshness_desk import FreshnessDesk
-    from dashboard.live_desk import LiveDesk
-    from dashboard.pins import Pin, PinResult
+    from dashboard.desks.administration import Administration
+    from dashboard.desks.annotations import AnnotationDesk
+    from dashboard.desks.dead_letters import DeadLetterDesk
+    from dashboard.desks.explore import ExploreDesk
+    from dashboard.desks.freshness import FreshnessDesk
+    from dashboard.desks.live import LiveDesk
+    from dashboard.desks.pins import Pin, PinResult
     from dashboard.readers.streamed import Ahead, Streamed
 
 _one_alone = Lock()
@@ -108,7 +108,7 @@ class Answer:
 
 
 def revenue(settings: Settings, glance: Glance, asked: Asked, show: str, *, is_selectable: bool = True) -> Answer:
-    """What one view shows: of one snapshot, and what is ahead of that; `show` is a name of `revenue_view.SHOWS`.
+    """What one view shows: of one snapshot, and what is ahead of that; `show` is a name of `revenue.view.SHOWS`.
 
     Raises SettingsError for what windows do not fit, and where nothing was drawn before what `Engine.ask` raises.
     """
@@ -276,8 +276,8 @@ def explore_desk(settings: Settings) -> "ExploreDesk":
     with _one_alone:
         place = _place(settings)
         if place not in _explore_desks:
-            from dashboard.explore_desk import ExploreDesk
-            from dashboard.lake_desk import LakeDesk
+            from dashboard.desks.explore import ExploreDesk
+            from dashboard.desks.lake import LakeDesk
 
             lake = LakeDesk(settings)
             opened.callback(lake.close)
@@ -288,8 +288,8 @@ def explore_desk(settings: Settings) -> "ExploreDesk":
 
 def pin_look(settings: Settings, pin: "Pin") -> "BackgroundLook[PinResult | None]":
     """Looks once what a pinned sum comes to now, with the engine of the pages, so that no table is read twice."""
-    from dashboard.lake_desk import LakeDesk
-    from dashboard.pins import check_pin
+    from dashboard.desks.lake import LakeDesk
+    from dashboard.desks.pins import check_pin
 
     desk = LakeDesk(settings, engines=lambda _settings, _name: _engine(settings))
     viewer = Caller("", Role.VIEWER)
@@ -304,7 +304,7 @@ def annotation_desk() -> "AnnotationDesk":
 
 @cache
 def _annotation_desk() -> "AnnotationDesk":
-    from dashboard.annotation_desk import AnnotationDesk
+    from dashboard.desks.annotations import AnnotationDesk
 
     return AnnotationDesk(settings_of(load_settings().target))
 
@@ -317,7 +317,7 @@ def freshness_desk() -> "FreshnessDesk":
 
 @cache
 def _freshness_desk() -> "FreshnessDesk":
-    from dashboard.freshness_desk import FreshnessDesk, watch_of
+    from dashboard.desks.freshness import FreshnessDesk, watch_of
 
     settings = settings_of(load_settings().target)
     return FreshnessDesk(settings, watch_of(settings, "dashboard", lambda: _engine(settings)))
@@ -334,7 +334,7 @@ def _engine(settings: Settings) -> Engine:
 
 @cache
 def _live_desk() -> "LiveDesk":
-    from dashboard.live_desk import LiveDesk
+    from dashboard.desks.live import LiveDesk
 
     desk = LiveDesk()
     opened.callback(desk.close)
@@ -343,7 +343,7 @@ def _live_desk() -> "LiveDesk":
 
 @cache
 def _dead_letter_desk() -> "DeadLetterDesk":
-    from dashboard.dead_letter_desk import DeadLetterDesk
+    from dashboard.desks.dead_letters import DeadLetterDesk
 
     return DeadLetterDesk()
 
@@ -351,6 +351,6 @@ def _dead_letter_desk() -> "DeadLetterDesk":
 @cache
 def _administration() -> "Administration":
     # the clients of every remote system, half a second and 60 MB that a viewer does not need
-    from dashboard.administration import Administration
+    from dashboard.desks.administration import Administration
 
     return Administration()

@@ -26,10 +26,10 @@ from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunCon
 from streamlit.testing.v1 import AppTest
 
 from dashboard import cached, clusters, visitor
-from dashboard.drawn_revenue import Drawn, DrawnRevenue
 from dashboard.errors import SettingsError
 from dashboard.readers.mirror import MirrorEngine
-from dashboard.revenue_view import HEAT, RUNNING, View
+from dashboard.revenue.drawn import Drawn, DrawnRevenue
+from dashboard.revenue.view import HEAT, RUNNING, View
 from dashboard.settings import Settings, ViewSettings
 from dashboard.sql_files import ROOT
 from dashboard.trends.trend import Asked

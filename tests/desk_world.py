@@ -24,7 +24,7 @@ from pyiceberg.types import (
 )
 
 from dashboard.access import Caller, Role
-from dashboard.lake_desk import LakeDesk
+from dashboard.desks.lake import LakeDesk
 from dashboard.readers.duckdb_engine import DuckdbEngine
 from dashboard.readers.engine import Engine
 from dashboard.readers.lake import Lake

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from rich.console import Console
 
 from dashboard import deployments
-from dashboard.cli import commands
+from dashboard.cli.command import commands
 from dashboard.cloud_deployment import CloudDeployment
 from dashboard.deployments import deployed
 from dashboard.errors import DeployError, SettingsError

@@ -53,7 +53,7 @@ time.sleep(300)
 """
 
 WITHOUT_JARS = "import dashboard.local.jars as jars; jars.locked_jars = lambda: []"
-COMMAND = "from dashboard.cli import main; main()"
+COMMAND = "from dashboard.cli.command import main; main()"
 
 
 @pytest.fixture

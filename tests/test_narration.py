@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from dashboard import cli_checks
+from dashboard.cli import checks
 from dashboard.local.doctor import Finding
 from dashboard.narration import Narrator
 
@@ -47,9 +47,9 @@ def test_no_finding_of_doctor_steers_a_terminal_or_makes_a_line_of_its_own(
 ) -> None:
     monkeypatch.setenv("SALES_LOCAL__HOME", str(tmp_path / "home"))
     found = Finding("Records", False, f"a field {TITLE}\n✓ All is right", f"skip {TITLE}")
-    monkeypatch.setattr(cli_checks, "examine", lambda _: [found])
+    monkeypatch.setattr(checks, "examine", lambda _: [found])
 
-    said = CliRunner().invoke(cli_checks.doctor, obj=terminal()[0]).output
+    said = CliRunner().invoke(checks.doctor, obj=terminal()[0]).output
 
     assert "\x1b" not in said
     assert "\n✓ All" not in said

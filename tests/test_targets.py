@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 from rich.console import Console
 
-from dashboard.cli import commands
-from dashboard.cli_options import settings_for, target_option, window_option
+from dashboard.cli.command import commands
+from dashboard.cli.options import settings_for, target_option, window_option
 from dashboard.errors import ExitCode, SettingsError
 from dashboard.narration import Narrator
 from dashboard.settings import PREFIX, Settings, load_settings

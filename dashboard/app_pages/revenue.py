@@ -28,12 +28,12 @@ from dashboard.app_pages.revenue_views.link import pinned_view
 from dashboard.app_pages.revenue_views.rows import faults_view, rows_view
 from dashboard.app_pages.revenue_words import ahead_notices, chart_in_words, too_far_ahead
 from dashboard.charts import HEIGHT
-from dashboard.double_click import on_double_click
+from dashboard.components.double_click import on_double_click
 from dashboard.errors import SalesTrendsError, SettingsError
 from dashboard.readers.engine import Progress
 from dashboard.readers.inquiry import Inquiry
-from dashboard.revenue_alt import describe
-from dashboard.revenue_view import HEAT, View, selected
+from dashboard.revenue.alt import describe
+from dashboard.revenue.view import HEAT, View, selected
 from dashboard.settings import Settings
 from dashboard.trends.grains import WINDOW
 from dashboard.trends.ranges import Between

@@ -8,10 +8,10 @@ import streamlit as st
 from dashboard.annotations import Kind
 from dashboard.app_pages.faults import told
 from dashboard.cached import Answer
-from dashboard.drawn_revenue import Drawn
-from dashboard.revenue_charts import DOTTED_LINE, SOLID_LINE
-from dashboard.revenue_marks import SIGNS
-from dashboard.revenue_view import HEAT, RUNNING, TOTAL
+from dashboard.revenue.charts import DOTTED_LINE, SOLID_LINE
+from dashboard.revenue.drawn import Drawn
+from dashboard.revenue.marks import SIGNS
+from dashboard.revenue.view import HEAT, RUNNING, TOTAL
 from dashboard.trends.grains import WINDOW
 from dashboard.trends.periods import CLOSING, OPEN, REVISED
 from dashboard.trends.trend import Trend

@@ -9,20 +9,20 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import admin_token, cached
-from dashboard.administration import Administration
 from dashboard.card_numbers import HIDDEN
 from dashboard.deploy.contracts import ContractView
 from dashboard.deploy.plan import Action, Plan, Step
 from dashboard.deploy.raw_records import RawRecord
 from dashboard.deploy.resources import Id
 from dashboard.deployments import Deployed
+from dashboard.desks.administration import Administration
 from dashboard.errors import UnreachableError
 from dashboard.local.home import StackKind, record_kind
 from dashboard.narration import Narrator
 from dashboard.settings import Settings
 from dashboard.sql_files import ROOT
 from tests.conftest import eventually
-from tests.test_administration import Made
+from tests.desks.test_administration import Made
 
 CARD = "4111-1111-1111-1111"
 CLEAR = ContractView(

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import admin_token, cached
-from dashboard.dead_letter_desk import DeadLetterDesk
+from dashboard.desks.dead_letters import DeadLetterDesk
 from dashboard.sql_files import ROOT
 from tests.conftest import eventually
 from tests.dead_letters.world import World, headers, payment, queue

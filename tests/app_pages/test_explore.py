@@ -12,8 +12,8 @@ from streamlit.testing.v1 import AppTest
 from dashboard import cached, visitor
 from dashboard.access import Caller
 from dashboard.app_pages.explore_views.address import address_of, inquiry_of
+from dashboard.desks.explore import ExploreDesk
 from dashboard.errors import ReadError, SettingsError
-from dashboard.explore_desk import ExploreDesk
 from dashboard.readers.inquiry import Inquiry
 from dashboard.sql_files import ROOT
 from tests.conftest import eventually

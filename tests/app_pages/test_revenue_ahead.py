@@ -9,9 +9,10 @@ import pytest
 from pyiceberg.table import Table
 from streamlit.testing.v1 import AppTest
 
-from dashboard import clusters, drawn_revenue
+from dashboard import clusters
 from dashboard.errors import SettingsError
 from dashboard.remotes.kafka import Kafka
+from dashboard.revenue import drawn as drawing
 from tests.app_pages.revenue_world import WINDOW, Catalogs, metrics, now, run, texts
 from tests.conftest import eventually
 from tests.iceberg_tables import append, revenue_table
@@ -43,7 +44,7 @@ def kafka(broker: RealBroker, catalogs: Catalogs, monkeypatch: pytest.MonkeyPatc
         new_topic(broker.kafka, name=topic)
     monkeypatch.setattr(clusters, "kafka_and_registry", lambda _settings: (broker.kafka, Registry()))
     # open windows are seen at once
-    monkeypatch.setattr(drawn_revenue, "OPEN_SECONDS", 0.0)
+    monkeypatch.setattr(drawing, "OPEN_SECONDS", 0.0)
     return broker.kafka
 
 
@@ -145,7 +146,7 @@ def test_nothing_is_drawn_anew_while_nothing_changes(
     def fail(*_: object, **__: object) -> None:
         raise AssertionError("drawn again")
 
-    monkeypatch.setattr(drawn_revenue, "revenue_bars", fail)
+    monkeypatch.setattr(drawing, "revenue_bars", fail)
 
     assert metrics(run(page))["Revenue"] == "3.00"
 

@@ -10,13 +10,14 @@ import pyarrow as pa
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import background_look, cached, pins, visitor
+from dashboard import background_look, cached, visitor
 from dashboard.access import Caller, Role
-from dashboard.downloads import FORMATS
+from dashboard.desks import pins
+from dashboard.desks.saved_views import SavedViews
 from dashboard.errors import UnreachableError
-from dashboard.manifest import Manifest
 from dashboard.readers.mirror_slot import Slot
-from dashboard.saved_views import SavedViews
+from dashboard.revenue.downloads import FORMATS
+from dashboard.revenue.manifest import Manifest
 from dashboard.settings import load_settings
 from dashboard.sql_files import ROOT
 from tests.app_pages.revenue_world import MINUTE, WINDOW, Catalogs, control, metrics, now, run, texts

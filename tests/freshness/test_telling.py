@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from dashboard.cli_freshness import alerts
+from dashboard.cli.freshness import alerts
 from dashboard.errors import AlertError, SettingsError, UnreachableError
 from dashboard.freshness.alert_store import EVERYTHING, AlertStore, Fate, Snooze
 from dashboard.freshness.alerts import PIPELINE, Kind, Notice, Rules

@@ -10,9 +10,9 @@ import psutil
 import pytest
 from confluent_kafka import Producer
 
+from dashboard.desks.freshness import watch_of
 from dashboard.freshness.verdict import Hop, State, Verdict
 from dashboard.freshness.watch import Watch
-from dashboard.freshness_desk import watch_of
 from dashboard.lifecycle import LocalStack
 from dashboard.local.shop.progress import read_progress
 from tests.conftest import eventually, running_stack, stack_settings

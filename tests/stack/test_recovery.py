@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import psutil
 import pytest
 
-from dashboard.checkup import examine_stack
+from dashboard.checkups.stack import examine_stack
 from dashboard.deploy.statements import DEDUPLICATION
 from dashboard.lifecycle import LocalStack
 from dashboard.local.services import DASHBOARD, PLATFORM, SHOP, SUPERVISOR

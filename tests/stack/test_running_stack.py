@@ -14,11 +14,11 @@ import pytest
 from pyiceberg.catalog import load_catalog
 from pyiceberg.table import Table
 
-from dashboard.checkup import examine_stack
+from dashboard.checkups.lake import examine_lake
+from dashboard.checkups.stack import examine_stack
 from dashboard.deploy.one_job import FIXED_JOB_ID, REFUSED_ID
 from dashboard.deploy.statements import DEDUPLICATION, JOIN
 from dashboard.errors import DeployError
-from dashboard.lake_checkup import examine_lake
 from dashboard.lake_connections import catalog_access_of
 from dashboard.lifecycle import LocalStack
 from dashboard.local.broker import CLUSTER_ID

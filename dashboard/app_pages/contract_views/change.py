@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard import visitor
-from dashboard.administration import Administration
 from dashboard.app_pages.deploy_views.steps import show_steps, summary
 from dashboard.app_pages.faults import show_fault
 from dashboard.deploy.contracts import ContractView
 from dashboard.deploy.plan import Plan
+from dashboard.desks.administration import Administration
 from dashboard.enforcement.outcomes import CACHE_SECONDS
 from dashboard.errors import SalesTrendsError
 from dashboard.targets import LOCAL

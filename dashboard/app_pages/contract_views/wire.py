@@ -6,10 +6,10 @@ import pyarrow as pa
 import streamlit as st
 
 from dashboard import visitor
-from dashboard.administration import Administration
 from dashboard.app_pages.faults import show_fault
 from dashboard.deploy.contracts import ContractView
 from dashboard.deploy.raw_records import RawRecord
+from dashboard.desks.administration import Administration
 from dashboard.errors import SalesTrendsError
 
 _FEWEST = 24

@@ -10,9 +10,9 @@ import pyarrow as pa
 import streamlit as st
 
 from dashboard import visitor
-from dashboard.administration import Administration
 from dashboard.app_pages.faults import faults_shown
 from dashboard.deploy.audit import Act
+from dashboard.desks.administration import Administration
 from dashboard.wording import no_formula
 
 _SHOWN = 500

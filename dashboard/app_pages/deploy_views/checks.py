@@ -4,9 +4,9 @@ import pyarrow as pa
 import streamlit as st
 
 from dashboard import visitor
-from dashboard.administration import Administration
 from dashboard.app_pages.faults import show_fault
 from dashboard.deploy.checks import CheckResult
+from dashboard.desks.administration import Administration
 from dashboard.errors import SalesTrendsError
 
 _ABOUT = {

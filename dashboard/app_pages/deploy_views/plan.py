@@ -9,10 +9,10 @@ import streamlit as st
 from pydantic import ValidationError
 
 from dashboard import visitor
-from dashboard.administration import Administration, Choices
 from dashboard.app_pages.deploy_views.steps import show_steps, summary
 from dashboard.app_pages.faults import show_fault
 from dashboard.deploy.plan import Action, Plan
+from dashboard.desks.administration import Administration, Choices
 from dashboard.errors import SalesTrendsError, SettingsError
 from dashboard.settings import PipelineSettings
 from dashboard.targets import LOCAL

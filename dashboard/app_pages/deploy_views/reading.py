@@ -3,7 +3,7 @@
 import streamlit as st
 
 from dashboard import visitor
-from dashboard.administration import Administration
+from dashboard.desks.administration import Administration
 from dashboard.wording import as_markdown
 
 _LANGUAGES = {"PyIceberg": "python", "DuckDB": "sql", "Trino": "properties", "Athena": "python", "Spark": "properties"}

@@ -7,12 +7,12 @@ import pyarrow as pa
 import streamlit as st
 
 from dashboard import visitor
-from dashboard.administration import Administration, Look
 from dashboard.app_pages.faults import faults_shown, show_fault
+from dashboard.components.pipeline_picture import pipeline_picture
 from dashboard.deploy.audit import Act
 from dashboard.deploy.resource_status import ResourceStatus
+from dashboard.desks.administration import Administration, Look
 from dashboard.errors import SalesTrendsError
-from dashboard.pipeline_picture import pipeline_picture
 from dashboard.wording import as_markdown, length
 
 _REFRESH_SECONDS = 4.0

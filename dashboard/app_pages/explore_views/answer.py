@@ -9,8 +9,8 @@ from dashboard.access import Role
 from dashboard.app_pages.explore_views.numbers import number_columns
 from dashboard.app_pages.faults import show_fault
 from dashboard.app_pages.reader_zone import reader_zone
+from dashboard.desks.explore import ExploreDesk
 from dashboard.errors import SalesTrendsError
-from dashboard.explore_desk import ExploreDesk
 from dashboard.sandbox.limits import TIME
 from dashboard.sandbox.process import Found
 from dashboard.shown_rows import answer_as_csv, answer_as_parquet

@@ -9,8 +9,8 @@ from dashboard.app_pages.explore_views.address import BUCKET, END, QUESTION, STA
 from dashboard.app_pages.explore_views.answer import answer_view
 from dashboard.app_pages.faults import faults_shown, show_fault
 from dashboard.app_pages.reader_zone import reader_zone
+from dashboard.desks.explore import ATHENA, ExploreDesk
 from dashboard.errors import SalesTrendsError
-from dashboard.explore_desk import ATHENA, ExploreDesk
 from dashboard.readers.lake import REVENUE_TABLE
 from dashboard.readers.questions import asks, question_names
 from dashboard.sandbox.limits import LONGEST_TEXT, MOST_ROWS, ROWS, TIME

@@ -11,8 +11,8 @@ from dashboard import visitor
 from dashboard.app_pages.explore_views.numbers import number_columns
 from dashboard.app_pages.faults import faults_shown
 from dashboard.app_pages.reader_zone import reader_zone
-from dashboard.explore_desk import SHOWN_FILES, ExploreDesk
-from dashboard.lake_desk import TableFacts
+from dashboard.desks.explore import SHOWN_FILES, ExploreDesk
+from dashboard.desks.lake import TableFacts
 from dashboard.readers.history import Commit
 from dashboard.readers.lake import REVENUE_TABLE
 from dashboard.wording import counted, length, moment

@@ -8,8 +8,8 @@ import streamlit as st
 from dashboard import visitor
 from dashboard.access import Role
 from dashboard.app_pages.faults import faults_kept, show_kept_fault
+from dashboard.desks.freshness import FreshnessDesk
 from dashboard.freshness.alert_store import EVERYTHING
-from dashboard.freshness_desk import FreshnessDesk
 from dashboard.wording import as_markdown, length, moment
 
 _LENGTHS = {

@@ -8,8 +8,8 @@ import streamlit as st
 from dashboard import visitor
 from dashboard.access import Role
 from dashboard.app_pages.freshness_views.states import state_badge
-from dashboard.freshness_charts import describe_latencies, describe_states, latency_lines, state_strip
-from dashboard.freshness_desk import FreshnessDesk
+from dashboard.desks.freshness import FreshnessDesk
+from dashboard.freshness.charts import describe_latencies, describe_states, latency_lines, state_strip
 from dashboard.wording import as_markdown, length, moment
 
 _SPANS = {

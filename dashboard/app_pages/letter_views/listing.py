@@ -5,7 +5,7 @@ from decimal import Decimal
 import pyarrow as pa
 import streamlit as st
 
-from dashboard.dead_letter_desk import Letters, Row
+from dashboard.desks.dead_letters import Letters, Row
 from dashboard.wording import amount, as_markdown, counted
 
 

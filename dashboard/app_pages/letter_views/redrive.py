@@ -6,8 +6,8 @@ import streamlit as st
 from dashboard import visitor
 from dashboard.access import Role
 from dashboard.app_pages.faults import show_fault
-from dashboard.dead_letter_desk import DeadLetterDesk, Row
 from dashboard.dead_letters.redrive import Choices, Planned, RedrivePlan
+from dashboard.desks.dead_letters import DeadLetterDesk, Row
 from dashboard.errors import SalesTrendsError
 from dashboard.wording import amount, as_markdown, counted
 

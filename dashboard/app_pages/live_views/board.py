@@ -12,8 +12,8 @@ from dashboard.app_pages.faults import show_fault, told
 from dashboard.app_pages.live_views.controls import PAUSED, Cleared, cleared_of
 from dashboard.app_pages.reader_zone import reader_zone
 from dashboard.charts import LIVE_HEIGHT, describe_live
+from dashboard.desks.live import ORDERS, PAID, Live
 from dashboard.errors import SalesTrendsError
-from dashboard.live_desk import ORDERS, PAID, Live
 from dashboard.readers.order_counts import Sums
 from dashboard.readers.tail import TailView
 from dashboard.wording import amount, as_markdown, compact_amount, length, moment

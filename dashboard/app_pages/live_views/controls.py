@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from dashboard import visitor
-from dashboard.live_desk import ORDERS, LiveDesk
+from dashboard.desks.live import ORDERS, LiveDesk
 from dashboard.readers.condition import EXAMPLE, LONGEST, NAMES
 from dashboard.readers.order_counts import Sums
 from dashboard.readers.tail import TailView

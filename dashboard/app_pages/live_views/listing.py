@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from dashboard.app_pages.reader_zone import reader_zone
-from dashboard.live_desk import AMOUNT, ORDERS, PAID
-from dashboard.live_list import Column, live_list
+from dashboard.components.live_list import Column, live_list
+from dashboard.desks.live import AMOUNT, ORDERS, PAID
 from dashboard.readers.order_counts import cents_of, is_amount
 from dashboard.readers.readable import Readable
 from dashboard.wording import amount

@@ -7,8 +7,8 @@ from dashboard.access import Role
 from dashboard.app_pages.faults import faults_shown
 from dashboard.app_pages.live_views.controls import PAUSED, Wanted, clear, cleared_of, undo_clear
 from dashboard.app_pages.live_views.listing import Rows, draw
+from dashboard.desks.live import Live
 from dashboard.errors import SalesTrendsError
-from dashboard.live_desk import Live
 from dashboard.readers.matches import Found
 
 ROWS_SECONDS = 0.5

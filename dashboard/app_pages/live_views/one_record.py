@@ -8,8 +8,8 @@ from dashboard import cached, visitor
 from dashboard.app_pages.faults import show_fault
 from dashboard.app_pages.live_views.listing import OPENED
 from dashboard.app_pages.reader_zone import reader_zone
+from dashboard.desks.live import Whole
 from dashboard.errors import SalesTrendsError
-from dashboard.live_desk import Whole
 from dashboard.wording import as_markdown
 
 _WHOLE = "live_whole"

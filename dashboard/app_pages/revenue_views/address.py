@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.revenue_view import DEFAULT_RANGE, PREFIX, View, address_of, view_of
+from dashboard.revenue.view import DEFAULT_RANGE, PREFIX, View, address_of, view_of
 from dashboard.trends.ranges import Between
 
 _VIEW, _ADDRESS, _WRONG, _BEFORE, _TURN = (

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from dashboard.app_pages.revenue_views.address import back, change, current_view, only_now, turn
-from dashboard.revenue_view import PREFIX, SHOWS, WEEK_STARTS, View, zone_names
+from dashboard.revenue.view import PREFIX, SHOWS, WEEK_STARTS, View, zone_names
 from dashboard.settings import ViewSettings
 from dashboard.trends.calendars import DAY, Calendar, last_day
 from dashboard.trends.comparisons import COMPARISONS

@@ -5,8 +5,8 @@ from weakref import WeakKeyDictionary
 
 import streamlit as st
 
-from dashboard.downloads import FORMATS, Download, download, rows_of, why_not
-from dashboard.manifest import manifest_of
+from dashboard.revenue.downloads import FORMATS, Download, download, rows_of, why_not
+from dashboard.revenue.manifest import manifest_of
 from dashboard.settings import Settings
 from dashboard.trends.trend import Trend
 

@@ -7,8 +7,8 @@ import streamlit as st
 from dashboard import cached
 from dashboard.app_pages.faults import faults_shown, show_fault
 from dashboard.app_pages.revenue_views.address import current_view
-from dashboard.pins import NAMES, Pin, pin_of, read_pin
-from dashboard.revenue_view import address_of
+from dashboard.desks.pins import NAMES, Pin, pin_of, read_pin
+from dashboard.revenue.view import address_of
 from dashboard.settings import Settings
 from dashboard.trends.trend import Trend
 from dashboard.wording import amount, as_markdown

@@ -11,7 +11,7 @@ from dashboard.access import Caller, Role
 from dashboard.annotations import LONGEST_TEXT, Annotation
 from dashboard.app_pages.faults import faults_kept, told
 from dashboard.errors import KeepError
-from dashboard.revenue_marks import SIGNS
+from dashboard.revenue.marks import SIGNS
 from dashboard.trends.ranges import Between
 from dashboard.trends.trend import Trend
 from dashboard.wording import as_markdown, moment

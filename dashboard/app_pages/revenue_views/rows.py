@@ -7,7 +7,7 @@ import pyarrow as pa
 import streamlit as st
 
 from dashboard.app_pages.revenue_views.files import downloads_view
-from dashboard.revenue_view import HEAT
+from dashboard.revenue.view import HEAT
 from dashboard.settings import Settings
 from dashboard.shown_rows import buckets_as_rows, faults_as_rows, hours_as_rows
 from dashboard.trends.trend import Trend

@@ -6,9 +6,9 @@ from dashboard import visitor
 from dashboard.access import Role
 from dashboard.app_pages.faults import faults_kept
 from dashboard.app_pages.revenue_views.address import current_view, go_to
+from dashboard.desks.saved_views import LONGEST_NAME, NameTakenError, SavedViews, View
 from dashboard.errors import KeepError
-from dashboard.revenue_view import address_of
-from dashboard.saved_views import LONGEST_NAME, NameTakenError, SavedViews, View
+from dashboard.revenue.view import address_of
 from dashboard.settings import Settings
 from dashboard.wording import as_markdown
 
