@@ -7,8 +7,8 @@ from dashboard.clusters import confluent_clusters
 from dashboard.deploy.apply import ApplyError
 from dashboard.deploy.audit import Writer
 from dashboard.deploy.checks import CheckResult, check_result, checked_sql, first_rows
-from dashboard.deploy.confluent_target import ConfluentTarget
-from dashboard.deploy.confluent_wanted import CloudPlace, Glue, PaymentApp
+from dashboard.deploy.confluent.target import ConfluentTarget
+from dashboard.deploy.confluent.wanted import CloudPlace, Glue, PaymentApp
 from dashboard.deploy.contracts import KmsKey
 from dashboard.deploy.deployment import Change, TargetDeployment
 from dashboard.deploy.lake_access import LakeAddress

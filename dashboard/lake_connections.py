@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from dashboard.errors import SettingsError
 from dashboard.local.broker import CLUSTER_ID
-from dashboard.readers.athena_access import AthenaAccess
+from dashboard.readers.athena.access import AthenaAccess
 from dashboard.readers.catalog import CatalogAccess, FileAccess
 from dashboard.readers.catalog_login import BearerToken, ClientCredentials
 from dashboard.readers.lake import Lake, find_namespace

@@ -19,7 +19,7 @@ def engine_of(settings: Settings, name: str, patience: timedelta | None = None) 
     window = settings.pipeline.window_size
     # each brings a library of its own, of which one process seldom needs more than one
     if name == "mirror":
-        from dashboard.readers.mirror import PATIENCE, MirrorEngine
+        from dashboard.readers.mirror.engine import PATIENCE, MirrorEngine
 
         lake = lake_of(settings)
         folder = mirror_folder_of(settings, lake.access)
@@ -33,7 +33,7 @@ def engine_of(settings: Settings, name: str, patience: timedelta | None = None) 
 
         return PyicebergEngine(lake_of(settings), window)
     if name == "athena":
-        from dashboard.readers.athena_engine import AthenaEngine
+        from dashboard.readers.athena.engine import AthenaEngine
 
         return AthenaEngine(athena_access_of(settings), window)
     raise SettingsError(f"There is no engine {name!r}.", f"Wanted {', '.join(ENGINES)}.")

@@ -34,7 +34,7 @@ from rich.table import Table as Grid
 
 from dashboard.readers.engine import Limits, Parameter
 from dashboard.readers.lake import Lake
-from dashboard.readers.mirror import MirrorEngine
+from dashboard.readers.mirror.engine import MirrorEngine
 from dashboard.readers.pyiceberg_engine import PyicebergEngine
 from dashboard.readers.zones import pieces
 from dashboard.settings import PROJECT

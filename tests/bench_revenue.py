@@ -27,7 +27,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import cached, clusters, visitor
 from dashboard.errors import SettingsError
-from dashboard.readers.mirror import MirrorEngine
+from dashboard.readers.mirror.engine import MirrorEngine
 from dashboard.revenue.drawn import Drawn, DrawnRevenue
 from dashboard.revenue.view import HEAT, RUNNING, View
 from dashboard.settings import Settings, ViewSettings

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from dashboard.readers.duckdb_engine import DuckdbEngine
 from dashboard.readers.engine import Engine, Parameter
 from dashboard.readers.lake import Lake
-from dashboard.readers.mirror import MirrorEngine
+from dashboard.readers.mirror.engine import MirrorEngine
 from dashboard.readers.pyiceberg_engine import PyicebergEngine
 from dashboard.readers.questions import compose, question_names
 from dashboard.readers.zones import pieces

@@ -16,7 +16,7 @@ from dashboard.lake_connections import (
     mirror_folder_of,
 )
 from dashboard.local.broker import CLUSTER_ID
-from dashboard.readers.athena_access import AthenaAccess
+from dashboard.readers.athena.access import AthenaAccess
 from dashboard.readers.catalog import CatalogAccess, open_catalog
 from dashboard.readers.catalog_login import BearerToken, ClientCredentials
 from dashboard.settings import PREFIX, Settings, load_settings

@@ -15,8 +15,8 @@ from requests.exceptions import RequestException
 
 from dashboard.errors import ReadError, SalesTrendsError, UnreachableError
 from dashboard.local.doctor import Finding
-from dashboard.readers.athena_access import AthenaAccess
-from dashboard.readers.athena_engine import AthenaEngine
+from dashboard.readers.athena.access import AthenaAccess
+from dashboard.readers.athena.engine import AthenaEngine
 from dashboard.readers.catalog import CatalogAccess, open_catalog, translated
 from dashboard.readers.catalog_login import ClientCredentials, OAuthLogin
 from dashboard.readers.http_session import is_local, nobody, patient, unanswered

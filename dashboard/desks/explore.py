@@ -17,7 +17,7 @@ from dashboard.deploy.pipeline import load_pipeline
 from dashboard.desks.lake import LakeDesk
 from dashboard.errors import AccessError, SettingsError
 from dashboard.lake_connections import athena_access_of
-from dashboard.readers.athena_access import AthenaAccess
+from dashboard.readers.athena.access import AthenaAccess
 from dashboard.readers.engine import Limits
 from dashboard.readers.inquiry import Inquiry
 from dashboard.readers.lake import ORDERS_TABLE

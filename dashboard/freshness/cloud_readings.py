@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from threading import Event
 
 from dashboard.card_numbers import without_card_numbers
-from dashboard.deploy import confluent_versions
+from dashboard.deploy.confluent import versions as confluent_versions
 from dashboard.deploy.pipeline import Pipeline
 from dashboard.errors import SalesTrendsError, SettingsError
 from dashboard.freshness.readings import Part, StatementReading, TableflowReading

@@ -7,9 +7,9 @@ from datetime import timedelta
 from threading import Event
 
 from dashboard.errors import ReadError
-from dashboard.readers.athena_access import AthenaAccess, AthenaSession
-from dashboard.readers.athena_query import run
-from dashboard.readers.athena_tables import AthenaTables, TableState
+from dashboard.readers.athena.access import AthenaAccess, AthenaSession
+from dashboard.readers.athena.query import run
+from dashboard.readers.athena.tables import AthenaTables, TableState
 from dashboard.readers.deadline import Stop, within
 from dashboard.readers.engine import WITHOUT_HASTE, Limits
 from dashboard.readers.lake_table import Column, Snapshot, columns_of

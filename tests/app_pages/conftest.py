@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import cached, lake_engines, visitor
 from dashboard.access import EndedLogins
-from dashboard.readers import lake, mirror
+from dashboard.readers import lake
+from dashboard.readers.mirror import engine as mirror
 from dashboard.settings import Settings
 from dashboard.sql_files import ROOT
 from tests.app_pages.revenue_world import MINUTE, Catalogs

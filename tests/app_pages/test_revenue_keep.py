@@ -15,7 +15,7 @@ from dashboard.access import Caller, Role
 from dashboard.desks import pins
 from dashboard.desks.saved_views import SavedViews
 from dashboard.errors import UnreachableError
-from dashboard.readers.mirror_slot import Slot
+from dashboard.readers.mirror.slot import Slot
 from dashboard.revenue.downloads import FORMATS
 from dashboard.revenue.manifest import Manifest
 from dashboard.settings import load_settings

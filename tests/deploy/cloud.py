@@ -9,8 +9,8 @@ import httpx
 from pydantic import SecretStr
 
 from dashboard.deploy.apply import Application, Outcome, Target, destroy_plan_for, plan_for
-from dashboard.deploy.confluent_target import ConfluentTarget
-from dashboard.deploy.confluent_wanted import CloudPlace
+from dashboard.deploy.confluent.target import ConfluentTarget
+from dashboard.deploy.confluent.wanted import CloudPlace
 from dashboard.deploy.contracts import KmsKey
 from dashboard.deploy.pipeline import Pipeline, load_pipeline
 from dashboard.deploy.plan import Plan, Step

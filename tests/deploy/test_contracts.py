@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from dashboard.deploy.apply import ApplyError, destroy_plan_for, plan_for
-from dashboard.deploy.confluent_wanted import GLUE_NAME, NOTHING_BESIDE, CloudPlace, Glue, PaymentApp
+from dashboard.deploy.confluent.wanted import GLUE_NAME, NOTHING_BESIDE, CloudPlace, Glue, PaymentApp
 from dashboard.deploy.contracts import KmsKey
 from dashboard.deploy.pipeline import Pipeline, load_pipeline
 from dashboard.deploy.plan import Action, Step

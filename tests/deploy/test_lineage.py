@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import pytest
 
-from dashboard.deploy.confluent_wanted import CloudPlace, Glue, wanted_on_confluent
+from dashboard.deploy.confluent.wanted import CloudPlace, Glue, wanted_on_confluent
 from dashboard.deploy.contracts import KmsKey
 from dashboard.deploy.layers import Layout
 from dashboard.deploy.lineage import GIVEN, UNKNOWN, Node, Picture, picture_of

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from dashboard.deploy.apply import plan_for
-from dashboard.deploy.confluent_target import ConfluentTarget
+from dashboard.deploy.confluent.target import ConfluentTarget
 from dashboard.deploy.differences import differences
 from dashboard.deploy.ledger import LEDGER_TOPIC
 from dashboard.deploy.pipeline import Pipeline, load_pipeline

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboard.deploy.confluent_versions import LABEL, NAME_LABEL
+from dashboard.deploy.confluent.versions import LABEL, NAME_LABEL
 from dashboard.deploy.pipeline import Pipeline, Statement
 from dashboard.errors import SalesTrendsError, SettingsError, UnreachableError
 from dashboard.freshness.cloud_readings import CloudReadings

@@ -18,7 +18,7 @@ from pyiceberg.schema import Schema
 from pyiceberg.table import Table
 from pyiceberg.types import DoubleType, IntegerType, LongType, NestedField, TimestampType, TimestamptzType
 
-from dashboard.readers.athena_engine import AthenaAccess, AthenaEngine
+from dashboard.readers.athena.engine import AthenaAccess, AthenaEngine
 from dashboard.readers.lake_table import normalised
 from dashboard.readers.questions import at_snapshots, compose
 from tests.fakes.aws import DATABASE, OUTPUT, REGION, Aws, aws

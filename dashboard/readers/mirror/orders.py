@@ -13,8 +13,8 @@ from dashboard.errors import ReadError
 from dashboard.readers.lake import ORDERS_TABLE, Lake
 from dashboard.readers.lake_table import TIMESTAMP, LakeTable, Range
 from dashboard.readers.late_orders import Arrived, Verdict, lateness
-from dashboard.readers.mirror_file import MOST_ADDED, MirroredState, came
-from dashboard.readers.mirror_store import MirrorStore
+from dashboard.readers.mirror.file import MOST_ADDED, MirroredState, came
+from dashboard.readers.mirror.store import MirrorStore
 from dashboard.readers.order_counts import cents_of, is_amount
 from dashboard.readers.read_ahead import read_ahead
 

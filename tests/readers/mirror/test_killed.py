@@ -13,10 +13,10 @@ from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
 
 from dashboard.readers.lake import Lake
-from dashboard.readers.mirror import MirrorEngine
+from dashboard.readers.mirror.engine import MirrorEngine
 from tests.iceberg_tables import NAMESPACE, WINDOW, append, revenue_table, sqlite_catalog
 from tests.lines import said
-from tests.readers.mirror_process import EVER
+from tests.readers.mirror.mirror_process import EVER
 
 NOON = datetime(2026, 3, 28, 12, tzinfo=UTC)
 Begin = Callable[[str], "subprocess.Popen[str]"]
@@ -40,7 +40,14 @@ def begin(tmp_path: Path) -> Iterator[Begin]:
 
         def begin(point: str) -> "subprocess.Popen[str]":
             process = subprocess.Popen(
-                [sys.executable, "-m", "tests.readers.mirror_process", tmp_path / "lake", tmp_path / "mirror", point],
+                [
+                    sys.executable,
+                    "-m",
+                    "tests.readers.mirror.mirror_process",
+                    tmp_path / "lake",
+                    tmp_path / "mirror",
+                    point,
+                ],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,

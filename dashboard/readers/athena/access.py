@@ -29,7 +29,7 @@ QUERY_RETRIES = RetryConfig(exceptions=_THROTTLING, attempt=3, multiplier=1, max
 """Of a query: whatever else is said, it may run already, and a second one would be paid for too."""
 
 # PyAthena logs every error with the answer of AWS, which for a wrong signature holds the session token; each of them is
-# raised as well, and told by athena_errors.py without it
+# raised as well, and told by errors.py without it
 _logger = logging.getLogger("pyathena")
 _logger.setLevel(logging.CRITICAL + 1)
 _logger.addHandler(logging.NullHandler())

@@ -8,9 +8,9 @@ from dashboard.errors import ReadError
 from dashboard.readers.engine import Progress
 from dashboard.readers.lake import REVENUE_SCHEMA, REVENUE_TABLE, Lake
 from dashboard.readers.lake_table import LakeTable, Snapshot
-from dashboard.readers.mirror_file import MOST_ADDED, MirroredState, came
-from dashboard.readers.mirror_orders import OrderRefresh
-from dashboard.readers.mirror_store import MirrorStore
+from dashboard.readers.mirror.file import MOST_ADDED, MirroredState, came
+from dashboard.readers.mirror.orders import OrderRefresh
+from dashboard.readers.mirror.store import MirrorStore
 
 _COLUMNS = REVENUE_SCHEMA.names
 _ORDERS_AGAIN_SECONDS = 10.0

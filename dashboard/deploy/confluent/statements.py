@@ -9,11 +9,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from dashboard.deploy import confluent_versions
-from dashboard.deploy.confluent_joins import check_interval_join
-from dashboard.deploy.confluent_modes import Modes
-from dashboard.deploy.confluent_versions import CARRY_OVER, LABEL, NAME_LABEL
-from dashboard.deploy.confluent_wait import STATEMENT_SECONDS, Patience
+from dashboard.deploy.confluent import versions as confluent_versions
+from dashboard.deploy.confluent.joins import check_interval_join
+from dashboard.deploy.confluent.modes import Modes
+from dashboard.deploy.confluent.versions import CARRY_OVER, LABEL, NAME_LABEL
+from dashboard.deploy.confluent.wait import STATEMENT_SECONDS, Patience
 from dashboard.deploy.ledger import BEING_REMOVED
 from dashboard.deploy.pipeline import Pipeline, Statement
 from dashboard.deploy.plan import Action, Step

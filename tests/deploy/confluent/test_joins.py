@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from dashboard.deploy.confluent_joins import check_interval_join
+from dashboard.deploy.confluent.joins import check_interval_join
 from dashboard.deploy.pipeline import Pipeline, Statement, load_pipeline
 from dashboard.errors import DeployError
 from dashboard.remotes.cloud_statement import Table

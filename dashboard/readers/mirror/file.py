@@ -9,11 +9,11 @@ import duckdb
 
 from dashboard.errors import ReadError
 from dashboard.readers.lake_table import Snapshot
-from dashboard.readers.mirror_seen import NEVER
-from dashboard.readers.mirror_slot import Slot
+from dashboard.readers.mirror.seen import NEVER
+from dashboard.readers.mirror.slot import Slot
 from dashboard.sql_files import read_sql
 
-_SQL = "dashboard/readers/mirror_sql"
+_SQL = "dashboard/readers/mirror/sql"
 MOST_ADDED = 2_000_000
 """More rows than that are read with the whole table, bit by bit: what was added comes at once."""
 _NOT_TORN = ("lock", "No space", "Permission denied", "Too many open files")

@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 
 from dashboard.deploy.apply import ApplyError, plan_for
-from dashboard.deploy.confluent_target import ConfluentTarget
-from dashboard.deploy.confluent_versions import CARRY_OVER, next_version
+from dashboard.deploy.confluent.target import ConfluentTarget
+from dashboard.deploy.confluent.versions import CARRY_OVER, next_version
 from dashboard.deploy.pipeline import Pipeline, Statement, load_pipeline
 from dashboard.deploy.plan import Action, make_plan
 from dashboard.deploy.resources import Found, Id, Wanted
 from dashboard.settings import PipelineSettings
 from tests.deploy.cloud import applied, carried_out, cloud_on, destroyed, flink_of, target_on
-from tests.deploy.test_confluent_killed import Doom, Killed
+from tests.deploy.confluent.test_killed import Doom, Killed
 from tests.fakes.confluent_cloud import FakeConfluentCloud
 from tests.fakes.kafka import FakeKafka
 

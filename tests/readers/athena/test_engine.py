@@ -14,9 +14,9 @@ import pytest
 from cachetools import LRUCache
 
 from dashboard.errors import ReadError
-from dashboard.readers import athena_tables
-from dashboard.readers.athena_access import AthenaSession
-from dashboard.readers.athena_tables import AthenaTables
+from dashboard.readers.athena import tables as athena_tables
+from dashboard.readers.athena.access import AthenaSession
+from dashboard.readers.athena.tables import AthenaTables
 from dashboard.readers.engine import WITHOUT_HASTE, Engine, Limits
 from dashboard.readers.lake_table import TIMESTAMP
 from dashboard.readers.questions import question_names

@@ -1,4 +1,4 @@
-"""A process with a mirror, for tests that kill it: `python -m tests.readers.mirror_process LAKE MIRROR POINT`.
+"""A process with a mirror, for tests that kill it: `python -m tests.readers.mirror.mirror_process LAKE MIRROR POINT`.
 
 At POINT it says `here` and stands still: `reading` the whole table, `adding` what came, with all of it written and
 nothing committed, or just after it `committed`. At `never` it goes on, and answers each line with snapshot and total.
@@ -13,11 +13,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from dashboard.readers import mirror_store
 from dashboard.readers.lake import Lake
 from dashboard.readers.lake_table import LakeTable
-from dashboard.readers.mirror import MirrorEngine
-from dashboard.readers.mirror_store import MirrorStore
+from dashboard.readers.mirror import store as mirror_store
+from dashboard.readers.mirror.engine import MirrorEngine
+from dashboard.readers.mirror.store import MirrorStore
 from tests.iceberg_tables import NAMESPACE, sqlite_catalog
 from tests.lines import say
 

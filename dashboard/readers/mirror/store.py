@@ -18,14 +18,14 @@ import pyarrow as pa
 
 from dashboard.errors import ReadError
 from dashboard.readers.lake import ORDERS_TABLE
-from dashboard.readers.mirror_file import MirroredState, Version, opened
-from dashboard.readers.mirror_seen import EPOCH, EVER, NEVER, Seen, microseconds, moment
-from dashboard.readers.mirror_slot import Slot
+from dashboard.readers.mirror.file import MirroredState, Version, opened
+from dashboard.readers.mirror.seen import EPOCH, EVER, NEVER, Seen, microseconds, moment
+from dashboard.readers.mirror.slot import Slot
 from dashboard.readers.read_ahead import read_ahead
 from dashboard.readers.zones import QUARTER_HOUR
 from dashboard.sql_files import read_sql
 
-_SQL = "dashboard/readers/mirror_sql"
+_SQL = "dashboard/readers/mirror/sql"
 _NAIVE = pa.timestamp("us")
 _MICROSECOND = timedelta(microseconds=1)
 _ROOMY = Decimal(10) ** 13

@@ -3,12 +3,12 @@
 import pytest
 
 from dashboard.deploy.apply import destroy_plan_for, plan_for
-from dashboard.deploy.confluent_target import ConfluentTarget
+from dashboard.deploy.confluent.target import ConfluentTarget
 from dashboard.deploy.plan import Action
 from dashboard.deploy.resources import Id
 from dashboard.errors import DeployError
 from tests.deploy.cloud import applied, carried_out, flink_of, target_on
-from tests.deploy.test_confluent_versions import filtering
+from tests.deploy.confluent.test_versions import filtering
 from tests.fakes.confluent_cloud import FakeConfluentCloud
 from tests.fakes.kafka import FakeKafka
 

@@ -13,8 +13,8 @@ import pytest
 from boto3.session import Session
 
 from dashboard.errors import ReadError, SalesTrendsError, SettingsError, UnreachableError
-from dashboard.readers import athena_access
-from dashboard.readers.athena_access import AthenaSession
+from dashboard.readers.athena import access as athena_access
+from dashboard.readers.athena.access import AthenaSession
 from tests.fakes.aws import Aws
 from tests.readers.athena_world import RANGE, SECRET, START, TOKEN, World, served_aws, world
 

@@ -15,10 +15,10 @@ from typing import Any
 from cachetools import LRUCache
 
 from dashboard.errors import ReadError
-from dashboard.readers.athena_access import AthenaAccess, AthenaSession
-from dashboard.readers.athena_errors import SnapshotGoneError
-from dashboard.readers.athena_query import run
-from dashboard.readers.athena_tables import AthenaTables
+from dashboard.readers.athena.access import AthenaAccess, AthenaSession
+from dashboard.readers.athena.errors import SnapshotGoneError
+from dashboard.readers.athena.query import run
+from dashboard.readers.athena.tables import AthenaTables
 from dashboard.readers.deadline import Stop
 from dashboard.readers.engine import NOW, WITHOUT_HASTE, Answer, Limits, Parameter
 from dashboard.readers.in_memory import ask_tables

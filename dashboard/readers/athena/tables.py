@@ -16,8 +16,8 @@ from pyiceberg.serializers import Compressor, FromByteStream
 from pyiceberg.table.metadata import TableMetadata
 
 from dashboard.errors import ReadError
-from dashboard.readers.athena_access import RETRIES, AthenaSession
-from dashboard.readers.athena_errors import no_database, translated
+from dashboard.readers.athena.access import RETRIES, AthenaSession
+from dashboard.readers.athena.errors import no_database, translated
 from dashboard.readers.engine import Limits
 from dashboard.readers.lake_table import Snapshot, told
 from dashboard.readers.shared_work import SharedWork

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from dashboard.deploy.apply import plan_for
-from dashboard.deploy.confluent_statements import DIGEST_LABEL
-from dashboard.deploy.confluent_versions import LABEL
+from dashboard.deploy.confluent.statements import DIGEST_LABEL
+from dashboard.deploy.confluent.versions import LABEL
 from dashboard.deploy.ledger import Ledger
 from dashboard.deploy.pipeline import Pipeline, Statement
 from tests.deploy.cloud import applied, cloud_on, target_on

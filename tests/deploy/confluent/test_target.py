@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from dashboard.deploy.apply import Application, ApplyError, destroy_plan_for, plan_for
-from dashboard.deploy.confluent_target import LABEL, ConfluentTarget
+from dashboard.deploy.confluent.target import LABEL, ConfluentTarget
 from dashboard.deploy.pipeline import load_pipeline
 from dashboard.deploy.plan import Action
 from dashboard.deploy.resources import Id

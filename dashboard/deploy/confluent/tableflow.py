@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from dashboard.deploy.confluent_wait import TABLE_SECONDS, Patience
-from dashboard.deploy.confluent_wanted import Glue
+from dashboard.deploy.confluent.wait import TABLE_SECONDS, Patience
+from dashboard.deploy.confluent.wanted import Glue
 from dashboard.deploy.plan import Action, Step
 from dashboard.deploy.resources import Found, Id, State
 from dashboard.errors import DeployError, SettingsError

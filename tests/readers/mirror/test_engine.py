@@ -14,11 +14,11 @@ from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
 
 from dashboard.errors import ReadError, UnreachableError
-from dashboard.readers import mirror_store
 from dashboard.readers.engine import Progress
 from dashboard.readers.lake import Lake
 from dashboard.readers.lake_table import LakeTable
-from dashboard.readers.mirror import MirrorEngine
+from dashboard.readers.mirror import store as mirror_store
+from dashboard.readers.mirror.engine import MirrorEngine
 from dashboard.readers.pyiceberg_engine import PyicebergEngine
 from dashboard.readers.zones import pieces
 from tests.conftest import eventually

@@ -10,12 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 
-from dashboard.deploy.confluent_modes import Modes
-from dashboard.deploy.confluent_statements import TEXT, Statements
-from dashboard.deploy.confluent_tableflow import Lake
-from dashboard.deploy.confluent_versions import LABEL
-from dashboard.deploy.confluent_wait import Patience
-from dashboard.deploy.confluent_wanted import NOTHING_BESIDE, CloudPlace, declared_contracts, wanted_on_confluent
+from dashboard.deploy.confluent.modes import Modes
+from dashboard.deploy.confluent.statements import TEXT, Statements
+from dashboard.deploy.confluent.tableflow import Lake
+from dashboard.deploy.confluent.versions import LABEL
+from dashboard.deploy.confluent.wait import Patience
+from dashboard.deploy.confluent.wanted import NOTHING_BESIDE, CloudPlace, declared_contracts, wanted_on_confluent
 from dashboard.deploy.contracts import Contracts, ContractView
 from dashboard.deploy.ledger import BEING_REMOVED, Ledger
 from dashboard.deploy.pipeline import Pipeline

@@ -9,7 +9,7 @@ from pyathena.error import Error as PyAthenaError
 from pyathena.model import AthenaQueryExecution
 
 from dashboard.errors import ReadError, SalesTrendsError, SettingsError, UnreachableError
-from dashboard.readers.athena_access import AthenaAccess
+from dashboard.readers.athena.access import AthenaAccess
 from dashboard.remotes.aws_faults import DENIED, no_answer, refusal_of, signing_fault
 
 _OUTPUT = "Name an s3:// folder that the credentials may write to, or set one in the workgroup."

@@ -22,11 +22,11 @@ from dashboard.readers.engine import NOW, WITHOUT_HASTE, Answer, Limits, Paramet
 from dashboard.readers.in_memory import execute
 from dashboard.readers.lake import REVENUE_TABLE, Lake
 from dashboard.readers.lake_table import Snapshot
-from dashboard.readers.mirror_file import MirroredState, Version
-from dashboard.readers.mirror_ranges import statement
-from dashboard.readers.mirror_refresh import Refresh
-from dashboard.readers.mirror_seen import NEVER
-from dashboard.readers.mirror_store import MirrorStore
+from dashboard.readers.mirror.file import MirroredState, Version
+from dashboard.readers.mirror.ranges import statement
+from dashboard.readers.mirror.refresh import Refresh
+from dashboard.readers.mirror.seen import NEVER
+from dashboard.readers.mirror.store import MirrorStore
 from dashboard.readers.pyiceberg_engine import PyicebergEngine
 
 _NO_WINDOW = timedelta(seconds=1)

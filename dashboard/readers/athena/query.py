@@ -13,8 +13,8 @@ from pyathena.model import AthenaQueryExecution
 from pyathena.util import stop_retries_on
 
 from dashboard.errors import ReadError
-from dashboard.readers.athena_access import QUERY_RETRIES, AthenaSession
-from dashboard.readers.athena_errors import failed_query, translated
+from dashboard.readers.athena.access import QUERY_RETRIES, AthenaSession
+from dashboard.readers.athena.errors import failed_query, translated
 from dashboard.readers.engine import Parameter
 from dashboard.readers.first_rows import first_rows
 from dashboard.readers.lake_table import TIMESTAMP

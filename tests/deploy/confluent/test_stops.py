@@ -3,13 +3,13 @@
 import pytest
 
 from dashboard.deploy.apply import plan_for
-from dashboard.deploy.confluent_target import ConfluentTarget
+from dashboard.deploy.confluent.target import ConfluentTarget
 from dashboard.deploy.ledger import BEING_REMOVED, Ledger
 from dashboard.deploy.plan import Action
 from dashboard.deploy.resources import Id
 from dashboard.errors import DeployError
 from tests.deploy.cloud import applied, flink_of, target_on
-from tests.deploy.test_confluent_versions import NAME, filtering
+from tests.deploy.confluent.test_versions import NAME, filtering
 from tests.fakes.confluent_cloud import FakeConfluentCloud
 from tests.fakes.kafka import FakeKafka
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from dashboard.deploy.apply import destroy_plan_for, plan_for
-from dashboard.deploy.confluent_target import ConfluentTarget
+from dashboard.deploy.confluent.target import ConfluentTarget
 from dashboard.deploy.pipeline import Pipeline, load_pipeline
 from dashboard.deploy.resources import Id
 from dashboard.settings import PipelineSettings

@@ -14,7 +14,7 @@ from dashboard.errors import ReadError
 from dashboard.readers.engine import Parameter
 from dashboard.readers.lake import ORDERS_TABLE, Lake
 from dashboard.readers.lake_table import LakeTable
-from dashboard.readers.mirror import MirrorEngine
+from dashboard.readers.mirror.engine import MirrorEngine
 from dashboard.readers.pyiceberg_engine import PyicebergEngine
 from tests.iceberg_tables import NAMESPACE, WINDOW, append, append_orders, orders_table, revenue_table, sqlite_catalog
 
@@ -59,7 +59,7 @@ def orders(catalog: SqlCatalog, revenue: Table) -> Table:
 
 @pytest.fixture
 def mirror(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MirrorEngine]:
-    monkeypatch.setattr("dashboard.readers.mirror_refresh._ORDERS_AGAIN_SECONDS", 0.0)
+    monkeypatch.setattr("dashboard.readers.mirror.refresh._ORDERS_AGAIN_SECONDS", 0.0)
     engine = MirrorEngine(lake, tmp_path / "mirror", timedelta(0), PATIENT)
     yield engine
     engine.close()
@@ -129,7 +129,7 @@ def test_what_was_called_late_is_taken_back_when_its_window_comes_after_all(
 def test_hundreds_of_late_windows_are_all_looked_into(
     mirror: MirrorEngine, lake: Lake, revenue: Table, orders: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dashboard.readers.mirror_orders._AT_ONCE", 7)
+    monkeypatch.setattr("dashboard.readers.mirror.orders._AT_ONCE", 7)
     append_orders(orders, [(at(5 * n + late), 1.0 + late) for n in range(40) for late in (0, 1)])
     append(revenue, [(at(5 * n), "1.00") for n in range(40)])
 
@@ -185,7 +185,7 @@ def test_what_waits_to_be_judged_is_judged_by_the_next_process(
     append_orders(orders, [(at(1), 1.0), (at(2), 9.0)])
     append(revenue, [(at(0), "1.00")])
     with monkeypatch.context() as broken:
-        broken.setattr("dashboard.readers.mirror_orders.OrderRefresh._judge", lambda *_: None)
+        broken.setattr("dashboard.readers.mirror.orders.OrderRefresh._judge", lambda *_: None)
         first = MirrorEngine(lake, tmp_path / "mirror", timedelta(0), PATIENT)
         assert said(first)[1] == []
         first.close()
