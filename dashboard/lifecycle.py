@@ -349,14 +349,15 @@ class LocalStack:
         variables that it ran with, None when it did not run.
         """
         before = self.processes.settings_of(services.SUPERVISOR)
-        self._end_supervisor()
         try:
+            self._end_supervisor()
             with self._only_one(what):
                 # the demo may have brought it back before the lock was taken
                 self._end_supervisor()
                 yield before
         except BaseException:
-            if before is not None:
+            if before is not None and any(map(self.processes.is_noted, services.PLATFORM)):
+                self.processes.end_all([services.SUPERVISOR], 0)  # one that is still ending watches nothing
                 self.supervise(before)
             raise
 

@@ -4,6 +4,7 @@ On a terminal a step shows a spinner with what it waits for; elsewhere each step
 long and a line when it ends.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,14 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Rows of equally many cells as lines whose columns stand below each other, two spaces apart."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+class _Unbroken(Console):
+    """Goes on in silence when its reader has gone: what is under way must still come to its end."""
+
+    def on_broken_pipe(self) -> None:
+        # what could not be written would be tried again at the end, and make the exit code 120
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 
 class Step:
@@ -48,7 +57,7 @@ class Narrator:
     """Prints steps, downloads and plain sentences to one console on stderr."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True)
+        self.console = console or _Unbroken(stderr=True)
 
     def say(self, text: str = "", style: str = "") -> None:
         # a text may hold what strangers wrote: what looks like markup, or steers a terminal

@@ -50,7 +50,9 @@ class SqliteFile(ABC):
             try:
                 yield connection
             except BaseException:
-                connection.execute("ROLLBACK")
+                # a full disk has rolled back by itself
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
 

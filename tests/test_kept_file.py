@@ -1,5 +1,6 @@
 """The file that people's notes and views stand in, used by several processes at once."""
 
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -93,3 +94,20 @@ def test_a_file_that_cannot_be_used_is_named_with_the_reason_and_the_next_step(
 @pytest.mark.parametrize("at", [datetime(1970, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, 23, 59, 59, 999_999, UTC)])
 def test_moments_come_back_to_the_microsecond(at: datetime) -> None:
     assert moment_of(microseconds(at)) == at
+
+
+def test_a_disk_that_takes_no_more_is_told_as_it_is_and_the_file_can_be_used_again(tmp_path: Path) -> None:
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with closing(KeptFile(tmp_path / "kept.sqlite")) as kept:
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, unlimited[1]))
+            with pytest.raises(KeepError, match="disk I/O error"):
+                fill(kept)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+        assert kept.rows("SELECT name FROM views") == []
+
+
+def fill(kept: KeptFile) -> None:
+    with kept.changing():
+        kept.rows("CREATE TABLE much AS SELECT hex(randomblob(4000000))")

@@ -20,6 +20,7 @@ from rich.console import Console
 from dashboard.deploy.bad_records import BadRecord
 from dashboard.deploy.skipped import Place
 from dashboard.deploy.statements import DEDUPLICATION, JOIN
+from dashboard.deploy.statements import Deployment as StatementsOnFlink
 from dashboard.errors import DeployError, StackError
 from dashboard.lifecycle import LocalStack
 from dashboard.local import services, stack_lock
@@ -189,6 +190,43 @@ def test_what_ends_a_stack_leaves_no_supervisor_that_somebody_brings_back(
 
 
 @pytest.mark.usefixtures("small_supervisor")
+def test_who_will_not_wait_for_the_supervisor_to_end_leaves_one_that_watches(
+    stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end_all = stack.processes.end_all
+
+    def interrupted(names: list[str], within_seconds: float) -> None:
+        if within_seconds:
+            raise KeyboardInterrupt
+        end_all(names, within_seconds)
+
+    first = launch(stack, services.SUPERVISOR)
+    launch(stack, "kafka")
+    with monkeypatch.context() as waiting:
+        waiting.setattr(stack.processes, "end_all", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            stack.apply()
+    again = stack.processes.find(services.SUPERVISOR)
+    assert again is not None
+    assert again.pid != first
+
+
+@pytest.mark.usefixtures("small_supervisor")
+def test_a_down_that_is_interrupted_leaves_no_supervisor_of_nothing(
+    stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_statements: StatementsOnFlink, _waits_for: object) -> None:
+        raise KeyboardInterrupt
+
+    for name in (services.SUPERVISOR, "jobmanager", "taskmanager", "kafka"):
+        launch(stack, name)
+    monkeypatch.setattr(StatementsOnFlink, "stop", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        stack.down()
+    assert [name for name in services.NAMES if stack.processes.find(name)] == []
+
+
+@pytest.mark.usefixtures("small_supervisor")
 def test_one_that_the_demo_brings_back_just_before_a_command_has_the_lock_is_ended_too(
     stack: LocalStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,6 +273,7 @@ def test_a_supervisor_that_is_started_anew_has_the_options_of_the_one_before(
         "SALES_PIPELINE__WINDOW_SIZE": "5s",
     }
     first = launch(stack, services.SUPERVISOR, **options)
+    launch(stack, "kafka")
     with suppress(DeployError):
         stack.skip(Place(PAYMENTS_TOPIC, 0, 0)) if act == "skip" else stack.apply()
     again = stack.processes.find(services.SUPERVISOR)

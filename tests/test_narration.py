@@ -1,5 +1,6 @@
 """What strangers wrote and a command repeats steers no terminal."""
 
+import os
 from io import StringIO
 from pathlib import Path
 
@@ -54,3 +55,18 @@ def test_no_finding_of_doctor_steers_a_terminal_or_makes_a_line_of_its_own(
     assert "\x1b" not in said
     assert "\n✓ All" not in said
     assert "skip \\x1b]0;owned\\x07" in said
+
+
+def test_what_is_under_way_comes_to_its_end_when_nobody_reads_what_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as unread:
+        os.close(reader)
+        monkeypatch.setattr("sys.stderr", unread)
+        monkeypatch.setattr("dashboard.narration._QUIET_SECONDS", 0)
+        narrator = Narrator()
+
+        narrator.say("It begins.")
+        with narrator.step("Statements stop") as step, narrator.downloads(10) as came_in:
+            step.waits_for("a savepoint")
+            came_in(10)
+        narrator.say("It ended.")

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -65,10 +66,10 @@ def main() -> NoReturn:
     """Runs the command and ends the process with its exit code."""
     # a closed terminal or a service manager's stop is answered like Ctrl-C: everything ends in order; Ctrl-C itself is
     # named too, because a shell that starts a command in the background makes it ignore that
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        # a system that has not all of them is refused later, in words
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), _interrupt)
+    for number in _ends():
+        # nohup has a closed terminal ignored
+        if number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
     # no proxy leads to this machine's own loopback address; children take this over
     for variable in ("NO_PROXY", "no_proxy"):
         os.environ[variable] = ",".join(filter(None, (os.environ.get(variable), "127.0.0.1", "localhost")))
@@ -82,7 +83,7 @@ def main() -> NoReturn:
         code = ExitCode.USAGE
     except (click.exceptions.Abort, KeyboardInterrupt):
         narrator.say("Interrupted.")
-        code = ExitCode.INTERRUPTED
+        _end_now(ExitCode.INTERRUPTED)
     except SalesTrendsError as error:
         narrator.say(error.message, "bold")
         if error.hint:
@@ -96,6 +97,19 @@ def main() -> NoReturn:
         _say_unforeseen(narrator, error)
         code = ExitCode.FAILED
     sys.exit(code or 0)
+
+
+def _ends() -> list[signal.Signals]:
+    """The signals that end a command; a system that has not all of them is refused later, in words."""
+    return [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__]
+
+
+def _end_now(code: ExitCode) -> NoReturn:
+    """Without waiting for threads that read or download, and without taking away beneath them what they work with."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(code)
 
 
 def _say_unforeseen(narrator: Narrator, error: Exception) -> None:
@@ -329,7 +343,8 @@ def _stop(stack: LocalStack) -> None:
     try:
         stack.down()
     except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in _ends():
+            signal.signal(number, signal.SIG_IGN)
         stack.kill()
 
 

@@ -86,9 +86,7 @@ class Memory:
         then = self
         if self.at is None or not timedelta(0) <= readings.at - self.at <= FORGOTTEN_AFTER:
             then = Memory(since=readings.at)
-        topics = {
-            name: _topic(then.topics.get(name), one, then.at, readings.at) for name, one in readings.topics.items()
-        }
+        topics = {name: _topic(then.topics.get(name), one, readings.at) for name, one in readings.topics.items()}
         now = replace(
             then,
             at=readings.at,
@@ -134,7 +132,7 @@ class Memory:
 _MARKED = (Stage.WATERMARK, Stage.COMMIT, Stage.PAGE)
 
 
-def _topic(before: TopicMemory | None, now: TopicReading, since: datetime | None, at: datetime) -> TopicMemory:
+def _topic(before: TopicMemory | None, now: TopicReading, at: datetime) -> TopicMemory:
     ends = {one.number: one.end for one in now.partitions}
     if before is None or ends.keys() != before.ends.keys() or any(ends[one] < before.ends[one] for one in ends):
         came_at = min(now.newest_at, at) if now.newest_at else None
@@ -149,7 +147,7 @@ def _topic(before: TopicMemory | None, now: TopicReading, since: datetime | None
         mean = max(timedelta(0), at - (came_at or at)) / came
         gap += (mean - gap) * (1 - (1 - _WEIGHT) ** came)
         came_at = at
-        pace = gained / (at - since) if moved and since is not None and at > since else 0.0
+        pace = gained / (at - before.came_at) if moved and before.came_at and at > before.came_at else 0.0
     stood = 0 if moved else before.stood + came
     return TopicMemory(now.frontier, now.newest_at, came_at, ends, others, gap, stood, pace)
 

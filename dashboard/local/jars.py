@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Literal
 
 import requests
@@ -129,17 +130,29 @@ def _download(jars: list[Jar], folder: Path, narrator: Narrator) -> None:
     staging = Path(tempfile.mkdtemp(prefix=".download-", dir=folder))
     try:
         with narrator.downloads(sum(jar.size for jar in jars)) as came_in:
+            unwanted = Event()
+
+            def came(count: int) -> None:
+                if unwanted.is_set():
+                    raise RuntimeError("It is not wanted any more.")
+                came_in(count)
 
             @contextmanager
             def progress(_name: str, _size: int) -> Iterator[Callable[[int], None]]:
-                yield came_in
+                yield came
 
             maven = MavenContext(
                 resolver=PythonResolver(progress_callback=progress), repo_cache=staging, timeout=_TIMEOUT_SECONDS
             )
             with ThreadPoolExecutor(max_workers=4) as pool:
-                for _ in pool.map(lambda jar: _download_one(maven, jar, staging, folder), jars):
-                    pass
+                try:
+                    for _ in pool.map(lambda jar: _download_one(maven, jar, staging, folder), jars):
+                        pass
+                except BaseException:
+                    # the first that fails, or who interrupts, waits for no other
+                    unwanted.set()
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 

@@ -76,9 +76,13 @@ class ProcessTable:
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 
+    def is_noted(self, name: str) -> bool:
+        """Whether a service was started, and was not stopped since."""
+        return (self._run / f"{name}.json").exists()
+
     def died(self, name: str) -> bool:
         """Whether a service was started, was not stopped, and runs no more."""
-        return (self._run / f"{name}.json").exists() and self.find(name) is None
+        return self.is_noted(name) and self.find(name) is None
 
     def another_listens(self, name: str, port: int) -> bool:
         """Whether another program than this service has its port.

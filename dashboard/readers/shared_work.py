@@ -54,8 +54,10 @@ class SharedWork(Generic[V]):
             current = self._under_way.get(key)
             began = current is None
             if current is None:
-                current = self._under_way[key] = _Work()
+                current = _Work()
+                # first, because a system may refuse another thread
                 Thread(target=self._do, args=(key, current, work), name=f"reads {thing}", daemon=True).start()
+                self._under_way[key] = current
             current.waiting += 1
         try:
             reason = _waited(current.result, limits)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from dashboard import __version__
+from dashboard.errors import ExitCode
 from dashboard.local import services
 from dashboard.local.processes import ProcessTable, Service
 from tests.commands import one_line, run
@@ -238,3 +239,33 @@ def test_logs_follows_until_it_is_interrupted(environment: dict[str, str], sleep
 def test_a_sentence_with_brackets_is_told_whole(environment: dict[str, str]) -> None:
     home = f"{environment['SALES_LOCAL__HOME']}[/red][bold]"
     assert home in run(environment | {"SALES_LOCAL__HOME": home}, "logs", "kafka").stderr
+
+
+def interrupted(script: str, by: str = "env") -> subprocess.CompletedProcess[str]:
+    """The command, doing this in place of what it is asked for."""
+    program = f"""
+import os, signal, threading, time
+from dashboard.cli import command
+
+def act(**_):
+    {script}
+
+command.commands.main = act
+command.main()
+"""
+    return subprocess.run(
+        [by, sys.executable, "-c", program], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30
+    )
+
+
+def test_ctrl_c_waits_for_no_thread_that_is_deep_in_a_library_and_loses_nothing_that_was_written() -> None:
+    busy = "threading.Thread(target=time.sleep, args=(600,)).start()"
+    ended = interrupted(f"{busy}; print('half'); os.kill(os.getpid(), signal.SIGINT)")
+    assert ended.returncode == ExitCode.INTERRUPTED
+    assert ended.stdout == "half\n"
+    assert ended.stderr == "Interrupted.\n"
+
+
+@pytest.mark.parametrize(("by", "code"), [("nohup", ExitCode.OK), ("env", ExitCode.INTERRUPTED)])
+def test_a_closed_terminal_ends_a_command_unless_nohup_began_it(by: str, code: ExitCode) -> None:
+    assert interrupted("os.kill(os.getpid(), signal.SIGHUP)", by).returncode == code

@@ -96,6 +96,16 @@ def test_a_past_that_is_sent_fast_is_told_as_one_and_for_how_long_it_goes_on() -
     assert [*pipeline.run(60)][-1].state == State.FRESH
 
 
+@pytest.mark.parametrize("rate", [0.05, 0.2, 20])
+def test_a_writer_that_is_late_is_not_told_as_a_past_that_is_sent_however_seldom_it_writes(rate: float) -> None:
+    pipeline = Simulated(rate, 5, 10)
+    pipeline.late_by = 3_600
+
+    reasons = [hop.reason for one in pipeline.run(300, 2) for hop in one.hops if hop.name == f"ingest:{PAYMENTS}"]
+    assert any("are old" in reason for reason in reasons)
+    assert [reason for reason in reasons if "Past payments are being sent" in reason] == []
+
+
 @dataclass(frozen=True)
 class Fault:
     begin: Callable[[Simulated], None]

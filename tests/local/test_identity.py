@@ -49,3 +49,11 @@ def set_clock_on(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """As the system tells of it: its own start, seen from the new time, was so much later."""
     booted = psutil.boot_time()
     monkeypatch.setattr("psutil._psplatform.boot_time", lambda: booted + seconds)
+
+
+def test_after_a_restart_of_the_machine_a_process_of_that_pid_and_moment_is_another_one(
+    child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted = identity(child.pid)
+    monkeypatch.setattr("dashboard.local.identity._boot", lambda: 1)
+    assert same_process(child.pid, noted) is None

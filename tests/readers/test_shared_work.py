@@ -133,3 +133,20 @@ def test_an_interrupt_ends_the_work_too(shared: SharedWork[str], monkeypatch: py
         shared.get("key", work, WITHOUT_HASTE, "The work")
 
     assert work.told_to_end.is_set()
+
+
+def test_a_system_that_refuses_a_thread_once_keeps_nobody_from_asking_again(
+    shared: SharedWork[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = Work()
+    work.may_end.set()
+    with monkeypatch.context() as refused:
+        refused.setattr(threading.Thread, "start", cannot_start)
+        with pytest.raises(RuntimeError, match="thread"):
+            shared.get("a", work, WITHOUT_HASTE, "A table")
+
+    assert shared.get("a", work, Limits(timedelta(seconds=10)), "A table") == ("done", True)
+
+
+def cannot_start(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")

@@ -80,7 +80,9 @@ class Journal:
         try:
             yield
         except BaseException:
-            self.connection.execute("ROLLBACK")
+            # a full disk has rolled back by itself
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
             raise
         self.connection.execute("COMMIT")
 

@@ -126,7 +126,7 @@ class MirrorEngine:
             version = reached
 
     def close(self) -> None:
-        """Returns when the file is free for another process; what is being read is given up."""
+        """Returns when the file is free for another process, or after a while; what is being read is given up."""
         with self._lock:
             self._due = float("inf")
             flight = self._flight
@@ -137,7 +137,7 @@ class MirrorEngine:
             refresh.cancel()
             if flight is not None:
                 wait([flight], _CLOSING_SECONDS)
-            store.close()
+            store.close(_CLOSING_SECONDS)
 
     @property
     def _store(self) -> MirrorStore:
@@ -173,9 +173,10 @@ class MirrorEngine:
             if self._flight is not None or now < max(self._due, self._looked_at + at_most_old.total_seconds()):
                 return self._flight, False
             flight: Future[None] = Future()
+            # first, because a system may refuse another thread
+            threading.Thread(target=self._fly, args=(flight,), name="mirror", daemon=True).start()
             self._flight = flight
             self._looked_at, self._due = now, now + self._interval
-            threading.Thread(target=self._fly, args=(flight,), name="mirror", daemon=True).start()
             return flight, True
 
     def _fly(self, flight: Future[None]) -> None:

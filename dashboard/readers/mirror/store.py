@@ -184,10 +184,14 @@ class MirrorStore:
                 connection.execute(f"TRUNCATE {table}")
             self._commit(connection, dict.fromkeys(self._version.states), NEVER)
 
-    def close(self) -> None:
-        with self._changing:
-            self._database.close()
-            self._slot.release()
+    def close(self, within_seconds: float = -1) -> None:
+        """Frees the file, unless what is written into it does not end in time: then its process frees it."""
+        if self._changing.acquire(timeout=within_seconds):
+            try:
+                self._database.close()
+                self._slot.release()
+            finally:
+                self._changing.release()
 
     @property
     def _placed_in(self) -> timedelta:
