@@ -1,19 +1,22 @@
 """The pipeline on Confluent Cloud: from a target's settings to what commands and pages plan, apply and look at."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 
 from dashboard.clusters import confluent_clusters
 from dashboard.deploy.apply import ApplyError
 from dashboard.deploy.audit import Writer
 from dashboard.deploy.checks import CheckResult, check_result, checked_sql, first_rows
+from dashboard.deploy.confluent import hold
+from dashboard.deploy.confluent.hold import HELD_BACK, JOIN_ID
 from dashboard.deploy.confluent.target import ConfluentTarget
 from dashboard.deploy.confluent.wanted import CloudPlace, Glue, PaymentApp
 from dashboard.deploy.contracts import KmsKey
 from dashboard.deploy.deployment import Change, TargetDeployment
 from dashboard.deploy.lake_access import LakeAddress
 from dashboard.deploy.pipeline import Pipeline, load_pipeline
-from dashboard.deploy.plan import Action, Plan, Step
+from dashboard.deploy.plan import Plan, Step
 from dashboard.deploy.raw_records import RawRecords
 from dashboard.deploy.resources import Id
 from dashboard.deploy.statements import DEDUPLICATION, JOIN
@@ -32,8 +35,7 @@ from dashboard.target_fields import ConfluentTargetSettings
 _SNAPSHOT = {"sql.snapshot.mode": "now"}
 """The query reads what is there now and ends. Source: docs.confluent.io, "Snapshot Queries"."""
 _CHECK_SECONDS = 120
-_JOIN, _HELD_BACK = Id("statement", JOIN), Id("statement", DEDUPLICATION)
-"""What feeds the join: stopped before it and started after it, where that can be; docs/decisions/0006."""
+_STAYS = f"{DEDUPLICATION} stays stopped until {JOIN} runs."
 
 
 class CloudDeployment(TargetDeployment):
@@ -105,6 +107,10 @@ class CloudDeployment(TargetDeployment):
         self._restart_app(done.steps)
         return done
 
+    def plan(self, *, adopt: Collection[str] = (), prune: Collection[str] = ()) -> Plan:
+        """As everywhere, and that the deduplication rests while the join is started."""
+        return hold.with_pause(super().plan(adopt=adopt, prune=prune), self.target)
+
     @property
     def checks(self) -> Mapping[str, str]:
         """The text of each check by its name."""
@@ -135,41 +141,35 @@ class CloudDeployment(TargetDeployment):
         return f"{app.service} is being restarted: its old tasks go when the new ones run."
 
     def _carry_out(self, change: Change) -> None:
-        """The join before the deduplication where that is there already, and at rest until the join runs."""
-        acts = {step.id: step.action for step in change.plan.acts}
-        if _JOIN not in acts or acts.get(_HELD_BACK, Action.RESUME) is not Action.RESUME:
-            super()._carry_out(change)
-            return
-        change.run.remove()
-        held = _HELD_BACK not in acts and self.target.runs(_HELD_BACK)
-        if held:
-            self.target.stop(_HELD_BACK, change.report.tell)
-            self.audit.write(change.plan.digest, "stop", str(_HELD_BACK))
-        change.run.make(lambda id_: id_ != _HELD_BACK)
-        change.run.make()
-        if held:
-            try:
-                self.target.resume(_HELD_BACK, change.report.tell)
-            except SalesTrendsError as fault:
-                raise ApplyError(change.plan, change.run.outcome, fault) from fault
-            self.audit.write(change.plan.digest, "resume", str(_HELD_BACK))
+        hold.carry_out(change.plan, change.run, self.target)
 
     def _stop(self, id_: Id, writer: Writer) -> str:
         """Before the join the deduplication, so that payments wait where it reads them and not where the join does."""
-        also = ""
-        if id_ == _JOIN and self.target.runs(_JOIN) and self.target.runs(_HELD_BACK):
-            super()._stop(_HELD_BACK, writer)
-            self.audit.write("", "stop", str(_HELD_BACK))
-            also = f" {DEDUPLICATION} was stopped first: no payment may come before its order."
-        return super()._stop(id_, writer) + also
+        if id_ != JOIN_ID or not (self.target.runs(JOIN_ID) and self.target.runs(HELD_BACK)):
+            return super()._stop(id_, writer)
+        self.target.check_ours(JOIN_ID)
+        super()._stop(HELD_BACK, writer)
+        with _adding(f"{DEDUPLICATION} was stopped first; `sales-trends resume {DEDUPLICATION}` lets it go on."):
+            self.audit.write("", "stop", str(HELD_BACK))
+            said = super()._stop(JOIN_ID, writer)
+        return f"{said} {DEDUPLICATION} was stopped first: no payment may come before its order."
 
     def _resume(self, id_: Id, writer: Writer) -> str:
         """The join before the deduplication, whichever of the two somebody names."""
-        resting = [one for one in (_JOIN, _HELD_BACK) if id_ in (_JOIN, _HELD_BACK) and self.target.rests(one)]
-        said = []
-        # one that does not rest is told so
-        for one in resting if id_ in resting else [id_]:
-            said.append(super()._resume(one, writer))
+        pair = (JOIN_ID, HELD_BACK)
+        resting = [one for one in pair if id_ in pair and self.target.rests(one)]
+        if id_ not in resting:
+            # it is told so
+            return super()._resume(id_, writer)
+        if JOIN_ID not in resting and self.target.runs(JOIN_ID):
+            with _adding(_STAYS), self._narrator().step(f"Wait for {JOIN}") as step:
+                self.target.wait_ready(JOIN_ID, step.waits_for)
+        said = list[str]()
+        for one in resting:
+            with _adding(_STAYS if one == JOIN_ID and HELD_BACK in resting else " ".join(said)):
+                said.append(super()._resume(one, writer))
+                if one != id_:
+                    self.audit.write("", "resume", str(one))
         return " ".join(said)
 
     def _restart_app(self, done: Iterable[Step]) -> None:
@@ -189,6 +189,16 @@ def lake_address(settings: ConfluentTargetSettings, pipeline: Pipeline) -> LakeA
         managed_storage=not settings.bucket,
         needs_credentials=True,
     )
+
+
+@contextmanager
+def _adding(told: str) -> Iterator[None]:
+    """To a fault also what has happened before it."""
+    try:
+        yield
+    except SalesTrendsError as fault:
+        fault.hint = f"{fault.hint} {told}".strip()
+        raise
 
 
 def _flink(settings: ConfluentTargetSettings, pace: Pace) -> CloudFlink:

@@ -260,16 +260,22 @@ class OpenSourceDeployment(TargetDeployment):
             # first: whoever is killed after it leaves one that is brought back
             stopped.remove(names[0])
             return super()._resume(id_, writer)
-        if not _lives(self.statements.jobs().get(JOIN)):
+        jobs = self.statements.jobs()
+        unnamed = [one for one in (_JOIN, _HELD_BACK) if one != id_ and not _lives(jobs.get(one.name))]
+        if not _lives(jobs.get(JOIN)):
             self._hold_back()
         stopped.remove(JOIN)
         super()._resume(_JOIN, writer)
+        if _JOIN in unnamed:
+            self.audit.write("", "resume", str(_JOIN))
         self.wait_for_orders()
         # from here on it follows the join as after every start
         stopped.remove(DEDUPLICATION)
         if self.stuck(JOIN):
             return f"{JOIN} was resumed and cannot read every order; {DEDUPLICATION} waits until it can."
         super()._resume(_HELD_BACK, writer)
+        if _HELD_BACK in unnamed:
+            self.audit.write("", "resume", str(_HELD_BACK))
         return f"{JOIN} runs and has read every order, and {DEDUPLICATION} runs."
 
     def _check_resumable(self, id_: Id, names: list[str]) -> None:

@@ -320,6 +320,9 @@ def test_the_join_is_stopped_after_what_feeds_it_and_goes_on_before_it_whoever_a
     for stopped, first in (((JOIN,), [DEDUPLICATION]), ((JOIN, DEDUPLICATION), [])):
         for name in stopped:
             cloud.stop_as(name, "u-999")
+        told = [line for line in command("drift").stdout.splitlines() if DEDUPLICATION in line]
+        assert len(told) == (DEDUPLICATION in stopped)
+        assert (f"pause: statement {DEDUPLICATION}" in command("plan").stdout) == (DEDUPLICATION not in stopped)
         since = len(cloud.requests)
         assert command("apply", "--yes").exit_code == 0
         assert (changed(cloud, since), phases(cloud)) == ([*first, JOIN, DEDUPLICATION], {"RUNNING"})

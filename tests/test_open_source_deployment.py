@@ -233,6 +233,7 @@ def test_the_join_takes_the_deduplication_with_it_and_both_come_back_in_the_orde
     ]
     assert not deployment.statements.hold.exists()
     assert states(deployment)[JOIN] == states(deployment)[DEDUPLICATION] == "RUNNING"
+    assert told(deployment)[-2] == ("resume", f"statement {DEDUPLICATION}", "ok")
 
 
 def test_to_resume_the_deduplication_brings_the_join_first(cluster: Cluster, deployment: OpenSourceDeployment) -> None:
@@ -244,6 +245,7 @@ def test_to_resume_the_deduplication_brings_the_join_first(cluster: Cluster, dep
         "ask for the orders that are read",
         f"start {DEDUPLICATION}",
     ]
+    assert told(deployment)[-2] == ("resume", f"statement {JOIN}", "ok")
 
 
 def test_the_deduplication_alone_is_stopped_and_resumed_and_the_join_not_touched(
@@ -255,6 +257,7 @@ def test_the_deduplication_alone_is_stopped_and_resumed_and_the_join_not_touched
     assert states(deployment)[JOIN] == "RUNNING"
     deployment.resume(DEDUPLICATION)
     assert cluster.did[1:] == ["ask for the orders that are read", f"start {DEDUPLICATION}"]
+    assert "resume" not in [what for what, _, _ in told(deployment)]
 
 
 @pytest.mark.parametrize(

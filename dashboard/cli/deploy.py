@@ -23,6 +23,7 @@ from dashboard.wording import length
 _SIGNS = {
     Action.CREATE: "+",
     Action.RESUME: "▸",
+    Action.PAUSE: "▸",
     Action.RESTART: "▸",
     Action.REPLACE_KEEPING_OFFSETS: "~",
     Action.REPLACE_LOSING_STATE: "!",
@@ -152,7 +153,8 @@ def drift(narrator: Narrator, target: str, as_json: bool) -> None:
     Exit 0 when all is as described, 2 when something is not, 1 when it could not be found out.
     """
     made = planned(narrator, deployed(settings_for(target), narrator).plan)
-    drifted = made.changes
+    # what only makes room for another step is as described
+    drifted = [step for step in made.changes if step.action is not Action.PAUSE]
     if as_json:
         told = made.as_dict()
         names = {str(step.id) for step in drifted}

@@ -79,6 +79,8 @@ class Outcome:
     done: list[Step] = field(default_factory=list)
     removed: list[Step] = field(default_factory=list)
     """Taken away so as to be made anew, whether that has happened or not."""
+    stopped: list[Step] = field(default_factory=list)
+    """To go on later, whether that has happened or not."""
     started: list[Step] = field(default_factory=list)
     """Made and not yet seen to be ready."""
     failed: list[Step] = field(default_factory=list)
@@ -87,8 +89,12 @@ class Outcome:
         made = {step.id for step in self.done + self.started + self.failed}
         return [step for step in self.removed if step.id not in made]
 
+    def not_resumed(self) -> list[Step]:
+        resumed = {step.id for step in self.done + self.started}
+        return [step for step in self.stopped if step.id not in resumed]
+
     def not_tried(self, plan: Plan) -> list[Step]:
-        tried = {step.id for step in self.done + self.removed + self.started + self.failed}
+        tried = {step.id for step in self.done + self.removed + self.stopped + self.started + self.failed}
         return [step for step in plan.acts if step.id not in tried]
 
 
@@ -103,6 +109,7 @@ class ApplyError(DeployError):
                 ("Started", outcome.started),
                 ("Failed", outcome.failed),
                 ("Removed and not made again yet", outcome.not_made_again()),
+                ("Stopped and not resumed yet", outcome.not_resumed()),
                 ("Not tried", outcome.not_tried(plan)),
             )
             if steps
@@ -233,17 +240,29 @@ class Application:
             # what has not begun when somebody interrupts never does
             pool.shutdown(cancel_futures=True)
 
+    def stop(self, step: Step) -> None:
+        """What runs, until `make` lets it go on."""
+        stopping = partial(self._target.stop, step.id, self._report.waits_for)
+        self._raise_first({step: self._tried("stop", step, stopping)})
+        self.outcome.stopped.append(step)
+
+    def wait_for(self, step: Step) -> None:
+        """What this plan does not make, and what follows needs."""
+        self._raise_first({step: self._tried("wait for", step, self._waiting(step))})
+
     def _remove(self, step: Step, *, data: bool) -> None:
         self._raise_first({step: self._tried("remove", step, partial(self._target.remove, step.id, data=data))})
 
     def _wait_for(self, step: Step) -> None:
-        waiting = partial(self._target.wait_ready, step.id, self._report.waits_for)
-        error = self._tried("wait for", step, waiting)
+        error = self._tried("wait for", step, self._waiting(step))
         self.outcome.started.remove(step)
         self._raise_first({step: error})
         self.outcome.done.append(step)
 
-    def _tried(self, what: str, step: Step, act: Callable[[], None]) -> SalesTrendsError | None:
+    def _waiting(self, step: Step) -> Callable[[], None]:
+        return partial(self._target.wait_ready, step.id, self._report.waits_for)
+
+    def _tried(self, what: str, step: Step, act: Callable[[], object]) -> SalesTrendsError | None:
         try:
             self._report.begins(what, step)
             act()

@@ -24,6 +24,7 @@ class Action(StrEnum):
     NONE = "no change"
     CREATE = "create"
     RESUME = "resume"
+    PAUSE = "pause"
     RESTART = "restart same"
     REPLACE_KEEPING_OFFSETS = "replace keeping offsets"
     REPLACE_LOSING_STATE = "replace losing state"
@@ -39,6 +40,7 @@ _COSTS = {
     Action.NONE: "",
     Action.CREATE: "nothing: it reads from the earliest record",
     Action.RESUME: "nothing: it goes on from its newest savepoint or checkpoint",
+    Action.PAUSE: "nothing: it goes on where it stopped",
     Action.RESTART: "nothing: it goes on from its newest checkpoint",
     Action.REPLACE_KEEPING_OFFSETS: "nothing: it keeps no state and goes on where the old one stopped",
     Action.REPLACE_LOSING_STATE: "its state; what it made is dropped and filled again from the earliest record",

@@ -71,6 +71,11 @@ class Statement:
     principal: str
     compute_pool: str
 
+    @property
+    def stopping(self) -> bool:
+        """Somebody asked it to stop, and it has not ended yet."""
+        return self.stopped and self.phase not in OVER
+
 
 @dataclass(frozen=True)
 class Table:

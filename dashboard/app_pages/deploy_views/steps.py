@@ -11,6 +11,7 @@ from dashboard.wording import as_markdown
 _WORDS = {
     Action.CREATE: (":green[:material/add_circle:]", "create"),
     Action.RESUME: (":blue[:material/play_circle:]", "resume"),
+    Action.PAUSE: (":blue[:material/pause_circle:]", "pause for a while"),
     Action.RESTART: (":blue[:material/restart_alt:]", "restart"),
     Action.REPLACE_KEEPING_OFFSETS: (":blue[:material/change_circle:]", "replace, keeping offsets"),
     Action.REPLACE_LOSING_STATE: (":red[:material/warning:]", "replace, losing state"),

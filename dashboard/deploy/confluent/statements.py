@@ -133,8 +133,8 @@ class Statements:
     def make(self, step: Step, wanted: Wanted) -> None:
         name, statement = step.id.name, self._described[step.id.name]
         labels = {LABEL: "true", DIGEST_LABEL: wanted.digest, NAME_LABEL: name}
-        if step.action is Action.RESUME:
-            self._flink.resume(self._live_name(name))
+        if step.action in (Action.RESUME, Action.PAUSE):
+            self._go_on(name, self._live_name(name))
         elif step.action is Action.REPLACE_KEEPING_OFFSETS and statement.runs:
             old = self._settled(name)
             new = confluent_versions.next_version(name, old)
@@ -171,7 +171,7 @@ class Statements:
 
     def stop(self, id_: Id, waits_for: Callable[[str], None]) -> None:
         """As the service does it: the live version keeps its state and is STOPPED a little later."""
-        live = self._of_ours(id_)
+        live = self.of_ours(id_)
         if live.phase in cloud_statement.OVER:
             raise DeployError(f"The statement {id_.name} is {live.phase}, so there is nothing to stop.", _next(live))
 
@@ -188,15 +188,29 @@ class Statements:
 
     def resume(self, id_: Id, waits_for: Callable[[str], None]) -> None:
         """As the service does it, from where the live version stopped."""
-        live = self._of_ours(id_)
+        live = self.of_ours(id_)
         if live.phase != "STOPPED" and live.phase in cloud_statement.OVER:
             raise DeployError(f"The statement {id_.name} is {live.phase}, so it cannot be resumed.", _next(live))
-        if live.phase != "STOPPED" and not live.stopped:
+        if live.phase != "STOPPED" and not live.stopping:
             raise DeployError(f"The statement {id_.name} is {live.phase}, so there is nothing to resume.")
-        # asked to stop and not stopped yet: the service takes no resume before
-        self._patience.until(lambda: self._rests(live.name), f"The statement {id_.name} is not STOPPED")
-        self._flink.resume(live.name)
+        self._go_on(id_.name, live.name)
         self.wait_ready(id_.name, waits_for)
+
+    def of_ours(self, id_: Id) -> cloud_statement.Statement:
+        """The live version; raises DeployError when there is none, or one that a stop or resume would harm."""
+        there, state = self._newest(id_.name), "is being removed"
+        if there is None:
+            raise DeployError(f"The statement {id_.name} is not there.", "`sales-trends plan` shows what makes it.")
+        if LABEL not in there.labels:
+            raise DeployError(
+                f"Nothing says that we made the statement {id_.name}, so it is left to whoever did.",
+                f"If it is ours, `sales-trends apply --adopt {id_.name}` takes it over.",
+            )
+        if len(self.versions[id_.name]) > 1:
+            state = "has not taken over from the version before it yet"
+        elif self._noted.get(id_) != BEING_REMOVED:
+            return there
+        raise DeployError(f"The statement {id_.name} {state}.", "The next `sales-trends apply` ends that.")
 
     def remove(self, name: str, *, data: bool) -> bool:
         """Whether nothing is left; without `data` the table is, which then is no longer whole."""
@@ -236,7 +250,9 @@ class Statements:
         noted = self._noted.get(id_)
         # without our label nothing tells what it was made of: taken over, it is made anew
         digest = noted if noted == BEING_REMOVED else there.labels.get(DIGEST_LABEL, "")
-        state = _STATES.get(there.phase, "changing")
+        phase = "STOPPING" if there.stopping else there.phase
+        # asked to stop, it will not go on by itself
+        state: State = "stopped" if there.stopping else _STATES.get(phase, "changing")
         facts = {"warning": "; ".join(warnings)} if warnings and state == "ready" else {}
         ours = LABEL in there.labels
         flow = digest.partition("-")[0] if "-" in digest else ""
@@ -245,7 +261,7 @@ class Statements:
             ours,
             digest,
             state,
-            there.phase,
+            phase,
             there.detail,
             facts=facts,
             since=there.created_at,
@@ -259,25 +275,14 @@ class Statements:
             return replace(found, state="failed", trouble="it has not taken over from the version before it yet")
         return found
 
-    def _of_ours(self, id_: Id) -> cloud_statement.Statement:
-        """The live version; raises DeployError when there is none, or one that a stop or resume would harm."""
-        there, state = self._newest(id_.name), "is being removed"
-        if there is None:
-            raise DeployError(f"The statement {id_.name} is not there.", "`sales-trends plan` shows what makes it.")
-        if LABEL not in there.labels:
-            raise DeployError(
-                f"Nothing says that we made the statement {id_.name}, so it is left to whoever did.",
-                f"If it is ours, `sales-trends apply --adopt {id_.name}` takes it over.",
-            )
-        if len(self.versions[id_.name]) > 1:
-            state = "has not taken over from the version before it yet"
-        elif self._noted.get(id_) != BEING_REMOVED:
-            return there
-        raise DeployError(f"The statement {id_.name} {state}.", "The next `sales-trends apply` ends that.")
+    def _go_on(self, name: str, live: str) -> None:
+        def stopped() -> bool:
+            there = self._flink.statement(live)
+            return there is None or not there.stopping
 
-    def _rests(self, live: str) -> bool:
-        there = self._flink.statement(live)
-        return there is None or there.phase in cloud_statement.OVER
+        # the service takes no resume before
+        self._patience.until(stopped, f"The statement {name} is not STOPPED")
+        self._flink.resume(live)
 
     def _newest(self, name: str) -> cloud_statement.Statement | None:
         return self.versions[name][-1] if name in self.versions else None

@@ -184,14 +184,19 @@ class ConfluentTarget:
         self._statements.resume(id_, waits_for)
 
     def runs(self, id_: Id) -> bool:
-        """As a new look tells: it neither ended nor was asked to."""
+        """As a new look tells: it has not ended, whether somebody asked it to or not."""
         there = self._newest(id_)
-        return there is not None and not there.stopped and there.phase not in cloud_statement.OVER
+        return there is not None and there.phase not in cloud_statement.OVER
 
     def rests(self, id_: Id) -> bool:
         """As a new look tells: somebody stopped it, or is stopping it."""
         there = self._newest(id_)
-        return there is not None and (there.stopped or there.phase == "STOPPED")
+        return there is not None and (there.stopping or there.phase == "STOPPED")
+
+    def check_ours(self, id_: Id) -> None:
+        """Raises DeployError for a statement that a stop or resume would refuse to touch."""
+        self._statements.look(self._ledger.entries())
+        self._statements.of_ours(id_)
 
     def _newest(self, id_: Id) -> cloud_statement.Statement | None:
         self._statements.look(self._ledger.entries())
