@@ -2,6 +2,7 @@
 
 SalesTrendsError                 message: what failed, on which thing, seen and wanted; hint: the next step
 ├── SettingsError       (64)     a setting or an argument is missing or wrong
+│   └── StatementError  (64)     SQL of somebody's is refused or at fault; it tells their words and our names alone
 ├── ContractError       (1)      a record or a schema breaks what a topic promises
 ├── DeployError         (1)      a topic, table or statement could not be made, stopped or resumed
 ├── ReadError           (1)      the lake, a topic or the journal could not be read
@@ -43,6 +44,10 @@ class SalesTrendsError(Exception):
 
 class SettingsError(SalesTrendsError):
     exit_code = ExitCode.USAGE
+
+
+class StatementError(SettingsError):
+    pass
 
 
 class ContractError(SalesTrendsError):

@@ -80,9 +80,9 @@ def as_csv(rows: pa.Table) -> bytes:
 
 
 def answer_as_csv(rows: pa.Table) -> bytes:
-    """What SQL of somebody's came to: times in UTC, nested values as JSON, and no cell that a spreadsheet would run."""
+    """What SQL of somebody's came to: times in UTC, nested values as JSON, no cell or name that a spreadsheet runs."""
     columns = [_cells(rows[place]) for place in range(rows.num_columns)]
-    return as_csv(pa.table(columns, names=rows.schema.names))
+    return as_csv(pa.table(columns, names=[no_formula(name) for name in rows.schema.names]))
 
 
 def answer_as_parquet(rows: pa.Table) -> bytes:

@@ -4,7 +4,7 @@ from decimal import Decimal
 import pyarrow as pa
 
 from dashboard.readers.open_windows import OpenWindow
-from dashboard.shown_rows import as_csv, buckets_as_rows, faults_as_rows, hours_as_rows
+from dashboard.shown_rows import answer_as_csv, as_csv, buckets_as_rows, faults_as_rows, hours_as_rows
 from dashboard.trends.calendars import Calendar
 from dashboard.trends.ranges import RANGES, Between
 from dashboard.trends.sales import Ahead
@@ -117,3 +117,12 @@ def test_faults_keep_their_order_and_their_missing_amounts() -> None:
     assert rows.column_names == ["start", "fault", "revenue", "end"]
     assert rows["start"].to_pylist() == ["2026-03-01 13:00:00+01:00", "2026-03-01 14:00:00+01:00"]
     assert rows["revenue"].to_pylist() == [Decimal("1.00"), None]
+
+
+def test_neither_a_cell_nor_a_name_of_an_answer_is_a_formula() -> None:
+    formula = '=HYPERLINK("http://example.com")'
+
+    [names, row] = answer_as_csv(pa.table([["+1"], [2]], names=[formula, "total"])).decode().splitlines()
+
+    assert names == '"\'=HYPERLINK(""http://example.com"")","total"'
+    assert row == '"\'+1",2'

@@ -1,6 +1,7 @@
 """How a page tells what went wrong: the fact, then what to do; to viewers without hosts and files."""
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,7 +9,14 @@ import streamlit as st
 
 from dashboard import visitor
 from dashboard.access import Role
-from dashboard.errors import KeepError, SalesTrendsError, SettingsError, UnreachableError
+from dashboard.errors import (
+    AccessError,
+    KeepError,
+    SalesTrendsError,
+    SettingsError,
+    StatementError,
+    UnreachableError,
+)
 from dashboard.wording import as_markdown
 
 _PLACE = re.compile(
@@ -24,12 +32,19 @@ _PLACE = re.compile(
     """,
     re.VERBOSE,
 )
+SHOWN_SECONDS = 15.0
+"""How long what a callback met is shown, unless it succeeds before."""
 _KEPT = "fault_of_a_callback"
+_OF_THE_ASKING = (AccessError, StatementError)
+"""They tell whoever asks what they wrote or may do; a name of a table in them only looks like a host."""
 
 
 def told(fault: SalesTrendsError) -> str:
     """As Markdown: whole to ops. To others a sentence without the reason, where that says what stands where."""
-    if not (isinstance(fault, UnreachableError) or _PLACE.search(str(fault))) or _sees_all():
+    hides = isinstance(fault, UnreachableError) or (
+        not isinstance(fault, _OF_THE_ASKING) and _PLACE.search(str(fault)) is not None
+    )
+    if not hides or _sees_all():
         return f"{as_markdown(fault.message)} {as_markdown(fault.hint)}".strip()
     match fault:
         case UnreachableError():
@@ -57,17 +72,21 @@ def faults_shown() -> Iterator[None]:
 
 
 @contextmanager
-def faults_kept() -> Iterator[None]:
-    """Of a callback, which draws nothing: the next run shows them by `show_kept_fault`."""
+def faults_kept(place: str) -> Iterator[None]:
+    """Of a callback, which draws nothing: the runs after it show them by `show_kept_fault` of the same place."""
+    key = f"{_KEPT}_of_{place}"
     try:
         yield
     except SalesTrendsError as fault:
-        st.session_state[_KEPT] = fault
+        st.session_state[key] = (fault, time.monotonic())
+    else:
+        st.session_state.pop(key, None)
 
 
-def show_kept_fault() -> None:
-    """What a callback before this run met."""
-    if fault := st.session_state.pop(_KEPT, None):
+def show_kept_fault(place: str) -> None:
+    """What the last callback there met, for SHOWN_SECONDS: a timer may draw the page many times a second."""
+    fault, since = st.session_state.get(f"{_KEPT}_of_{place}", (None, 0.0))
+    if fault is not None and time.monotonic() - since < SHOWN_SECONDS:
         show_fault(fault)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from dashboard.access import Caller, Role
 from dashboard.deploy.pipeline import load_pipeline
 from dashboard.desks.lake import LakeDesk
-from dashboard.errors import AccessError, SettingsError
+from dashboard.errors import AccessError, SettingsError, StatementError
 from dashboard.lake_connections import athena_access_of
 from dashboard.readers.athena.access import AthenaAccess
 from dashboard.readers.engine import Limits
@@ -102,8 +102,9 @@ class ExploreDesk:
     ) -> Found:
         """The first rows of one statement that only reads. Waits for its turn and for it, TIME at most each.
 
-        Raises SettingsError for what is refused and for a fault in the text, saying where; AccessError for a table that
-        this caller may not see; ReadError at a limit; UnreachableError where catalog, files or engine do not answer.
+        Raises StatementError for what is refused and for a fault in the text, saying where; AccessError for a table
+        that this caller may not see; SettingsError for an engine that is not here; ReadError at a limit;
+        UnreachableError where catalog, files or engine do not answer.
         """
         caller.require(Role.VIEWER, _WHAT)
         _check(sql, rows)
@@ -175,7 +176,7 @@ class ExploreDesk:
             return run(sql, partial(self._lend, caller), rows, limits, place)
 
     def _lend(self, caller: Caller, names: Sequence[str]) -> list[Lent]:
-        """Raises AccessError or SettingsError for a table that is not there for this caller."""
+        """Raises AccessError or StatementError for a table that is not there for this caller."""
         if ALL_TABLES in names:
             names = [name for name in self.lake.names(caller) if self.lake.exists(caller, name)]
         return [self.lake.lent(caller, name) for name in dict.fromkeys(self._known(caller, name) for name in names)]
@@ -193,13 +194,13 @@ class ExploreDesk:
         hint = f"You may ask about {', '.join(seen)}."
         if name.casefold() in map(str.casefold, load_pipeline(self._settings.pipeline).tableflow_topics):
             raise AccessError(f"Seeing the table {name} is for {Role.OPS.people}.", hint)
-        raise SettingsError(f"There is no table {name[:100]} here.", hint)
+        raise StatementError(f"There is no table {name[:100]} here.", hint)
 
 
 def _check(sql: str, rows: int) -> None:
     if not sql.strip():
-        raise SettingsError("There is no SQL to run.", "Write a SELECT, or take one of the questions.")
+        raise StatementError("There is no SQL to run.", "Write a SELECT, or take one of the questions.")
     if len(sql) > LONGEST_TEXT:
-        raise SettingsError(f"The SQL has {len(sql):,} characters.", f"At most {LONGEST_TEXT:,} are run.")
+        raise StatementError(f"The SQL has {len(sql):,} characters.", f"At most {LONGEST_TEXT:,} are run.")
     if not 0 < rows <= MOST_ROWS:
         raise SettingsError(f"{rows:,} rows are too few or too many.", f"Wanted 1 to {MOST_ROWS:,}.")

@@ -43,7 +43,7 @@ class AthenaSandbox:
     ) -> Found:
         """The first rows of one SELECT; the work is inside of `place`, also where it goes on after its time.
 
-        Raises SettingsError for what is none, and what Athena's engine raises.
+        Raises StatementError for what is none, and what Athena's engine raises.
         """
         begun = time.monotonic()
         snapshots: dict[str, Snapshot] = {}

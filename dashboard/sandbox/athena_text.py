@@ -13,7 +13,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from dashboard.card_numbers import HIDDEN
-from dashboard.errors import SettingsError
+from dashboard.errors import StatementError
 
 _DIALECT = "athena"
 _CORRECT = "Correct the statement."
@@ -57,7 +57,7 @@ def athena_text(
     """The query to send: each table that it names is a view of permitted columns before it, at most `rows` rows come.
 
     `tables` are all of the pipeline, whoever may see them. `views` gives those of the names, and raises for one that
-    may not be seen. Raises SettingsError for what is refused.
+    may not be seen. Raises StatementError for what is refused.
     """
     query = _parsed(sql)
     made = _made_names(query)
@@ -66,7 +66,7 @@ def athena_text(
     named |= dict.fromkeys(one for one in tables if one.lower() in made)
     found = views(list(named))
     if taken := made & {one.name.lower() for one in found}:
-        raise SettingsError(f"{', '.join(sorted(taken))} is the name of a table; call it otherwise.", _CORRECT)
+        raise StatementError(f"{', '.join(sorted(taken))} is the name of a table; call it otherwise.", _CORRECT)
     _limit(query, rows)
     given = query.args.get("with_")
     before = [_view(one, database) for one in found]
@@ -76,27 +76,27 @@ def athena_text(
     try:
         return query.sql(dialect=_DIALECT, unsupported_level=sqlglot.ErrorLevel.RAISE)
     except _FAULTS as error:
-        raise SettingsError("The statement cannot be written as Athena's SQL.", _CORRECT) from error
+        raise StatementError("The statement cannot be written as Athena's SQL.", _CORRECT) from error
 
 
 def _parsed(sql: str) -> exp.Query:
     try:
         statements = [one for one in sqlglot.parse(sql, dialect=_DIALECT) if one is not None]
     except _FAULTS as error:
-        raise SettingsError(_told(error), _CORRECT) from error
+        raise StatementError(_told(error), _CORRECT) from error
     if len(statements) != 1:
         what = (
             f"These are {len(statements)} statements; one at a time is run." if statements else "There is none to run."
         )
-        raise SettingsError(what, _CORRECT)
+        raise StatementError(what, _CORRECT)
     query = statements[0]
     if not isinstance(query, exp.Query) or query.find(*_WRITES, *_FUNCTIONS_IN_FROM):
-        raise SettingsError(
+        raise StatementError(
             "Athena runs one SELECT here; nothing that writes, and no function in place of a table.",
             "SHOW TABLES and DESCRIBE are asked of duckdb, which costs nothing.",
         )
     if other := query.find(*_REWRITTEN):
-        raise SettingsError(f"{_NAMES.get(type(other), 'A parameter')} is not run on Athena here.", _CORRECT)
+        raise StatementError(f"{_NAMES.get(type(other), 'A parameter')} is not run on Athena here.", _CORRECT)
     return query
 
 
@@ -112,10 +112,10 @@ def _told(error: Exception) -> str:
 def _made_names(query: exp.Query) -> set[str]:
     """What WITH gives, in small letters: each once and none of itself, so that a name means one thing everywhere."""
     if any(one.recursive for one in query.find_all(exp.With)):
-        raise SettingsError("WITH RECURSIVE is not run on Athena here.", "Ask duckdb, which knows it.")
+        raise StatementError("WITH RECURSIVE is not run on Athena here.", "Ask duckdb, which knows it.")
     counts = Counter(one.alias.lower() for one in query.find_all(exp.CTE))
     if twice := sorted(name for name, count in counts.items() if count > 1):
-        raise SettingsError(f"WITH gives the name {', '.join(twice)} twice.", "Call each otherwise.")
+        raise StatementError(f"WITH gives the name {', '.join(twice)} twice.", "Call each otherwise.")
     return set(counts)
 
 
@@ -146,7 +146,7 @@ def _name(table: exp.Table) -> str:
         "joins",
         "laterals",
     }:
-        raise SettingsError(
+        raise StatementError(
             f"{table.sql(dialect=_DIALECT)[:100]} is no plain name of a table.",
             "Tables are named without their database, and read as they are now.",
         )
@@ -180,12 +180,12 @@ def _column(name: str, is_text: bool) -> exp.Expr:
 def _limit(query: exp.Query, rows: int) -> None:
     given = query.args.get("limit")
     if any(one.args.get("percent") or one.args.get("with_ties") for one in query.find_all(exp.LimitOptions)):
-        raise SettingsError("FETCH knows neither PERCENT nor WITH TIES here.", _CORRECT)
+        raise StatementError("FETCH knows neither PERCENT nor WITH TIES here.", _CORRECT)
     wanted = given.expression if isinstance(given, exp.Limit) else None
     if isinstance(given, exp.Fetch):
         # without a number it is one row
         wanted = given.args.get("count") or exp.Literal.number(1)
         if not (isinstance(wanted, exp.Literal) and wanted.is_int):
-            raise SettingsError("FETCH FIRST wants a whole number of rows.", _CORRECT)
+            raise StatementError("FETCH FIRST wants a whole number of rows.", _CORRECT)
     if not (isinstance(wanted, exp.Literal) and wanted.is_int and int(wanted.name) <= rows):
         query.set("limit", exp.Limit(expression=exp.Literal.number(rows)))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from dashboard.errors import ReadError, SettingsError
+from dashboard.errors import ReadError, SettingsError, StatementError
 from dashboard.readers.deadline import Stop, within
 from dashboard.readers.engine import Limits
 from dashboard.readers.lake_table import Snapshot, normalised
@@ -48,7 +48,8 @@ def run(sql: str, lend: Lend, most_rows: int, limits: Limits, place: AbstractCon
     """The first rows of one statement, read by DuckDB in a process of its own.
 
     The work is inside of `place`, also where it goes on after its time.
-    Raises SettingsError for a text that is no such statement, saying where; ReadError at a limit; what `lend` raises.
+    Raises StatementError for a text that is no such statement, saying where; SettingsError for what is wrong beyond it;
+    ReadError at a limit; what `lend` raises.
     """
     begun = time.monotonic()
 
@@ -174,7 +175,9 @@ def _fault(fault: str, words: Mapping[str, Any]) -> ReadError | SettingsError:
         )
     message = str(words.get("message", ""))[:500].rstrip(".")
     if fault == "refused":
-        return SettingsError(f"{message}.", "Correct the statement.")
+        return StatementError(f"{message}.", "Correct the statement.")
     line, column = words.get("line"), words.get("column")
     where = f"Line {line:d}, column {column:d}: " if type(line) is int and type(column) is int else ""
-    return SettingsError(f"{where}{message}.", "Correct the statement; DuckDB says what it is about.")
+    # what is wrong beyond the text may name what only ops see
+    kind = StatementError if fault == "sql" else SettingsError
+    return kind(f"{where}{message}.", "Correct the statement; DuckDB says what it is about.")

@@ -35,6 +35,10 @@ CLOSED: dict[str, str | int | float | list[str]] = {
 }
 """How its DuckDB is opened: of this machine it reaches nothing, whatever it is asked to run."""
 _BATCH_ROWS = 1_000
+_OF_THE_TEXT = frozenset({"Parser", "Syntax", "Binder", "Catalog", "Conversion", "Invalid Input", "Out of Range"})
+"""What DuckDB calls faults of a statement; others, as of files or of itself, may name what is on this machine."""
+_SCAN = "arrow_scan"
+"""Begins what it says when a table could not be read, in whatever words that gave."""
 
 
 class _LentTable(ds.Dataset):  # type: ignore[misc]
@@ -110,7 +114,7 @@ def answer(channel: Channel) -> None:
     except (duckdb.OutOfMemoryException, MemoryError, pa.ArrowMemoryError):
         channel.say({"fault": "memory"})
     except duckdb.Error as error:
-        channel.say({"fault": "sql", **_told(error, job["sql"])})
+        channel.say(_told(error, job["sql"]))
     except RecursionError:
         channel.say({"fault": "refused", "message": "It is nested too deep to be read"})
     except (EOFError, BrokenPipeError):
@@ -172,7 +176,7 @@ def _raise_fault(connection: duckdb.DuckDBPyConnection, text: str) -> None:
 
 
 def _told(error: duckdb.Error, text: str) -> dict[str, Any]:
-    """The message in one sentence, and where in the text; nothing of where this program lies."""
+    """The message in one sentence, where in the text, and whether it is about that; not where this program lies."""
     said = str(error)
     try:
         found = json.loads(said[said.index("{") :])
@@ -181,7 +185,8 @@ def _told(error: duckdb.Error, text: str) -> dict[str, Any]:
     message = str(found.get("exception_message", ""))
     for trace in ("\n\nAt:", " Detail: Python exception"):
         message = message.partition(trace)[0]
-    told: dict[str, Any] = {"message": " ".join(message.split())}
+    is_of_the_text = found.get("exception_type") in _OF_THE_TEXT and not message.startswith(_SCAN)
+    told: dict[str, Any] = {"fault": "sql" if is_of_the_text else "engine", "message": " ".join(message.split())}
     position = str(found.get("position", ""))
     if position.isdecimal():
         # DuckDB counts bytes

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from itertools import takewhile
 from typing import Any
 
 import pyarrow as pa
@@ -43,8 +44,9 @@ class Total:
 
     @property
     def counted_orders(self) -> int | None:
-        """The orders of all committed windows; None where some are not known."""
-        return None if self.uncounted else self.orders or 0
+        """The orders of all committed windows; None where some are not known, and where all that closed is streamed."""
+        is_streamed_alone = self.streamed_windows > 0 and not self.windows
+        return None if self.uncounted or is_streamed_alone else self.orders or 0
 
     @property
     def average_order(self) -> Decimal | None:
@@ -102,32 +104,42 @@ def best_day(buckets: pa.Table, calendar: Calendar) -> Best | None:
 
 @dataclass(frozen=True)
 class Sparks:
-    """A few points for each figure, oldest first, each of as many buckets; what is not complete is left out."""
+    """A few points for each figure, oldest first, each of as many buckets; what is not complete is left out.
+
+    orders and average_order end where the first window is streamed: there orders are not known yet. A point before that
+    of which they are not known is None.
+    """
 
     revenue: tuple[float, ...]
     orders: tuple[float | None, ...]
     average_order: tuple[float | None, ...]
+    """Without the points in which there was no order."""
 
 
 def sparks(buckets: pa.Table, *, most: int = SPARKS) -> Sparks:
-    """Of the complete buckets; a point of which orders are not known is None."""
+    """Of the complete buckets."""
     rows = [row for row in buckets.to_pylist() if row["is_complete"]]
     each = max(1, -(-len(rows) // most))
     # counted from the newest, so that the last point is a whole one
     points = [rows[max(0, end - each) : end] for end in range(len(rows), 0, -each)][::-1]
     if points and len(points[0]) < each:
         points.pop(0)
-    orders = [_orders(point) for point in points]
-    committed = [sum((row["revenue"] or _NOTHING for row in point), _NOTHING) for point in points]
+    known = list(takewhile(lambda point: not any(row["streamed_windows"] for row in point), points))
+    orders = [_orders(point) for point in known]
+    committed = [sum((row["revenue"] or _NOTHING for row in point), _NOTHING) for point in known]
     return Sparks(
         tuple(float(sum((row["total"] or _NOTHING for row in point), _NOTHING)) for point in points),
         tuple(None if count is None else float(count) for count in orders),
-        tuple(float(half_up(sold / count)) if count else None for sold, count in zip(committed, orders, strict=True)),
+        tuple(
+            None if count is None else float(half_up(sold / count))
+            for sold, count in zip(committed, orders, strict=True)
+            if count != 0
+        ),
     )
 
 
 def _orders(rows: Sequence[dict[str, Any]]) -> int | None:
-    if any(row["uncounted"] or row["streamed_windows"] for row in rows):
+    if any(row["uncounted"] for row in rows):
         return None
     return sum(row["orders"] or 0 for row in rows)
 

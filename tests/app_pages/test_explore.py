@@ -18,6 +18,7 @@ from dashboard.readers.inquiry import Inquiry
 from dashboard.sql_files import ROOT
 from tests.conftest import eventually
 from tests.desk_world import CARD, OTTO, VERA, World, desk_world
+from tests.desks.test_explore import FOREVER
 from tests.iceberg_tables import NAMESPACE
 from tests.readers.test_history import NOON
 
@@ -141,6 +142,39 @@ def test_viewers_see_two_tables(desk: ExploreDesk, monkeypatch: pytest.MonkeyPat
     assert page.selectbox(key="explore_table").options == ["completed_orders", "revenue_summary"]
     page = answered(opened(explore_show="SQL"), "SELECT * FROM payments")
     assert "Seeing the table payments is for ops" in said(page)
+
+
+@pytest.mark.parametrize(
+    ("sql", "said_of_it"),
+    [
+        ("SELECT * FROM information_schema.tables", "information_schema.tables` is no name of a table here"),
+        ("SELECT CAST('/orders' AS INT)", "Could not convert string '/orders' to INT32"),
+        ('SELECT * FROM "nobody.s/file.parquet"', "There is no table `nobody.s/file.parquet` here"),
+        ('SELECT * FROM "shiftleft.public.orders"', "Seeing the table `shiftleft.public.orders` is for ops"),
+    ],
+)
+def test_viewers_are_told_what_is_wrong_with_their_sql_or_their_rights_whatever_it_quotes(
+    desk: ExploreDesk, sql: str, said_of_it: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    become(VERA, monkeypatch)
+
+    [told] = [one.value.replace("\\", "") for one in answered(opened(explore_show="SQL"), sql).error]
+
+    assert said_of_it.replace("`", "") in told.replace("`", "")
+
+
+def test_a_second_click_on_run_leaves_the_statement_there_to_be_cancelled(desk: ExploreDesk) -> None:
+    page = opened(explore_show="SQL")
+    page.text_area(key="explore_sql").input(FOREVER)
+    for _ in range(2):
+        page.button(key="explore_run").click()
+        ran(page)
+
+    assert "A statement of yours runs already" in said(page)
+    page.button(key="explore_cancel").click()
+    ran(page)
+    eventually(lambda: not ran(page).get("progress"), 60, 0.2)
+    assert "cancelled" in said(page)
 
 
 def test_sql_is_run_and_its_answer_told_with_what_it_stands_on(desk: ExploreDesk, world: World) -> None:

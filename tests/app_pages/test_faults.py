@@ -5,7 +5,15 @@ import pytest
 from dashboard import visitor
 from dashboard.access import Caller, Role
 from dashboard.app_pages.faults import told
-from dashboard.errors import AccessError, KeepError, ReadError, SalesTrendsError, SettingsError, UnreachableError
+from dashboard.errors import (
+    AccessError,
+    KeepError,
+    ReadError,
+    SalesTrendsError,
+    SettingsError,
+    StatementError,
+    UnreachableError,
+)
 
 WITH_PLACES = [
     UnreachableError("What holds revenue does not answer.", "Try again."),
@@ -33,6 +41,11 @@ WITHOUT = [
     ReadError("There is no question 'x'.", "Ask one of late_orders, revenue_by_day; each is a file of queries/."),
     ReadError("3 windows are doubled or have no amount, so no sum is right.", "`sales-trends query x` lists them."),
     AccessError("Writing a note is for ops; you are a viewer.", "Whoever runs this dashboard gives roles."),
+    AccessError(
+        "Seeing the table shiftleft.public.orders is for ops.", "You may ask about revenue_summary, shiftleft.public.x."
+    ),
+    StatementError('information_schema.tables is no name of a table here, such as "shiftleft.public.orders".'),
+    StatementError("Line 1, column 8: Could not convert string '/orders' to INT32.", "Correct the statement."),
     KeepError("Somebody has taken this view away already.", "The list shows what there is now."),
 ]
 

@@ -9,6 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard import cached, visitor
 from dashboard.access import Caller, Role
+from dashboard.desks.freshness import FreshnessDesk
+from dashboard.errors import AlertError
 from dashboard.freshness.alert_store import AlertStore
 from dashboard.freshness.alerts import PIPELINE, Kind, Notice, Rules
 from dashboard.freshness.verdict import Concern, State
@@ -77,6 +79,23 @@ def test_an_alert_is_snoozed_and_woken_from_the_page(folder: Path) -> None:
     assert desk_caller is not None
     store.close()
     assert desk.watch.newest() is not None
+
+
+def test_a_snooze_that_could_not_be_kept_is_said_also_when_the_page_is_drawn_anew(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave(folder, overview(State.STALE))
+
+    def refused(*_: object) -> None:
+        raise AlertError("The disk is full.", "Make room there.")
+
+    monkeypatch.setattr(FreshnessDesk, "snooze", refused)
+    page = opened()
+    page.session_state["freshness_snooze"] = True
+    page.run()
+    page.button(key="freshness_snooze_now").click()
+    for _ in range(3):
+        assert "The disk is full. Make room there." in said(page.run())
 
 
 def test_an_open_alert_says_who_was_told_and_who_refused(folder: Path) -> None:

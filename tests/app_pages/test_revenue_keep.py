@@ -8,13 +8,17 @@ from urllib.parse import parse_qsl
 
 import pyarrow as pa
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard import background_look, cached, visitor
 from dashboard.access import Caller, Role
+from dashboard.app_pages import faults
+from dashboard.app_pages.revenue_views import second_click
 from dashboard.desks import pins
+from dashboard.desks.annotations import AnnotationDesk
 from dashboard.desks.saved_views import SavedViews
-from dashboard.errors import UnreachableError
+from dashboard.errors import KeepError, UnreachableError
 from dashboard.readers.mirror.slot import Slot
 from dashboard.revenue.downloads import FORMATS
 from dashboard.revenue.manifest import Manifest
@@ -49,6 +53,34 @@ def sold(page: AppTest, catalogs: Catalogs) -> AppTest:
 def opened(page: AppTest, name: str) -> AppTest:
     page.session_state[f"revenue_{name}"] = True
     return run(page)
+
+
+@pytest.fixture
+def double_clicks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each click is two: the second is told before the page is drawn anew, or with the fields as they were before."""
+    button = st.button
+    monkeypatch.setattr(second_click, "SECONDS", 600.0)
+
+    def clicked_twice(label: str, *, on_click: Callable[..., None] | None = None, **more: Any) -> bool:
+        def twice(*given: Any, **named: Any) -> None:
+            assert on_click is not None
+            for _ in range(2):
+                on_click(*given, **named)
+
+        return button(label, on_click=on_click and twice, **more)
+
+    monkeypatch.setattr(st, "button", clicked_twice)
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, owner: type, act: str) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise KeepError("The disk is full.", "Make room there.")
+
+    monkeypatch.setattr(owner, act, refused)
+
+
+def errors(page: AppTest) -> list[str]:
+    return [one.value.replace("\\", "") for one in page.error]
 
 
 # views by name
@@ -131,6 +163,85 @@ def test_a_views_name_stands_on_its_button_as_it_was_written(sold: AppTest, who:
     assert "\\*\\*now\\*\\*" in label
 
 
+def test_a_double_click_forgets_saves_and_takes_back_once_and_says_nothing_of_it(
+    sold: AppTest, who: Callable[[Role], Caller], double_clicks: None
+) -> None:
+    vera = who(Role.VIEWER)
+    opened(sold, "views")
+    for name in ("Monthly", "Weekly"):
+        save(sold, name)
+        assert not sold.error
+    assert [*saved(vera)] == ["Monthly", "Weekly"]
+
+    sold.button(key="revenue_forget_False_Monthly").click()
+    run(sold)
+    assert not sold.error
+    assert [*saved(vera)] == ["Weekly"]
+
+    sold.button(key="revenue_view_undo").click()
+    run(sold)
+    assert not sold.error
+    assert [*saved(vera)] == ["Monthly", "Weekly"]
+
+
+def test_a_view_that_somebody_else_took_away_is_said_and_undo_stays_what_it_was(
+    sold: AppTest, who: Callable[[Role], Caller]
+) -> None:
+    vera = who(Role.VIEWER)
+    opened(sold, "views")
+    for name in ("Monthly", "Weekly"):
+        save(sold, name)
+    sold.button(key="revenue_forget_False_Monthly").click()
+    run(sold)
+    SavedViews(load_settings()).delete(vera, "Weekly")
+
+    sold.button(key="revenue_forget_False_Weekly").click()
+    run(sold)
+
+    assert errors(sold) == ["Somebody has taken this view away already. The list shows what there is now."]
+    assert "Forgotten: Monthly" in texts(sold)
+
+
+def test_an_empty_name_is_refused_also_after_another_was_saved(
+    sold: AppTest, who: Callable[[Role], Caller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(second_click, "SECONDS", 0.0)
+    who(Role.VIEWER)
+    opened(sold, "views")
+    save(sold, "Monthly")
+    sold.text_input(key="revenue_view_name").set_value("Weekly")
+    run(sold)
+
+    sold.text_input(key="revenue_view_name").set_value("")
+    sold.button(key="revenue_view_save").click()
+
+    assert errors(run(sold)) == ["A name of 0 characters cannot be kept. Wanted 1 to 60 characters."]
+
+
+def test_what_could_not_be_kept_is_said_for_a_while_and_until_something_is(
+    sold: AppTest, who: Callable[[Role], Caller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who(Role.OPS)
+    opened(sold, "views")
+    with monkeypatch.context() as patch:
+        refuse(patch, SavedViews, "save")
+        save(sold, "Monthly")
+    for _ in range(3):
+        assert errors(sold) == ["The disk is full. Make room there."]
+        run(sold)
+
+    sold.button(key="revenue_view_save").click()
+    assert not run(sold).error
+
+    opened(sold, "notes")
+    with monkeypatch.context() as patch:
+        refuse(patch, AnnotationDesk, "add")
+        note(sold, "Prices raised")
+    assert errors(run(sold)) == ["The disk is full. Make room there."]
+    monkeypatch.setattr(faults, "SHOWN_SECONDS", 0.0)
+    assert not run(sold).error
+
+
 # notes
 
 
@@ -149,6 +260,27 @@ def test_a_note_has_the_text_that_stands_there_when_add_is_clicked(sold: AppTest
     sold.button(key="revenue_note_add").click()
 
     assert "· Prices raised" in texts(run(sold))
+
+
+def test_a_double_click_adds_deletes_and_takes_back_a_note_once_and_says_nothing_of_it(
+    sold: AppTest, double_clicks: None
+) -> None:
+    opened(sold, "notes")
+    note(sold, "Prices raised")
+    assert texts(sold).count("· Prices raised") == 1
+    assert not sold.error
+    [bin_] = [one for one in sold.button if str(one.key).startswith("revenue_note_delete_")]
+
+    bin_.click()
+    run(sold)
+    assert not sold.error
+    assert "Deleted: Prices raised" in texts(sold)
+
+    sold.button(key="revenue_note_undo").click()
+    run(sold)
+    assert not sold.error
+    assert texts(sold).count("· Prices raised") == 1
+    assert "Deleted" not in texts(sold)
 
 
 def test_notes_that_are_not_listed_are_counted(sold: AppTest) -> None:

@@ -14,7 +14,7 @@ from pyiceberg.types import StringType
 from dashboard.access import Caller, Role
 from dashboard.desks.explore import AT_ONCE, ExploreDesk
 from dashboard.desks.lake import LakeDesk
-from dashboard.errors import AccessError, ReadError, SettingsError
+from dashboard.errors import AccessError, ReadError, SettingsError, StatementError
 from dashboard.readers.engine import Limits
 from dashboard.readers.inquiry import Inquiry
 from dashboard.readers.lake import Lake
@@ -138,16 +138,37 @@ def test_the_sql_of_each_question_gives_here_what_the_question_gives(desk: Explo
         ("SELECT * FROM nobodys", "There is no table nobodys here"),
         ("SELECT " + "[" * 900 + "1" + "]" * 900, "nested too deep|depth"),
         ("SELECT $x", "Values were not provided"),
+        ("SELECT CAST('01/02.5' AS DATE)", r"invalid date field format: \"01/02.5\""),
         ("  ", "no SQL to run"),
         ("-- only a comment", "no statement to run"),
         ("x" * (LONGEST_TEXT + 1), "20,001 characters"),
     ],
 )
 def test_what_cannot_be_run_is_told_in_a_sentence_with_its_place(desk: ExploreDesk, sql: str, said: str) -> None:
-    with pytest.raises(SettingsError, match=said) as told:
+    with pytest.raises(StatementError, match=said) as told:
         desk.run(OTTO, sql)
     assert "/site-packages/" not in str(told.value)
     assert "\n" not in str(told.value)
+
+
+def test_what_keeps_a_table_from_being_read_is_no_fault_of_the_statement() -> None:
+    class Torn:
+        """A table whose rows are none."""
+
+        name, snapshot, schema = "torn", None, pa.schema([("a", pa.string())])
+
+        def told_files(self) -> list[dict[str, Any]]:
+            return [{}]
+
+        def rows(self, _columns: list[str], _files: list[int]) -> Iterator["Torn"]:
+            yield self
+
+        def serialize(self) -> pa.Buffer:
+            return pa.py_buffer(b"no batch")
+
+    with pytest.raises(SettingsError, match="arrow_scan") as told:
+        run("FROM torn", lambda _names: [Torn()], 1, Limits(timedelta(seconds=20)))  # type: ignore[list-item]
+    assert not isinstance(told.value, StatementError)
 
 
 def test_an_answer_is_cut_at_the_rows_that_are_wanted(desk: ExploreDesk) -> None:

@@ -6,7 +6,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
-from dashboard.errors import AccessError, SettingsError
+from dashboard.errors import AccessError, StatementError
 from dashboard.sandbox.athena_text import AthenaView, athena_text
 
 SEEN = ("revenue_summary", "completed_orders")
@@ -112,7 +112,7 @@ def test_names_that_with_gives_are_no_tables() -> None:
     ],
 )
 def test_everything_but_one_select_of_plain_tables_is_refused(sql: str) -> None:
-    with pytest.raises(SettingsError):
+    with pytest.raises(StatementError):
         sent(sql)
 
 

@@ -4,14 +4,18 @@ from decimal import Decimal
 import pyarrow as pa
 
 from dashboard.trends.calendars import Calendar
-from dashboard.trends.ranges import RANGES
+from dashboard.trends.ranges import RANGES, Between, Range
+from dashboard.trends.sales import Ahead
 from dashboard.trends.trend import Asked, Trend, trend
 from tests.queries.rows import orders
-from tests.trends.world import BERLIN, DAY, HOUR, NOON, SECONDS_5, UTC_ZONE, TableOf, every, found, table
+from tests.trends.world import BERLIN, DAY, HOUR, NOON, SECONDS_5, UTC_ZONE, Rows, TableOf, every, found, table
+
+MINUTE = timedelta(minutes=1)
 
 
-def with_orders(rows: dict[datetime, str | None], placed: pa.Table) -> Trend:
-    answer = trend(TableOf(table(rows), placed), Asked(RANGES["1 h"], Calendar(UTC_ZONE)))
+def with_orders(rows: Rows, placed: pa.Table, streamed: Rows | None = None, asked: Range = RANGES["1 h"]) -> Trend:
+    ahead = Ahead(table(streamed or {}))
+    answer = trend(TableOf(table(rows), placed), Asked(asked, Calendar(UTC_ZONE)), ahead=ahead)
     assert answer is not None
     return answer
 
@@ -36,6 +40,17 @@ def test_without_an_order_there_is_no_average() -> None:
 
     assert (answer.total.counted_orders, answer.total.average_order) == (0, None)
     assert (answer.best_bucket, answer.best_day) == (None, None)
+
+
+def test_orders_of_a_time_that_is_streamed_alone_are_not_known_and_not_none() -> None:
+    streamed = {NOON - n * MINUTE: "5.00" for n in range(14, -1, -1)}
+
+    answer = with_orders({NOON - 40 * MINUTE: "1.00"}, orders((NOON - 40 * MINUTE, 1.0)), streamed, RANGES["15 min"])
+
+    assert (answer.total.windows, answer.total.streamed) == (0, Decimal("75.00"))
+    assert (answer.total.counted_orders, answer.total.average_order) == (None, None)
+    [compared] = answer.compared
+    assert compared.orders.text == compared.average_order.text == "not comparable: not known yet"
 
 
 def test_the_best_bucket_and_the_best_day_are_the_first_of_the_highest() -> None:
@@ -69,3 +84,19 @@ def test_sparklines_of_orders_stand_where_orders_are_known() -> None:
 
     assert sparks.orders[-2:] == (1.0, 2.0)
     assert sparks.average_order[-2:] == (1.0, 1.5)
+
+
+def test_sparklines_of_orders_end_where_windows_are_streamed_and_an_average_of_no_orders_is_none() -> None:
+    sold = [NOON, NOON + MINUTE, NOON + 3 * MINUTE]
+    rows: dict[datetime, str | None] = {at: f"{n}.00" for n, at in enumerate(sold, 1)}
+    # nothing was sold in the last minute but one
+    ahead = Ahead(table({NOON + 4 * MINUTE: "9.00", NOON + 6 * MINUTE: "9.00"}))
+    placed = orders(*((at, float(n)) for n, at in enumerate(sold, 1)))
+    asked = Asked(Between(NOON, NOON + 7 * MINUTE), Calendar(UTC_ZONE), "1 min")
+
+    answer = trend(TableOf(table(rows), placed), asked, ahead=ahead)
+
+    assert answer is not None
+    assert answer.sparks.revenue[:6] == (1.0, 2.0, 0.0, 3.0, 9.0, 0.0)
+    assert answer.sparks.orders == (1.0, 1.0, 0.0, 1.0)
+    assert answer.sparks.average_order == (1.0, 2.0, 3.0)

@@ -70,8 +70,8 @@ def sql_view(desk: ExploreDesk) -> None:
 
 
 def _begin(desk: ExploreDesk, text: str, engine: str, rows: int) -> None:
-    st.session_state.pop(_STATEMENT, None)
     try:
+        # one that runs stays there to be cancelled, where another is refused
         st.session_state[_STATEMENT] = desk.begin(visitor.caller(), text, engine, rows)
     except SalesTrendsError as fault:
         show_fault(fault)

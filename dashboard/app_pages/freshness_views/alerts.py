@@ -12,6 +12,7 @@ from dashboard.desks.freshness import FreshnessDesk
 from dashboard.freshness.alert_store import EVERYTHING
 from dashboard.wording import as_markdown, length, moment
 
+_PLACE = "alerts"
 _LENGTHS = {
     "30 min": timedelta(minutes=30),
     "2 h": timedelta(hours=2),
@@ -46,7 +47,7 @@ def alerts_view(desk: FreshnessDesk, zone: ZoneInfo) -> None:
             f"{found.waiting:,} messages wait to be told. {as_markdown(' '.join(found.faults))}".strip(),
             icon=":material/mark_email_unread:",
         )
-    show_kept_fault()
+    show_kept_fault(_PLACE)
     with st.popover(
         "Snooze", icon=":material/notifications_paused:", key="freshness_snooze", on_change="rerun"
     ) as open_:
@@ -63,10 +64,10 @@ def _snooze_form(desk: FreshnessDesk, subjects: list[str]) -> None:
 
 
 def _snooze(desk: FreshnessDesk, subject: str, chosen: str) -> None:
-    with faults_kept():
+    with faults_kept(_PLACE):
         desk.snooze(visitor.caller(), subject, datetime.now(UTC) + _LENGTHS[chosen])
 
 
 def _wake(desk: FreshnessDesk, subject: str) -> None:
-    with faults_kept():
+    with faults_kept(_PLACE):
         desk.wake(visitor.caller(), subject)

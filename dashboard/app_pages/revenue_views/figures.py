@@ -31,7 +31,11 @@ def figures(trend: Trend, zone: ZoneInfo, currency: str) -> None:
     average = trend.average_per(_HOUR)
     per_hour = f" {amount(average)} an hour, quiet times included." if average is not None else ""
     orders = total.counted_orders
-    without = f"The orders of {total.uncounted:,} windows are not known: completed_orders does not hold them."
+    without = (
+        f"The orders of {total.uncounted:,} windows are not known: completed_orders does not hold them."
+        if total.uncounted
+        else "Not known yet: all of this is streamed, and orders are known of what is saved alone."
+    )
     saved_only = " Orders are known of what is saved alone." if total.streamed_windows else ""
     with st.grid(4, min_column_width=150):
         _figure(
@@ -101,7 +105,7 @@ def _figure(
             label,
             value,
             help=explanation,
-            chart_data=list(course) if len(course) > 1 and None not in course else None,
+            chart_data=list(course) if value != _UNKNOWN and len(course) > 1 and None not in course else None,
             chart_type="area",
         )
         why = [explanation] if value == _UNKNOWN else []

@@ -8,13 +8,14 @@ from dashboard.app_pages.faults import faults_shown, show_kept_fault
 from dashboard.app_pages.revenue_views.link import link_view
 from dashboard.app_pages.revenue_views.notes import notes_view
 from dashboard.app_pages.revenue_views.saved import saved_view
+from dashboard.app_pages.revenue_views.second_click import KEPT
 from dashboard.settings import Settings
 from dashboard.trends.trend import Trend
 
 
 def keep_view(trend: Trend, settings: Settings, zone: ZoneInfo) -> None:
     """Each behind its button."""
-    show_kept_fault()
+    show_kept_fault(KEPT)
     with st.container(horizontal=True):
         link = st.popover("Link", key="revenue_link", on_change="rerun", icon=":material/link:")
         views = st.popover("Views", key="revenue_views", on_change="rerun", icon=":material/bookmark:")

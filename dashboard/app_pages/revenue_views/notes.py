@@ -1,15 +1,15 @@
 """What happened in the range, and notes on it."""
 
-from collections.abc import Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import streamlit as st
 
 from dashboard import cached, visitor
-from dashboard.access import Caller, Role
+from dashboard.access import Role
 from dashboard.annotations import LONGEST_TEXT, Annotation
 from dashboard.app_pages.faults import faults_kept, told
+from dashboard.app_pages.revenue_views.second_click import KEPT, is_second_click, worked
 from dashboard.errors import KeepError
 from dashboard.revenue.marks import SIGNS
 from dashboard.trends.ranges import Between
@@ -72,23 +72,36 @@ def _row(one: Annotation, when: str, *, may_delete: bool) -> None:
 
 
 def _add(start: datetime, end: datetime) -> None:
-    with faults_kept():
+    with faults_kept(KEPT):
         # as it stands there: what a run drew may be older than a click
-        cached.annotation_desk().add(visitor.caller(), st.session_state.get(_TEXT, ""), start, end)
-        st.session_state[_TEXT] = ""
+        text = st.session_state.get(_TEXT, "")
+        if is_second_click(_TEXT, text):
+            st.session_state[_TEXT] = ""
+            return
+        cached.annotation_desk().add(visitor.caller(), text, start, end)
+        worked(_TEXT, text)
 
 
 def _delete(note: Annotation) -> None:
-    _change(note, cached.annotation_desk().delete, deleted=note)
+    with faults_kept(KEPT):
+        held: Annotation | None = st.session_state.get(_DELETED)
+        if cached.annotation_desk().delete(visitor.caller(), note.id or 0):
+            st.session_state[_DELETED] = note
+        elif held is None or held.id != note.id:
+            # else it is a second click
+            raise _changed()
 
 
 def _restore(note: Annotation) -> None:
-    _change(note, cached.annotation_desk().restore, deleted=None)
-
-
-def _change(note: Annotation, act: Callable[[Caller, int], bool], *, deleted: Annotation | None) -> None:
-    with faults_kept():
-        is_done = act(visitor.caller(), note.id or 0)
-        st.session_state[_DELETED] = deleted if is_done else None
+    with faults_kept(KEPT):
+        if st.session_state.get(_DELETED) is None:
+            # a second click
+            return
+        is_done = cached.annotation_desk().restore(visitor.caller(), note.id or 0)
+        st.session_state[_DELETED] = None
         if not is_done:
-            raise KeepError("Somebody else has changed this note meanwhile.", "The list shows what there is now.")
+            raise _changed()
+
+
+def _changed() -> KeepError:
+    return KeepError("Somebody else has changed this note meanwhile.", "The list shows what there is now.")

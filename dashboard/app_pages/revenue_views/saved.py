@@ -6,6 +6,7 @@ from dashboard import visitor
 from dashboard.access import Role
 from dashboard.app_pages.faults import faults_kept
 from dashboard.app_pages.revenue_views.address import current_view, go_to
+from dashboard.app_pages.revenue_views.second_click import KEPT, is_second_click, worked
 from dashboard.desks.saved_views import LONGEST_NAME, NameTakenError, SavedViews, View
 from dashboard.errors import KeepError
 from dashboard.revenue.view import address_of
@@ -74,25 +75,35 @@ def _wanted() -> tuple[str, bool]:
 
 def _save(settings: Settings, *, instead: bool = False) -> None:
     name, shared = _wanted()
-    with faults_kept():
+    with faults_kept(KEPT):
+        view = address_of(current_view())
+        if is_second_click(_NAME, (name, shared, view)):
+            st.session_state[_NAME] = ""
+            return
         try:
-            view = address_of(current_view())
             SavedViews(settings).save(visitor.caller(), name, view, shared=shared, instead=instead)
         except NameTakenError:
             st.session_state[_TAKEN] = (name, shared)
         else:
             st.session_state[_TAKEN] = None
-            st.session_state[_NAME] = ""
+            worked(_NAME, (name, shared, view))
 
 
 def _forget(settings: Settings, one: View) -> None:
-    with faults_kept():
-        st.session_state[_FORGOTTEN] = SavedViews(settings).delete(visitor.caller(), one.name, shared=one.is_shared)
-        if st.session_state[_FORGOTTEN] is None:
+    with faults_kept(KEPT):
+        gone = SavedViews(settings).delete(visitor.caller(), one.name, shared=one.is_shared)
+        held: View | None = st.session_state.get(_FORGOTTEN)
+        if gone is not None:
+            st.session_state[_FORGOTTEN] = gone
+        elif held is None or (held.name, held.is_shared) != (one.name, one.is_shared):
+            # else it is a second click
             raise KeepError("Somebody has taken this view away already.", "The list shows what there is now.")
 
 
 def _restore(settings: Settings, one: View) -> None:
-    with faults_kept():
+    with faults_kept(KEPT):
+        if st.session_state.get(_FORGOTTEN) is None:
+            # a second click
+            return
         SavedViews(settings).save(visitor.caller(), one.name, one.parameters, shared=one.is_shared)
         st.session_state[_FORGOTTEN] = None
