@@ -33,6 +33,7 @@ from dashboard.errors import SalesTrendsError, SettingsError
 from dashboard.readers.engine import Progress
 from dashboard.readers.inquiry import Inquiry
 from dashboard.revenue.alt import describe
+from dashboard.revenue.axis import axis_zone
 from dashboard.revenue.view import HEAT, View, selected
 from dashboard.settings import Settings
 from dashboard.trends.grains import WINDOW
@@ -103,9 +104,7 @@ def _shown(answer: cached.Answer, trend: Trend, view: View, zone: ZoneInfo, sett
         key=_chart(),
         config=_MENU | {"toImageButtonOptions": {"format": "png", "scale": 2, "filename": f"revenue {view.show}"}},
         alt=describe(trend, view.show, answer.drawn.happened),
-        on_select=only_now(partial(_on_select, _chart(), trend, zone))
-        if _has_mouse() and view.show != HEAT
-        else "ignore",
+        on_select=only_now(partial(_on_select, _chart(), trend)) if _has_mouse() and view.show != HEAT else "ignore",
         selection_mode="box",
     )
     st.caption(chart_in_words(answer.drawn, trend, view.show, currency) + too_far_ahead(trend, answer.ahead))
@@ -121,13 +120,13 @@ def _chart() -> str:
     return f"revenue_chart_{turn()}"
 
 
-def _on_select(chart: str, trend: Trend, zone: ZoneInfo) -> None:
+def _on_select(chart: str, trend: Trend) -> None:
     """What is drawn on the chart is the range of the whole page, until one goes back."""
     boxes = st.session_state[chart].selection.box
     if not boxes:
         return
-    clock = [datetime.fromisoformat(str(at)) for at in boxes[0]["x"]]
-    if (range_ := selected(clock, trend.periods.bounds, zone)) is not None:
+    drawn = [datetime.fromisoformat(str(at)) for at in boxes[0]["x"]]
+    if (range_ := selected(drawn, trend.periods.bounds, axis_zone(trend.periods))) is not None:
         move_to(range_)
 
 

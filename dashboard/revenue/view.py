@@ -108,9 +108,9 @@ def address_of(view: View) -> dict[str, str]:
 
 
 def selected(drawn: Sequence[datetime], bounds: Sequence[datetime], zone: ZoneInfo) -> Between | None:
-    """The whole buckets between two clock times that somebody drew on a chart; None where there is none.
+    """The whole buckets between two places that somebody drew on a chart's axis; None where there is none.
 
-    `bounds` are the buckets' as in `Periods`. An hour that the clock shows twice is selected twice.
+    `bounds` are the buckets' as in `Periods`, `zone` what `axis_zone` says of them.
     """
     first, last = min(drawn), max(drawn)
     touched = []
