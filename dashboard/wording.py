@@ -37,15 +37,23 @@ def length(span: timedelta) -> str:
 
 
 def moment(at: datetime, zone: tzinfo, beside: datetime, *, seconds: bool = True) -> str:
-    """`14:05:10` on the day of `beside` in that zone, `21 Nov 14:05:10` on another, with its year if that differs.
+    """`clock` on the day of `beside` in that zone, `21 Nov 14:05:10` on another, with its year if that differs."""
+    local, near = at.astimezone(zone), beside.astimezone(zone)
+    shown = clock(local, zone, seconds=seconds)
+    if local.date() == near.date():
+        return shown
+    return f"{day(local, zone, beside)} {shown}"
+
+
+def clock(at: datetime, zone: tzinfo, *, seconds: bool = True) -> str:
+    """`14:05:10`, and of a time that the clock shows twice that night with its offset: `02:05:10 +01:00`.
 
     Without `seconds`, they are left out where they are 0: `14:05`.
     """
-    local, near = at.astimezone(zone), beside.astimezone(zone)
-    clock = f"{local:%H:%M:%S}" if seconds or local.second else f"{local:%H:%M}"
-    if local.date() == near.date():
-        return clock
-    return f"{day(local, zone, beside)} {clock}"
+    local = at.astimezone(zone)
+    shown = f"{local:%H:%M:%S}" if seconds or local.second else f"{local:%H:%M}"
+    is_twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+    return f"{shown} {local.isoformat(timespec='minutes')[16:]}" if is_twice else shown
 
 
 def day(at: datetime, zone: tzinfo, beside: datetime) -> str:

@@ -31,11 +31,11 @@ from dashboard.charts import HEIGHT
 from dashboard.components.double_click import on_double_click
 from dashboard.errors import SalesTrendsError, SettingsError
 from dashboard.readers.engine import Progress
-from dashboard.readers.inquiry import Inquiry
 from dashboard.revenue.alt import describe
+from dashboard.revenue.axis import axis_zone
+from dashboard.revenue.inquiries import inquiries
 from dashboard.revenue.view import HEAT, View, selected
 from dashboard.settings import Settings
-from dashboard.trends.grains import WINDOW
 from dashboard.trends.ranges import Between
 from dashboard.trends.trend import Trend
 from dashboard.visitor import gate
@@ -103,16 +103,14 @@ def _shown(answer: cached.Answer, trend: Trend, view: View, zone: ZoneInfo, sett
         key=_chart(),
         config=_MENU | {"toImageButtonOptions": {"format": "png", "scale": 2, "filename": f"revenue {view.show}"}},
         alt=describe(trend, view.show, answer.drawn.happened),
-        on_select=only_now(partial(_on_select, _chart(), trend, zone))
-        if _has_mouse() and view.show != HEAT
-        else "ignore",
+        on_select=only_now(partial(_on_select, _chart(), trend)) if _has_mouse() and view.show != HEAT else "ignore",
         selection_mode="box",
     )
     st.caption(chart_in_words(answer.drawn, trend, view.show, currency) + too_far_ahead(trend, answer.ahead))
     with st.container(key="revenue_below"):
         keep_view(trend, settings, zone)
         rows_view(trend, view.show, settings, is_ahead=answer.drawn.is_ahead)
-        figure_sql(_inquiry(trend, zone), key="revenue_sql")
+        figure_sql(partial(inquiries, trend), key="revenue_sql")
     if isinstance(view.range, Between):
         on_double_click(back, "revenue_double_click")
 
@@ -121,24 +119,14 @@ def _chart() -> str:
     return f"revenue_chart_{turn()}"
 
 
-def _on_select(chart: str, trend: Trend, zone: ZoneInfo) -> None:
+def _on_select(chart: str, trend: Trend) -> None:
     """What is drawn on the chart is the range of the whole page, until one goes back."""
     boxes = st.session_state[chart].selection.box
     if not boxes:
         return
-    clock = [datetime.fromisoformat(str(at)) for at in boxes[0]["x"]]
-    if (range_ := selected(clock, trend.periods.bounds, zone)) is not None:
+    drawn = [datetime.fromisoformat(str(at)) for at in boxes[0]["x"]]
+    if (range_ := selected(drawn, trend.periods.bounds, axis_zone(trend.periods))) is not None:
         move_to(range_)
-
-
-def _inquiry(trend: Trend, zone: ZoneInfo) -> Inquiry:
-    """What the bars are asked with; longer ones than a day are put together of days."""
-    stretch, window, grid = trend.stretch, trend.extent.window, trend.periods.grid
-    if grid.grain.is_days:
-        return Inquiry("revenue_by_day", stretch.start, stretch.until, zone, window=window)
-    # windows keep to UTC, whatever the clock does
-    of = ZoneInfo("UTC") if grid.grain == WINDOW else zone
-    return Inquiry("revenue_by_bucket", stretch.start, stretch.until, of, grid.step, window)
 
 
 def _has_mouse() -> bool:

@@ -92,8 +92,9 @@ class PinResult:
     def told(self) -> str:
         """In a sentence or two, for the page."""
         zone, pin = self.pin.zone, self.pin
+        when = f"from {local_text(pin.start, zone)} to {local_text(pin.end, zone)}"
         if self.snapshot is None:
-            return f"The link says {amount(pin.total)}, but there is no revenue here any more."
+            return f"The link says {amount(pin.total)} {when}, but there is no revenue here any more."
         if self.is_snapshot:
             held = f"snapshot {pin.snapshot_id}, committed {local_text(self.snapshot.committed_at, zone)}"
             then = f"{held}, which was rolled back since" if self.is_rolled_back else held
@@ -104,17 +105,18 @@ class PinResult:
             )
         if self.found is None:
             return (
-                f"No sum is right of {then}: windows are doubled or have no amount. The link says {amount(pin.total)}."
+                f"No sum is right {when}, of {then}: windows are doubled or have no amount. "
+                f"The link says {amount(pin.total)}."
             )
         if self.found == pin.total:
-            return f"{amount(self.found)}, as in the link: of {then}."
+            return f"{amount(self.found)}, as in the link: {when}, of {then}."
         more = f"{amount(abs(self.found - pin.total))} {'more' if self.found > pin.total else 'less'}"
         why = (
             "A snapshot never changes, so the link was, or it is of another system."
             if self.is_snapshot
             else "Later corrections are in it; the changes of the table tell which."
         )
-        return f"{amount(self.found)}, {more} than the {amount(pin.total)} in the link: of {then}. {why}"
+        return f"{amount(self.found)}, {more} than the {amount(pin.total)} in the link: {when}, of {then}. {why}"
 
 
 def pin_of(answer: Trend) -> Pin | None:

@@ -1,6 +1,6 @@
 """Revenue as Plotly figures; pure. What is certain looks certain: final solid, streamed faint, open hatched.
 
-Times are text by the reader's clock: a number would be taken for one of the browser's zone.
+Times are text by the clock that `axis_zone` says: a number would be taken for one of the browser's zone.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,12 +14,13 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from dashboard.charts import GAP, HEIGHT, TICKS, SharedFigure, milliseconds, wall
+from dashboard.charts import GAP, HEIGHT, SharedFigure, milliseconds, wall
+from dashboard.revenue.axis import axis_zone, ticks
 from dashboard.trends.comparisons import Compared
 from dashboard.trends.grains import WINDOW
 from dashboard.trends.periods import CLOSING, FINAL, INCOMPLETE, OPEN, REVISED
 from dashboard.trends.trend import Trend
-from dashboard.wording import amount, counted, moment
+from dashboard.wording import amount, clock, counted, moment
 
 DASHES = ("solid", "dash", "dot")
 """Of comparisons, in their order: grey alone does not tell them apart."""
@@ -79,8 +80,8 @@ def revenue_bars(trend: Trend, *, is_ahead: bool = False, is_selectable: bool = 
 def running_lines(trend: Trend, *, is_ahead: bool = False, is_selectable: bool = True) -> SharedFigure:
     """The total so far, solid where it is saved and dotted where it is not yet, beside those of earlier periods."""
     rows, figure = trend.buckets.to_pylist(), SharedFigure()
-    zone = trend.asked.calendar.zone
-    ends = [wall(min(row["bucket_end"], trend.stretch.until), zone) for row in rows]
+    zone, known = axis_zone(trend.periods), [min(row["bucket_end"], trend.stretch.until) for row in rows]
+    ends = [wall(at, zone) for at in known]
     for compared, dash in zip(trend.compared, DASHES, strict=False):
         _add_line(figure, ends, _values(compared, "running"), dash, f"<b>%{{y:,.2f}}</b><br>{compared.name}")
     total = _floats(row["running"] for row in rows)
@@ -98,7 +99,8 @@ def running_lines(trend: Trend, *, is_ahead: bool = False, is_selectable: bool =
                 y=total[shown],
                 mode="lines+markers" if shown.sum() < 3 else "lines",
                 line={"dash": kind, "width": 2, "color": _LINE},
-                hovertemplate=f"<b>%{{y:,.2f}}</b><br>until %{{x|%H:%M:%S, %-d %b}}<br>{words}<extra></extra>",
+                customdata=[_until(at, trend) for at, is_shown in zip(known, shown, strict=True) if is_shown],
+                hovertemplate=f"<b>%{{y:,.2f}}</b><br>until %{{customdata}}<br>{words}<extra></extra>",
                 name="running",
             )
     _dress(figure, trend, is_selectable=is_selectable)
@@ -138,7 +140,7 @@ def heat_map(trend: Trend) -> SharedFigure:
 
 
 def _add_bars(figure: go.Figure, trend: Trend, rows: list[dict[str, Any]], *, is_ahead: bool) -> None:
-    zone, until = trend.asked.calendar.zone, trend.stretch.until
+    zone, places, until = trend.asked.calendar.zone, axis_zone(trend.periods), trend.stretch.until
     parts = [(row, part) for part in (_COMMITTED, _STREAMED, _OPEN) for row in rows if row[part.column] is not None]
     if not is_ahead:
         parts = [(row, part) for row, part in parts if part is _COMMITTED]
@@ -146,7 +148,7 @@ def _add_bars(figure: go.Figure, trend: Trend, rows: list[dict[str, Any]], *, is
     is_hatched = [part is _OPEN or (not is_ahead and row["bucket_end"] > until) for row, part in parts]
     # one trace for all parts, which gives them one hue in every theme; of one time, each stands on those before it
     figure.add_bar(
-        x=_clock([wall(row["bucket_start"], zone) for row, _ in parts]),
+        x=_clock([wall(row["bucket_start"], places) for row, _ in parts]),
         y=np.array([float(row[part.column]) for row, part in parts]),
         width=widths[0] if len(set(widths)) == 1 else widths,
         offset=0,
@@ -257,7 +259,7 @@ def _add_line(figure: go.Figure, times: Sequence[datetime], y: NDArray[np.float6
 
 
 def _dress(figure: go.Figure, trend: Trend, *, is_selectable: bool) -> None:
-    zone, bounds = trend.asked.calendar.zone, trend.periods.bounds
+    zone, bounds = axis_zone(trend.periods), trend.periods.bounds
     figure.update_layout(
         height=HEIGHT,
         margin={"l": 0, "r": 8, "t": 8, "b": 0},
@@ -273,18 +275,21 @@ def _dress(figure: go.Figure, trend: Trend, *, is_selectable: bool) -> None:
         type="date",
         range=_clock([wall(bounds[0], zone), wall(bounds[-1], zone)]),
         showgrid=False,
-        tickformatstops=TICKS,
-        ticklabelmode="instant",
-        nticks=8,
         fixedrange=True,
         automargin=True,
+        **ticks(trend.periods),
     )
     figure.update_yaxes(rangemode="tozero", tickformat="~s", nticks=5, fixedrange=True, automargin=True, zeroline=False)
 
 
-def _middles(trend: Trend) -> list[datetime]:
-    """Of the bars, by the reader's clock."""
+def _until(at: datetime, trend: Trend) -> str:
     zone = trend.asked.calendar.zone
+    return f"{clock(at, zone)}, {at.astimezone(zone):%-d %b}"
+
+
+def _middles(trend: Trend) -> list[datetime]:
+    """Of the bars, on the axis."""
+    zone = axis_zone(trend.periods)
     return [wall(start, zone) + (end - start) * ((1 - GAP) / 2) for start, end in trend.periods.spans]
 
 

@@ -18,6 +18,7 @@ import xlsxwriter
 
 from dashboard.errors import SettingsError
 from dashboard.revenue.manifest import Manifest, local_text
+from dashboard.shown_rows import hours_as_rows
 from dashboard.trends.periods import COMPARED
 from dashboard.trends.sales import orders_of
 from dashboard.trends.trend import Trend
@@ -44,14 +45,16 @@ class Download:
 
 
 def rows_of(answer: Trend) -> pa.Table:
-    """The chart's buckets as its table view and every file have them, oldest first.
+    """The chart's buckets as its table view and every file have them, oldest first; of a heat map its `hours_as_rows`.
 
     start and end are text by the reader's clock with its offset, start_utc and end_utc the same moments. revenue and
     windows are of all that has closed, streamed is how much of it stands in no snapshot yet, open what is not final and
     in no sum; orders are those of all of these windows, and empty where some are not known. Of each comparison two more
-    columns: its revenue beside the bucket and running up to there. Empty is where nothing was sold or nothing is known,
-    which is not 0.
+    columns: its revenue beside the bucket and running up to there; of a band low, expected and high. Empty is where
+    nothing was sold or nothing is known, which is not 0.
     """
+    if answer.asked.heat:
+        return hours_as_rows(answer)
     buckets, zone = answer.buckets, answer.asked.calendar.zone
     columns: dict[str, Any] = {
         "start": _local(buckets["bucket_start"], zone),
@@ -67,6 +70,8 @@ def rows_of(answer: Trend) -> pa.Table:
     for one in answer.compared:
         rows = one.rows if one.rows is not None else _nothing(len(buckets))
         columns |= {f"{one.comparison}_revenue": rows["total"], f"{one.comparison}_running": rows["running"]}
+    if answer.band is not None and answer.band.rows is not None:
+        columns |= {name: answer.band.rows[name] for name in ("low", "expected", "high")}
     return pa.table({**columns, "start_utc": buckets["bucket_start"], "end_utc": buckets["bucket_end"]})
 
 

@@ -1,12 +1,16 @@
 """What somebody must know of figures that have left the page: of what, by whom, of which state, on whose clock."""
 
 import calendar
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from dashboard.errors import ReadError
+from dashboard.readers.inquiry import Inquiry
+from dashboard.revenue.inquiries import chart_inquiry
+from dashboard.trends.grains import HOURS
 from dashboard.trends.ranges import RANGES, Between, Of, Range
 from dashboard.trends.trend import Trend
 from dashboard.wording import iso
@@ -18,6 +22,8 @@ class Manifest:
 
     series: str
     """What the rows are: `revenue by hour`."""
+    query: str
+    """A command that asks again for what is committed of them, of the same snapshot as long as that exists."""
     target: str
     engine: str
     snapshot: str | None
@@ -73,8 +79,11 @@ def manifest_of(
             "`sales-trends query revenue_faults` lists them.",
         )
     snapshot, asked = answer.snapshot, answer.asked
+    grain = HOURS.name if asked.heat else answer.choice.grain.name
+    compared = () if asked.heat else answer.compared
     return Manifest(
-        series=f"revenue by {answer.choice.grain.name}",
+        series=f"revenue by weekday and {grain}" if asked.heat else f"revenue by {grain}",
+        query=_command(chart_inquiry(answer), target, None if snapshot is None else snapshot.id),
         target=target,
         engine=engine,
         snapshot=None if snapshot is None else str(snapshot.id),
@@ -84,8 +93,8 @@ def manifest_of(
         range=range_name(asked.range, asked.calendar.zone),
         start=iso(answer.stretch.start),
         end=iso(answer.stretch.end),
-        grain=answer.choice.grain.name,
-        compared_with="; ".join(one.name for one in answer.compared) or "nothing",
+        grain=grain,
+        compared_with="; ".join(one.name for one in compared) or "nothing",
         filters="; ".join(f"{name}: {value}" for name, value in (filters or {}).items()) or "none",
         currency=currency,
         total=str(answer.total.revenue),
@@ -103,6 +112,14 @@ def range_name(asked: Range, zone: ZoneInfo) -> str:
         case Of() if asked not in RANGES.values():
             return f"{asked.ago} {asked.part}s before this {asked.part}"
     return next(name for name, one in RANGES.items() if one == asked)
+
+
+def _command(inquiry: Inquiry, target: str, snapshot_id: int | None) -> str:
+    words = ["sales-trends", "query", inquiry.question, "--target", target]
+    words += ["--from", iso(inquiry.start), "--to", iso(inquiry.end), "--zone", inquiry.zone.key]
+    if inquiry.bucket is not None:
+        words += ["--bucket", f"{int(inquiry.bucket.total_seconds())}s"]
+    return shlex.join(words if snapshot_id is None else [*words, "--at", str(snapshot_id)])
 
 
 def local_text(at: datetime, zone: ZoneInfo) -> str:

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from dashboard.annotations import Annotation, Kind, within
 from dashboard.charts import wall
+from dashboard.revenue.axis import axis_zone
 from dashboard.trends.trend import Trend
 from dashboard.wording import moment
 
@@ -35,7 +36,7 @@ def add_happened(figure: go.Figure, trend: Trend, happened: Sequence[Annotation]
         by_bar.setdefault(trend.periods.start_of(one.start), []).append(one)
     if not by_bar:
         return
-    zone, (first, last) = trend.asked.calendar.zone, (trend.periods.bounds[0], trend.periods.bounds[-1])
+    zone, (first, last) = axis_zone(trend.periods), (trend.periods.bounds[0], trend.periods.bounds[-1])
     places = {start: wall(start, zone) + (end - start) / 2 for start, end in trend.periods.spans}
     shown = list(by_bar.items())[-MOST:]
     x = [places[start].isoformat() for start, _ in shown]
@@ -57,8 +58,6 @@ def add_happened(figure: go.Figure, trend: Trend, happened: Sequence[Annotation]
         for one in found:
             if trend.periods.start_of(min(one.end, trend.periods.spans[-1][0])) > start:
                 ends = [wall(min(max(at, first), last), zone).isoformat() for at in (one.start, one.end)]
-                if ends[0] > ends[1]:
-                    continue  # the clock was put back in between, and shows no such time
                 shapes.append({"type": "rect", "x0": ends[0], "x1": ends[1], "fillcolor": _SPAN, "line": {"width": 0}})
     figure.update_layout(
         shapes=[{**one, "yref": "paper", "y0": 0, "y1": 1, "layer": "below"} for one in shapes],

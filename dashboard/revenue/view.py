@@ -108,9 +108,9 @@ def address_of(view: View) -> dict[str, str]:
 
 
 def selected(drawn: Sequence[datetime], bounds: Sequence[datetime], zone: ZoneInfo) -> Between | None:
-    """The whole buckets between two clock times that somebody drew on a chart; None where there is none.
+    """The whole buckets between two places that somebody drew on a chart's axis; None where there is none.
 
-    `bounds` are the buckets' as in `Periods`. An hour that the clock shows twice is selected twice.
+    `bounds` are the buckets' as in `Periods`, `zone` what `axis_zone` says of them.
     """
     first, last = min(drawn), max(drawn)
     touched = []
@@ -124,7 +124,12 @@ def selected(drawn: Sequence[datetime], bounds: Sequence[datetime], zone: ZoneIn
 @cache
 def zone_names() -> tuple[str, ...]:
     """UTC, then the places of the world by name."""
-    return ("UTC", *sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/")))
+    return ("UTC", *sorted(name for name in _all_zones() if "/" in name and not name.startswith("Etc/")))
+
+
+@cache
+def _all_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 def _range(text: str) -> str | Between:
@@ -168,7 +173,8 @@ _READ: dict[str, tuple[Callable[[str], Any], str]] = {
     "grain": (_one_of(lambda: GRAINS), f"there are {', '.join(GRAINS)}"),
     "compare": (_compare, f"there are {', '.join(COMPARISONS)}, with commas between them, or {NONE}"),
     "show": (_one_of(lambda: SHOWS), f"there are {', '.join(SHOWS)}"),
-    "zone": (_one_of(zone_names), "a zone has a name such as Europe/Berlin"),
+    # a browser may tell one that nobody would choose, and a link carries the one of whoever made it
+    "zone": (_one_of(_all_zones), "a zone has a name such as Europe/Berlin"),
     "week": (_one_of(lambda: WEEK_STARTS), f"there are {', '.join(WEEK_STARTS)}"),
     "band": (_band, "it is on or off"),
 }

@@ -47,11 +47,11 @@ class Band:
 
 
 def band(sales: Sales, of: Periods, buckets: pa.Table, extent: Extent) -> Band:
-    """For buckets of an hour or a day. Asks the engine for the weeks before the range."""
-    grain, calendar = of.grid.grain, of.grid.calendar
-    if grain not in (HOURS, DAYS):
+    """For buckets of an hour or a day of a zone that windows fit. Asks the engine for the weeks before the range."""
+    calendar = of.grid.calendar
+    if not _is_hourly(of) and of.grid.grain != DAYS:
         return Band(None, "What to expect is known by hour and by day: choose one of them as grain.")
-    per_week = HOURS_OF_A_WEEK if grain == HOURS else 7
+    per_week = HOURS_OF_A_WEEK if _is_hourly(of) else 7
     known, history = _history(sales, of, extent)
     here = _places(of, calendar)
     complete = np.array(buckets["is_complete"].to_pylist(), np.bool_)
@@ -70,12 +70,17 @@ def band(sales: Sales, of: Periods, buckets: pa.Table, extent: Extent) -> Band:
     return Band(_judged(samples, enough, np.where(complete, seen, np.nan)), METHOD)
 
 
+def _is_hourly(of: Periods) -> bool:
+    """Of windows, too, that are an hour long."""
+    return of.grid.step == HOURS.span
+
+
 def _history(sales: Sales, of: Periods, extent: Extent) -> tuple[Instants, NDArray[np.float64]]:
     """The places of what was before the range, and what it came to in cents."""
     calendar, start = of.grid.calendar, of.bounds[0]
     since = max(calendar.earlier(start, Shift(days=7 * WEEKS)), extent.first)
     until = min(start, extent.until)
-    if of.grid.grain == HOURS:
+    if _is_hourly(of):
         hours = whole_hours(since, until, calendar)
         return hours.local, _cents(revenue_of(sales, hours, calendar))
     midnights = [at for at in of.grid.starts(since, until) if of.grid.start_of(at) == at]

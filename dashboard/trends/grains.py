@@ -184,7 +184,8 @@ def most_bars(wide: int = MOST_BARS, *, comparisons: int = 0, band: bool = False
 def _holds(grain: Grain, window: timedelta) -> bool:
     if grain.is_days:
         return not DAY % window and grain.span > window
-    return not grain.span % window and grain.span > window
+    # also one that is a window: saved views, and what is known by hour alone, ask for it by its name
+    return not grain.span % window
 
 
 def _bars(grain: Grain, window: timedelta, extent: timedelta) -> int:

@@ -77,9 +77,9 @@ def test_the_sql_of_the_revenue_chart_is_shown_beside_it_and_leads_to_explore(br
     page = browser.new_page()
     try:
         page.goto(site)
-        page.get_by_text("SQL of this figure").click()
-        expect(page.get_by_test_id("stCode")).to_contain_text("FROM revenue_summary")
-        page.get_by_role("link", name="Run it on Explore").click()
+        page.get_by_text("SQL of each figure").click()
+        expect(page.get_by_test_id("stCode").first).to_contain_text("FROM revenue_summary")
+        page.get_by_role("link", name="Run it on Explore").first.click()
         expect(page.get_by_role("textbox", name="SQL that only reads")).to_have_value(re.compile("bucket_start"))
         page.get_by_role("button", name="Run").click()
         expect(page.get_by_text("· duckdb ·")).to_be_visible()

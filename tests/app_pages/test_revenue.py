@@ -266,6 +266,36 @@ def test_the_same_time_can_be_seen_as_a_running_total_and_by_weekday_and_hour(
     assert len(page.dataframe[0].value)
 
 
+def test_each_figure_shows_its_own_sql_when_somebody_wants_it(page: AppTest, catalogs: Catalogs) -> None:
+    end = now()
+    append(revenue_table(catalogs.catalog), [(end - 15 * timedelta(days=1), "1.00"), (end - WINDOW, "2.00")])
+    page.query_params |= {"revenue_range": "7 d", "revenue_grain": "day", "revenue_compare": "previous,year"}
+    assert not run(page).code
+
+    page.session_state["revenue_sql"] = True
+    bars = [one.value for one in run(page).code]
+    control(page, "show").set_value("heat")
+    heat = [one.value for one in run(page).code]
+
+    named = [one.value for one in page.markdown if one.value.startswith("**")]
+    assert [one.partition("\\")[0] for one in named[:2]] == [
+        "**Weekday × hour**",
+        "**Revenue, orders and average order**",
+    ]
+    assert [one.startswith("**Compared") for one in named] == [False, False, True]
+    assert len(bars) == len(heat) >= 3
+    assert ["local_day" in bars[0], "local_day" in heat[0], "3600" in heat[0]] == [True, False, True]
+    assert bars[1:] == heat[1:]
+
+
+def test_the_heat_map_can_be_taken_along_as_well(page: AppTest, catalogs: Catalogs) -> None:
+    append(revenue_table(catalogs.catalog), [(now() - timedelta(hours=3), "1.00"), (now() - WINDOW, "2.00")])
+    page.query_params |= {"revenue_range": "7 d", "revenue_show": "heat"}
+    page.session_state["revenue_rows"] = True
+
+    assert [getattr(one, "label", "") for one in run(page).get("download_button")] == ["CSV", "Excel", "Parquet"]
+
+
 def test_what_is_to_be_expected_says_what_it_lacks(page: AppTest, catalogs: Catalogs) -> None:
     append(revenue_table(catalogs.catalog), [(now() - WINDOW, "2.00")])
     page.query_params |= {"revenue_range": "7 d", "revenue_band": "on"}

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 from pyiceberg.table import Table
 
 from dashboard.readers.catalog import CatalogAccess, open_catalog
+from dashboard.wording import iso
 from tests.browser import dashboard_process
 from tests.iceberg_tables import append, revenue_table, served_catalog
 
@@ -343,3 +344,20 @@ def test_the_browsers_back_leads_to_the_view_of_its_address(browser: Browser, si
 def choose_range(page: Page, name: str) -> None:
     page.get_by_role("combobox", name="Range").click()
     page.get_by_role("option", name=name, exact=True).click()
+
+
+def test_of_an_hour_that_the_clock_shows_twice_one_bar_can_be_drawn_on_alone(browser: Browser, site: Site) -> None:
+    put_back = datetime(2025, 11, 2, 6, tzinfo=UTC)
+    hours = [put_back + n * timedelta(hours=1) for n in range(-2, 3)]
+    site.add(hours)
+    night = f"{iso(hours[0])}/{iso(hours[-1] + timedelta(hours=1))}"
+
+    with opened(browser, f"{site.url}/?revenue_range={night}&revenue_grain=hour") as page:
+        expect(page.locator(BARS)).to_have_count(5)
+        ticks = page.locator(".xtick").all_text_contents()
+        assert [one for one in ticks if "01:00" in one] == ["01:00-04:00", "01:00-05:00"]
+        draw(page, 0.45, 0.55)
+
+        expect(page.locator(BARS)).to_have_count(1)
+        assert f"revenue_range={iso(put_back)}/{iso(hours[3])}" in unquote(page.url)
+        expect(page.get_by_text("Together exactly")).to_contain_text(f"exactly {site.totals[put_back]:,.2f}.")

@@ -317,15 +317,50 @@ def zone_at_one_o_clock() -> str:
 # links
 
 
-def pinned(page: AppTest) -> dict[str, str]:
+def link(page: AppTest) -> dict[str, str]:
     """The parameters of the link that the page gives."""
     opened(page, "link")
     [address] = [one.value for one in page.code if "pin_snapshot" in one.value]
-    return {name: text for name, text in parse_qsl(address.partition("?")[2]) if name.startswith("pin_")}
+    return dict(parse_qsl(address.partition("?")[2]))
+
+
+def pinned(page: AppTest) -> dict[str, str]:
+    return {name: text for name, text in link(page).items() if name.startswith("pin_")}
 
 
 def told(page: AppTest) -> str:
     return "\n".join(one.value.replace("\\", "") for one in (*page.success, *page.warning, *page.info, *page.error))
+
+
+def chart_told(page: AppTest) -> str:
+    """From when to when its bars are, and what they come to."""
+    [told] = [one.value for one in page.caption if one.value.startswith("One bar is ")]
+    return str(told).partition("  \n")[0].removesuffix(" The hatched bar is still filling.")
+
+
+@pytest.mark.parametrize("own", ["Europe/Berlin", "Etc/GMT-3"])
+def test_who_opens_a_link_later_and_elsewhere_sees_what_its_maker_saw_until_they_leave_it(
+    page: AppTest, catalogs: Catalogs, own: str
+) -> None:
+    revenue = revenue_table(catalogs.catalog)
+    append(revenue, [(now() - 10 * MINUTE, "1.00"), (now() - WINDOW, "2.00")])
+    page.context = {"timezone": own}
+    address, seen = link(run(page)), chart_told(page)
+    append(revenue, [(now() + timedelta(hours=3), "50.00")])
+    other = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=60)
+    other.context = {"timezone": "America/New_York"}
+    other.query_params |= address
+
+    assert chart_told(run(other)) == seen
+    assert not other.warning
+    other.session_state["revenue_control_more"] = True
+    assert control(run(other), "zone").value == own
+    eventually(lambda: "3.00, as in the link: from " in told(run(other)), 30)
+
+    other.button(key="revenue_leave_link").click()
+
+    assert metrics(run(other))["Revenue"] == "50.00"
+    assert {"revenue_range", "revenue_zone", "pin_total"}.isdisjoint(other.query_params)
 
 
 def test_the_page_is_there_while_a_link_is_compared_with_the_table(

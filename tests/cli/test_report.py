@@ -1,7 +1,11 @@
 """`sales-trends report` as a command, on a real table in the stack's own catalog."""
 
+import re
+import shlex
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from html import unescape
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -38,6 +42,17 @@ def test_a_report_goes_to_stdout_with_what_it_stands_on(run: Command, lake: Lake
     assert f"- snapshot: {lake.snapshots[-1]}" in told
     assert "- engine: duckdb" in told
     assert "Data as of 2026-03-01 13:00:05+00:00" in run.told.getvalue()
+
+
+@pytest.mark.parametrize("grain", ["day", "hour", "window"])
+def test_a_report_says_with_which_command_its_rows_can_be_asked_for_again(run: Command, grain: str) -> None:
+    words = ("report", "--range", "all", "--engine", "pyiceberg", "--zone", "Asia/Kolkata", "--grain", grain)
+    told = run.out(*words, "--format", "html")
+
+    [command] = re.findall('<th scope="row">query</th><td>sales-trends (.*)</td>', told)
+
+    rows = run.json(*shlex.split(unescape(command)), "--engine", "pyiceberg", "--format", "json")["rows"]
+    assert sum(Decimal(row["revenue"]) for row in rows) == Decimal("1000000000000002.20")
 
 
 def test_a_file_is_written_in_the_form_that_it_ends_with(run: Command, tmp_path: Path) -> None:

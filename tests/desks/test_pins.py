@@ -179,7 +179,10 @@ def test_while_its_snapshot_is_there_the_number_is_the_same_whatever_came_later(
     result = check_pin(world.desk, VERA, pin, "pyiceberg")
 
     assert (result.is_snapshot, result.found, result.difference) == (True, Decimal("3.00"), Decimal("0.00"))
-    assert result.told.startswith(f"3.00, as in the link: of snapshot {pin.snapshot_id}, committed ")
+    assert result.told.startswith(
+        "3.00, as in the link: from 2026-03-01 13:00:00+01:00 to 2026-03-01 13:00:10+01:00, "
+        f"of snapshot {pin.snapshot_id}, committed "
+    )
     assert world.pinned().total == Decimal("52.40")
 
 
@@ -191,8 +194,8 @@ def test_when_its_snapshot_is_gone_the_windows_of_then_are_added_again_and_the_d
     result = check_pin(world.desk, VERA, pin, "pyiceberg")
 
     assert (result.is_snapshot, result.found, result.difference) == (False, Decimal("2.40"), Decimal("-0.60"))
-    assert result.told.startswith("2.40, 0.60 less than the 3.00 in the link: of the windows that had ended by")
-    assert "2026-03-01 13:00:10+01:00" in result.told
+    assert result.told.startswith("2.40, 0.60 less than the 3.00 in the link: from ")
+    assert ", of the windows that had ended by 2026-03-01 13:00:10+01:00" in result.told
 
 
 def test_when_nothing_was_corrected_it_is_the_same_also_without_its_snapshot(world: World) -> None:
@@ -236,6 +239,7 @@ def test_when_a_window_was_doubled_since_no_sum_is_given(world: World) -> None:
     result = check_pin(world.desk, VERA, pin, "pyiceberg")
 
     assert (result.found, result.difference) == (None, None)
+    assert "No sum is right from 2026-03-01 13:00:00+01:00 to " in result.told
     assert "windows are doubled or have no amount" in result.told
 
 

@@ -19,12 +19,25 @@ from dashboard.errors import ReadError, SettingsError
 from dashboard.readers.open_windows import OpenWindow
 from dashboard.revenue.downloads import FORMATS, MOST_EXCEL_ROWS, download, rows_of, why_not
 from dashboard.revenue.manifest import Manifest, manifest_of
-from dashboard.shown_rows import buckets_as_rows
+from dashboard.shown_rows import buckets_as_rows, hours_as_rows
 from dashboard.trends.calendars import Calendar
 from dashboard.trends.ranges import RANGES, Between
 from dashboard.trends.sales import Ahead
 from dashboard.trends.trend import Asked, Trend, trend
-from tests.trends.world import BERLIN, DAY, HOUR, NOON, SECONDS_5, UTC_ZONE, Rows, TableOf, found, partly_counted, table
+from tests.trends.world import (
+    BERLIN,
+    DAY,
+    HOUR,
+    NOON,
+    SECONDS_5,
+    UTC_ZONE,
+    Rows,
+    TableOf,
+    every,
+    found,
+    partly_counted,
+    table,
+)
 
 MADE_AT = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 AUTUMN = datetime(2026, 10, 25, 0, tzinfo=UTC)
@@ -110,6 +123,7 @@ def test_every_form_says_of_what_state_and_on_whose_clock_it_is(form: str, night
         facts.items()
         >= {
             "series": "revenue by hour",
+            "query": manifest(night).query,
             "target": "local",
             "engine": "mirror",
             "snapshot": "1",
@@ -222,6 +236,49 @@ def test_orders_are_empty_where_those_of_some_windows_are_not_known_in_the_table
 
     assert rows_of(answer)["orders"].to_pylist() == [2, None, None]
     assert buckets_as_rows(answer)["orders"].to_pylist() == [None, None, 2]
+
+
+BAND = ("low", "expected", "high")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_was_to_be_expected_is_in_every_file_as_in_the_table_and_in_none_without_it(form: str) -> None:
+    rows = every(HOUR, NOON - 70 * DAY, NOON, "10.00") | {NOON - SECONDS_5: "0.00"}
+    answer = found(rows, RANGES["7 d"], BERLIN, grain="hour", band=True)
+
+    read, _ = opened(form, rows_of(answer), manifest(answer))
+
+    shown = buckets_as_rows(answer)[::-1].to_pylist()
+    assert [[exact(row[name]) for name in BAND] for row in read] == [[row[name] for name in BAND] for row in shown]
+    assert shown[0]["expected"] == Decimal("10.00")
+    assert not set(BAND) & set(rows_of(found(rows, RANGES["7 d"], BERLIN, grain="hour")).column_names)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_of_a_heat_map_every_file_has_the_hours_of_the_table_and_says_so(form: str) -> None:
+    rows = every(HOUR, NOON - 14 * DAY, NOON, "10.00")
+    answer = found(rows, RANGES["7 d"], BERLIN, grain="day", heat=True, comparisons=("week",))
+
+    read, facts = opened(form, rows_of(answer), manifest(answer))
+
+    shown = hours_as_rows(answer).to_pylist()
+    assert shown[0]["weekday"] == "Monday"
+    assert [
+        (row["weekday"], *(exact(row[name]) for name in ("hour", "average", "revenue", "hours"))) for row in read
+    ] == [(row["weekday"], *(row[name] for name in ("hour", "average", "revenue", "hours"))) for row in shown]
+    assert (facts["series"], facts["grain"]) == ("revenue by weekday and hour", "hour")
+    assert (facts["compared with"], facts["rows"]) == ("nothing", str(len(shown)))
+
+
+def test_the_manifest_has_a_command_that_asks_again(night: Trend) -> None:
+    assert manifest(night).query == (
+        "sales-trends query revenue_by_bucket --target local --from 2026-10-24T23:00:00Z --to 2026-10-25T02:30:05Z "
+        "--zone Europe/Berlin --bucket 3600s --at 1"
+    )
+    assert "--target 'a b; rm'" in manifest(night, target="a b; rm").query
+    days = found(NIGHT, RANGES["7 d"], BERLIN, grain="day")
+    assert manifest(days).query.startswith("sales-trends query revenue_by_day --target local --from ")
+    assert "--bucket" not in manifest(days).query
 
 
 def test_while_a_window_is_at_fault_nothing_leaves_the_page() -> None:

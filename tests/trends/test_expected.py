@@ -1,13 +1,14 @@
 import random
 from datetime import UTC, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from dashboard.trends.expected import METHOD, Band
 from dashboard.trends.ranges import RANGES, Between
 from dashboard.trends.trend import Trend
-from tests.trends.world import BERLIN, DAY, HOUR, NOON, SECONDS_5, Rows, found, summed
+from tests.trends.world import BERLIN, DAY, HOUR, NOON, SECONDS_5, Rows, every, found, summed
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 CHANCE = random.Random(11)
@@ -129,3 +130,24 @@ def test_the_hours_of_the_readers_clock_are_compared_across_a_change_of_clocks(c
     expected = dict(zip(answer.buckets["bucket_start"].to_pylist(), answer.band.rows.to_pylist(), strict=True))
     assert {at.astimezone(BERLIN).hour for at, row in expected.items() if row["expected"] == 100} == {*range(8, 20)}
     assert anomalies(answer) == []
+
+
+@pytest.mark.parametrize("grain", [None, "window", "hour"])
+def test_of_windows_of_an_hour_it_is_known_however_the_grain_is_called(grain: str | None) -> None:
+    night = NOON - 3 * DAY - 10 * HOUR
+    rows = {at: text for at, text in seasonal(10).items() if at + SECONDS_5 < NOON} | {night: "90.00"}
+
+    answer = found(rows, RANGES["7 d"], BERLIN, window=HOUR, grain=grain, band=True)
+
+    assert answer.band is not None
+    assert answer.band.note == METHOD
+    assert anomalies(answer) == [night]
+
+
+def test_of_windows_of_an_hour_by_a_clock_that_cuts_them_there_is_none_and_it_says_why() -> None:
+    rows = every(HOUR, NOON - 70 * DAY, NOON)
+
+    answer = found(rows, RANGES["7 d"], ZoneInfo("Asia/Kolkata"), window=HOUR, band=True)
+
+    assert answer.band is None
+    assert "cannot be summed by days of Asia/Kolkata" in answer.notes[0]

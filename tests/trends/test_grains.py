@@ -67,6 +67,15 @@ def test_only_grains_that_windows_divide_are_there() -> None:
         choose(SECONDS_5, DAY, 750, "fortnight")
 
 
+@pytest.mark.parametrize("name", ["15 s", "1 min", "5 min", "15 min", "hour"])
+def test_a_grain_as_long_as_a_window_is_there_by_its_name_and_the_window_is_what_is_chosen_by_nobody(name: str) -> None:
+    window = GRAINS[name].span
+
+    assert [grain.name for grain in grains_of(window)][:2] == ["window", name]
+    assert choose(window, 100 * window, 750, name).grain.name == name
+    assert choose(window, 100 * window, 750).grain.name == "window"
+
+
 def test_the_whole_page_stays_within_its_marks() -> None:
     assert most_bars(750) == 750
     assert most_bars(300, comparisons=1) == 300

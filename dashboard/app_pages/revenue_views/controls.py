@@ -74,7 +74,8 @@ def _more(view: View, settings: ViewSettings, own_zone: ZoneInfo) -> None:
         return
     with panel:
         own = f"Yours ({own_zone.key})"
-        zones = [own, *zone_names()]
+        named = [] if view.zone is None or view.zone in zone_names() else [view.zone]
+        zones = [own, *named, *zone_names()]
         st.selectbox(
             "Time zone",
             zones,

@@ -17,9 +17,10 @@ _made: WeakKeyDictionary[Trend, dict[str, Download]] = WeakKeyDictionary()
 
 def downloads_view(trend: Trend, settings: Settings) -> None:
     """A button for each kind of file; what it gives equals the chart, and says what it stands on."""
+    rows = len(trend.buckets) if trend.heat is None else len(trend.heat)
     with st.container(horizontal=True):
         for form in FORMATS:
-            if why := why_not(form, len(trend.buckets)):
+            if why := why_not(form, rows):
                 st.button(_LABELS[form], key=f"revenue_file_{form}", disabled=True, help=why)
                 continue
             # made here and not when clicked: a refresh would cancel the download of what it makes

@@ -1,15 +1,17 @@
 """A link to these very numbers, and what the numbers of such a link come to now."""
 
+from dataclasses import replace
 from urllib.parse import urlencode
 
 import streamlit as st
 
 from dashboard import cached
 from dashboard.app_pages.faults import faults_shown, show_fault
-from dashboard.app_pages.revenue_views.address import current_view
+from dashboard.app_pages.revenue_views.address import back, change, current_view
 from dashboard.desks.pins import NAMES, Pin, pin_of, read_pin
-from dashboard.revenue.view import address_of
+from dashboard.revenue.view import View, address_of
 from dashboard.settings import Settings
+from dashboard.trends.ranges import Between
 from dashboard.trends.trend import Trend
 from dashboard.wording import amount, as_markdown
 
@@ -21,7 +23,8 @@ def link_view(trend: Trend) -> None:
     if pin is None:
         st.caption("Nothing of this range is saved in the table yet, so there is nothing that a link could hold on to.")
         return
-    address = urlencode({**address_of(current_view()), **pin.query})
+    # the range that is now would be another one next month, and a colleague may have other midnights
+    address = urlencode({**address_of(_pinned(current_view(), pin)), **pin.query})
     base = (st.context.url or "").partition("?")[0]
     st.markdown(f"Whoever opens it sees whether it still is **{amount(pin.total)}**, and if not, by how much.")
     st.code(f"{base}?{address}", language=None, wrap_lines=True)
@@ -34,11 +37,12 @@ def pinned_view(settings: Settings) -> None:
     given = {name: st.query_params[name] for name in NAMES if name in st.query_params}
     if not given:
         return
+    pin = None
     with faults_shown():
         pin = read_pin(given)
         if pin is not None:
             _told(settings, pin)
-    st.button("Leave the link", key="revenue_leave_link", on_click=_leave)
+    st.button("Leave the link", key="revenue_leave_link", on_click=_leave, args=(pin,))
 
 
 def _told(settings: Settings, pin: Pin) -> None:
@@ -54,6 +58,14 @@ def _told(settings: Settings, pin: Pin) -> None:
         show(as_markdown(found.value.told), icon=":material/link:")
 
 
-def _leave() -> None:
+def _pinned(view: View, pin: Pin) -> View:
+    return replace(view, range=Between(pin.start, pin.end), zone=pin.zone.key)
+
+
+def _leave(pin: Pin | None) -> None:
+    """To the reader's own range and clock, unless they chose others meanwhile."""
     for name in NAMES:
         st.query_params.pop(name, None)
+    if pin is not None and current_view() == _pinned(current_view(), pin):
+        change(zone=None)
+        back()

@@ -32,8 +32,7 @@ def rows_view(trend: Trend, show: str, settings: Settings, *, is_ahead: bool) ->
             alt="The numbers of the chart above"
             + (", by weekday and hour" if show == HEAT else ", one row for each bar, newest first"),
         )
-        if show != HEAT:
-            downloads_view(trend, settings)
+        downloads_view(trend, settings)
 
 
 def faults_view(trend: Trend, zone: ZoneInfo) -> None:
