@@ -88,6 +88,10 @@ def test_only_what_is_ciphertext_is_kept_from_being_encrypted_whatever_a_header_
         (nothing, True),
         ("4111-1111-1111-1234", False),
         ("4111111111111234", False),
+        # base64, and long enough
+        (3 * "4111111111111234", False),
+        ("4111111111111234" + 24 * "A", False),
+        ("4111/1111/1111/1234" + 25 * "A", False),
     ):
         [one] = plan([letter(payment(3000, cc_number=card), **says_so)]).sent
         assert one.value is not None
