@@ -5,6 +5,7 @@ of, because a running statement of open-source Flink does not tell it: a plan sh
 """
 
 import json
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -16,6 +17,8 @@ BEING_REMOVED = "being removed"
 """Stands for the digest of what is no longer whole."""
 LEDGER_TOPIC = "sales-trends-ledger"
 NO_TEXTS: Mapping[Id, str] = MappingProxyType({})
+_SECRET = re.compile(r"(SET 'sql\.secrets\.(?:[^']|'')*' = )'(?:[^']|'')*'")
+"""As older versions noted texts, in the clear."""
 _TOPIC = Topic(LEDGER_TOPIC, 1, {"cleanup.policy": "compact", "retention.ms": "-1"})
 
 
@@ -38,7 +41,7 @@ class Ledger:
                 fact = json.loads(value)
                 id_ = Id(fact["kind"], fact["name"])
                 digest = fact["digest"]
-                text = fact.get("text", "")
+                text = _SECRET.sub(r"\1'***'", fact.get("text", ""))
             except (ValueError, KeyError, TypeError) as error:
                 raise DeployError(
                     f"The topic {LEDGER_TOPIC} holds a record that is not ours.",

@@ -41,3 +41,18 @@ def test_a_record_of_others_is_refused(kafka: FakeKafka) -> None:
     kafka.append(LEDGER_TOPIC, [(None, "hello")])
     with pytest.raises(DeployError, match="is not ours"):
         noted(kafka)
+
+
+def test_a_secret_that_an_older_version_noted_is_neither_read_nor_noted_again(kafka: FakeKafka) -> None:
+    script = (
+        "SET 'sql.secrets.a''b' = 'hu''sh';\nSET 'sql.secrets.c' = 'quiet\nhere';\nSET 'sql.state-ttl' = '1 h';\nX;"
+    )
+    Ledger(kafka).note({FIRST: "1"}, {FIRST: script})
+    masked = "SET 'sql.secrets.a''b' = '***';\nSET 'sql.secrets.c' = '***';\nSET 'sql.state-ttl' = '1 h';\nX;"
+    ledger = Ledger(kafka)
+    assert (ledger.entries(), ledger.texts) == ({FIRST: "1"}, {FIRST: masked})
+    ledger.note({FIRST: BEING_REMOVED})
+    newest = kafka.values(LEDGER_TOPIC)[-1].decode()
+    assert "***" in newest
+    assert "hu''sh" not in newest
+    assert "quiet" not in newest

@@ -10,7 +10,7 @@ import pytest
 from dashboard.deploy.apply import plan_for
 from dashboard.deploy.confluent.target import ConfluentTarget
 from dashboard.deploy.differences import differences
-from dashboard.deploy.ledger import LEDGER_TOPIC
+from dashboard.deploy.ledger import LEDGER_TOPIC, Ledger
 from dashboard.deploy.pipeline import Pipeline, load_pipeline
 from dashboard.deploy.plan import Step
 from dashboard.deploy.resources import Id
@@ -33,6 +33,15 @@ def cloud(kafka: FakeKafka) -> Iterator[FakeConfluentCloud]:
 
 def pipeline(seconds: int = 5) -> Pipeline:
     return load_pipeline(PipelineSettings(window_size=timedelta(seconds=seconds)))
+
+
+def with_secret(secret: str) -> Pipeline:
+    whole = pipeline()
+    changed = [
+        replace(one, properties={"sql.secrets.key": secret}) if one.name == REVENUE.name else one
+        for one in whole.statements
+    ]
+    return replace(whole, statements=changed)
 
 
 def changed_lines(step: Step) -> list[str]:
@@ -73,3 +82,15 @@ def test_a_rule_that_somebody_changed_in_the_registry_is_shown_line_by_line(
         "message.confirmation_code.matches('^[A-Z0-9]{9}$')",
         "message.confirmation_code.matches('^[A-Z0-9]{8}$')",
     ]
+
+
+def test_a_secret_that_the_ledger_knows_from_an_older_version_is_not_shown_when_it_is_changed(
+    cloud: FakeConfluentCloud, kafka: FakeKafka
+) -> None:
+    target = target_on(cloud, kafka, with_secret("new"))
+    noted = next(one for one in target_on(cloud, kafka).wanted() if one.id == REVENUE)
+    Ledger(kafka).note({REVENUE: noted.digest}, {REVENUE: f"SET 'sql.secrets.key' = 'old';\n{noted.text}"})
+    plan = plan_for(target)
+    step = next(step for step in plan.steps if step.id == REVENUE)
+    assert "SET 'sql.secrets.key' = '***';" in step.before
+    assert "'old'" not in json.dumps(plan.as_dict())
