@@ -137,7 +137,7 @@ def make_plan(
     Raises DeployError when the files describe a circle.
     """
     by_id = {one.id: one for one in wanted}
-    judged = {id_: replace(one, ours=True) if id_ in adopt else one for id_, one in found.items()}
+    judged = {id_: replace(one, ours=True) if id_ in adopt and id_ in by_id else one for id_, one in found.items()}
     steps = {id_: _step(by_id[id_], judged.get(id_)) for id_ in in_order(by_id)}
     for id_, root in _rebuilt(by_id, judged, steps).items():
         here = judged.get(id_)
@@ -307,22 +307,25 @@ def _rebuilt(wanted: Mapping[Id, Wanted], found: Mapping[Id, Found], steps: Mapp
 
 def _filled_in_part(wanted: Mapping[Id, Wanted], found: Mapping[Id, Found], steps: Mapping[Id, Step]) -> dict[Id, str]:
     """What is dropped and filled again from what is not kept for ever: how long that is kept, in words."""
-    anew = {id_ for id_, step in steps.items() if step.action in (Action.CREATE, Action.REPLACE_LOSING_STATE)}
-    kept: dict[Id, str] = {}
+    # in the order of the steps, since the words are part of the plan's digest
+    anew = [id_ for id_, step in steps.items() if step.action in (Action.CREATE, Action.REPLACE_LOSING_STATE)]
+    stays = found.keys() - set(anew)
+    kept: dict[Id, set[str]] = {}
     made_of_it: dict[Id, list[Id]] = {}
     for id_ in anew:
-        for source in sorted(wanted[id_].comes_from):
+        for source in wanted[id_].comes_from:
             made_of_it.setdefault(source, []).append(id_)
-            if source not in anew and source in found and found[source].keeps_for:
-                kept[id_] = found[source].keeps_for
+        sources = (wanted[id_].comes_from | wanted[id_].reads) & stays
+        if told := {found[source].keeps_for for source in sources} - {""}:
+            kept[id_] = told
     queue = deque(kept)
     while queue:
         source = queue.popleft()
         for id_ in made_of_it.get(source, ()):
-            if id_ not in kept:
-                kept[id_] = kept[source]
+            if not kept[source] <= kept.get(id_, set()):
+                kept[id_] = kept.get(id_, set()) | kept[source]
                 queue.append(id_)
-    return {id_: told for id_, told in kept.items() if steps[id_].loses}
+    return {id_: " or ".join(sorted(told)) for id_, told in kept.items() if steps[id_].loses}
 
 
 def _is_filled(wanted: Wanted) -> bool:

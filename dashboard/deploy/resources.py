@@ -32,6 +32,8 @@ class Wanted:
     """What must be ready before it is made, and is removed after it."""
     comes_from: frozenset[Id] = frozenset()
     """What its data is made of: a statement's input topics, a topic's statement. Replaced when one of them is."""
+    reads: frozenset[Id] = frozenset()
+    """Topics that the outside writes and that it is filled from; they may not reach back for ever."""
     holds: str = ""
     """The data that goes when it is removed or replaced, in words; empty for none of its own."""
     data: str = ""
@@ -72,7 +74,7 @@ class Found:
     holds_data: bool = True
     """Something is in it that a change upstream makes wrong."""
     keeps_for: str = ""
-    """How long what it writes is kept, in the target's words; empty for ever, and where nothing tells."""
+    """Since when or for how long what it holds or writes is kept, and where; empty: for ever, or nothing tells."""
     facts: Mapping[str, str] | None = None
     """What the target itself shows of it and that differs from what is wanted, for the reader of the plan."""
     since: datetime | None = None

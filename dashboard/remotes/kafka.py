@@ -16,7 +16,13 @@ from dashboard.remotes.kafka_access import KafkaAccess, Refusal, kafka_access
 
 _TIMEOUT_SECONDS = 10
 _RETRY_SECONDS = 0.2
-_LOADING = (KafkaError.COORDINATOR_LOAD_IN_PROGRESS, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.NOT_COORDINATOR)
+_LOADING = (
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+)
 _BATCH = 5_000
 _TAIL = 500
 """So many of a partition's last offsets are looked at for its newest timestamp; records are a little out of order."""
@@ -113,6 +119,11 @@ class Kafka:
         """The offset of the oldest record that each partition still keeps."""
         return self._offsets(topic, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
 
+    def oldest_timestamps_ms(self, topic: str) -> dict[int, int]:
+        """The timestamp (ms) of the oldest record of each partition that holds any."""
+        found = self._listed(topic, OffsetSpec.for_timestamp(0))
+        return {partition: at.timestamp for partition, at in found.items() if at.offset >= 0}
+
     def offsets_since(self, topic: str, since_ms: int) -> dict[int, int]:
         """The offset of each partition's first record with this timestamp (ms) or a later one, or its end."""
         # first the ends: what is written between the two questions must not be passed over
@@ -147,12 +158,20 @@ class Kafka:
             return far + sum(1 for _ in records)
 
     def _offsets(self, topic: str, which: OffsetSpec) -> dict[int, int]:
+        return {partition: at.offset for partition, at in self._listed(topic, which).items()}
+
+    def _listed(self, topic: str, which: OffsetSpec) -> dict[int, Any]:
+        """By partition what the library tells of a place: an offset and its record's timestamp (ms), -1 for none."""
         admin = self._admin()
-        try:
+
+        def listed() -> dict[int, Any]:
             partitions = admin.list_topics(topic, timeout=_TIMEOUT_SECONDS).topics[topic].partitions
             asked = {TopicPartition(topic, partition): which for partition in partitions}
             answers = admin.list_offsets(asked, request_timeout=_TIMEOUT_SECONDS) if asked else {}
-            return {at.partition: future.result().offset for at, future in answers.items()}
+            return {at.partition: future.result() for at, future in answers.items()}
+
+        try:
+            return _loading()(listed)
         except KafkaException as error:
             raise self._unreachable(error.args[0].str(), admin) from error
 
@@ -348,7 +367,10 @@ def record_of(message: Any) -> Record:
 
 
 def _loading() -> Retrying:
-    """A broker that has just started is still reading what groups have committed, and says so."""
+    """A broker that has just started is still reading what groups have committed, and says so.
+
+    So does the leader of a partition that has just been made or moved.
+    """
     return Retrying(
         retry=retry_if_exception(_is_loading),
         stop=stop_after_delay(_TIMEOUT_SECONDS),

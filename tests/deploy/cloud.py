@@ -28,6 +28,8 @@ from tests.fakes.kafka import FakeKafka
 HASTE = Pace(time.monotonic, lambda seconds: time.sleep(seconds / 50))
 """The fake is fifty times faster than the service."""
 KMS_KEY = KmsKey("arn:aws:kms:us-east-1:000000000000:key/k")
+SEVEN_DAYS_MS = "604800000"
+"""As Kafka keeps a topic unless it is told otherwise."""
 WITH_KEY = CloudPlace(kms_key=KMS_KEY)
 
 
@@ -48,7 +50,10 @@ def cloud_on(kafka: FakeKafka) -> Iterator[FakeConfluentCloud]:
     def topics() -> list[str]:
         return [name for name in kafka.topics if not name.startswith("sales-trends-")]
 
-    with FakeConfluentCloud(on_topic=kafka.mirror, topics=topics) as cloud:
+    def retention_ms(topic: str) -> str:
+        return kafka.retention_ms.get(topic, SEVEN_DAYS_MS)
+
+    with FakeConfluentCloud(on_topic=kafka.mirror, topics=topics, retention_ms=retention_ms) as cloud:
         with_orders(cloud, kafka)
         yield cloud
 

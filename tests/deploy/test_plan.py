@@ -266,3 +266,20 @@ def test_an_orphan_is_shown_as_it_is_and_what_stays_is_not_shown_at_all() -> Non
     made = plan(found | {orphan: Found(orphan, True, "1", "ready", text="SELECT 0;")}, wanted)
     shown = {step.id: (step.before, step.after) for step in made.steps if step.before or step.after}
     assert shown == {orphan: ("SELECT 0;", "")}
+
+
+def test_what_is_filled_from_many_tells_of_each_that_does_not_reach_far_and_always_in_the_same_order() -> None:
+    """Sets of ids stand in another order in each process, and the words are part of the digest."""
+    others = [Id("topic", name) for name in ("zinc", "iron", "lead")]
+    wanted = [replace(one, reads=frozenset(others)) if one.id == FIRST else one for one in changed(FIRST)]
+    found = all_ready() | {id_: Found(id_, False, None, "ready", keeps_for=f"7 d in {id_.name}") for id_ in others}
+    loses = {step.data: step.loses for step in plan(found, wanted).steps if step.loses}
+    reach = "of which nothing older than 7 d in iron or 7 d in lead or 7 d in zinc can be filled again"
+    assert loses.keys() == {"middle", "last"}
+    assert all(reach in text for text in loses.values())
+
+
+def test_what_no_file_describes_and_others_made_does_not_become_ours_by_its_name() -> None:
+    theirs = Id("topic", "theirs")
+    found = all_ready() | {theirs: Found(theirs, False, None, "ready")}
+    assert make_plan("mars", PIPELINE, found, adopt=[theirs], prune=[theirs]).changes == []

@@ -45,7 +45,7 @@ class FakeConfluentCloud:
 
     `on_topic(created, deleted)` hears of topics that tables make and drop, before the statement is COMPLETED; it runs
     within a request, so it must not call the fake itself. `topics` names the topics of a broker that stands in for
-    the cluster: each is a table by inference.
+    the cluster: each is a table by inference, kept as long as `retention_ms` says of the topic.
     """
 
     def __init__(
@@ -53,6 +53,7 @@ class FakeConfluentCloud:
         on_topic: OnTopic | None = None,
         topics: Callable[[], Collection[str]] | None = None,
         clock: Clock | None = None,
+        retention_ms: Callable[[str], str] = lambda _topic: "604800000",
     ) -> None:
         self.organization = str(uuid4())
         self.environment, self.environment_name = "env-abc123", "sales-trends"
@@ -63,7 +64,7 @@ class FakeConfluentCloud:
         self.clock = clock or Clock()
         self.delays = Delays()
         self.faults = Faults()
-        self._on_topic, self._topics = on_topic, topics
+        self._on_topic, self._topics, self._retention_ms = on_topic, topics, retention_ms
         self._lock = RLock()
         self._resources = ExitStack()
 
@@ -100,7 +101,7 @@ class FakeConfluentCloud:
         stack.callback(self._registry.close)
         self._catalog = TableflowCatalog(folder, place, self.tableflow_key)
         stack.callback(self._catalog.close)
-        self._tables = Tables(place, self._registry.subjects, self._on_topic, self._topics)
+        self._tables = Tables(place, self._registry.subjects, self._on_topic, self._topics, self._retention_ms)
         self._engine = Engine(self._tables)
         self._statements = Statements(place, self._engine, self.clock, self.delays)
         self.flink = FlinkApi(self._statements, place)

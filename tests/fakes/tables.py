@@ -87,11 +87,13 @@ class Tables:
         subjects: Subjects,
         on_topic: OnTopic | None = None,
         topics: Callable[[], Collection[str]] | None = None,
+        retention_ms: Callable[[str], str] = lambda _topic: "604800000",
     ) -> None:
         self.place = place
         self._subjects = subjects
         self._on_topic = on_topic or (lambda created, deleted: None)
         self._topics = topics
+        self._retention_ms = retention_ms
         self._tables: dict[str, Table] = {}
 
     def all(self) -> dict[str, Table]:
@@ -109,7 +111,8 @@ class Tables:
     def infer(self, topic: str) -> None:
         """A topic that is there without Flink is a table too."""
         if topic not in self._tables:
-            self._tables[topic] = Table(topic, [], options=dict(_DEFAULTS), inferred=True)
+            kept = {"kafka.retention.time": _shown_time(self._retention_ms(topic))}
+            self._tables[topic] = Table(topic, [], options=_DEFAULTS | kept, inferred=True)
 
     def _follow_subjects(self, table: Table) -> None:
         """Columns as the subjects say, else raw bytes."""
@@ -219,6 +222,12 @@ class Tables:
 
     def _shown(self, name: str) -> str:
         return f"{self.place.environment_name}.{self.place.cluster_name}.{name}"
+
+
+def _shown_time(milliseconds: str) -> str:
+    """A topic's own setting as an option of its table."""
+    days, rest = divmod(int(milliseconds), 86_400_000)
+    return "0 ms" if milliseconds == "-1" else f"{milliseconds} ms" if rest else f"{days} d"
 
 
 def _check_options(table: Table) -> None:

@@ -32,8 +32,6 @@ TEXT = "text"
 _STATES: Mapping[str, State] = {"RUNNING": "ready", "STOPPED": "stopped", "FAILED": "failed"}
 """Of a statement that goes on running; any other phase, also one that we do not know, is shown as it is."""
 _STABLE_LOOKS = 2
-_RETENTION = "kafka.retention.time"
-_FOR_EVER = ("0 ms", "0", "")
 _WATERMARK = re.compile(r"ALTER TABLE `?(?P<table>[\w.]+)`? MODIFY WATERMARK FOR (?P<column>\w+) AS (?P<expression>.+)")
 _OPTION = re.compile(r"ALTER TABLE `?(?P<table>[\w.]+)`? SET \('(?P<key>[^']+)' = '(?P<value>[^']*)'\)")
 
@@ -80,9 +78,6 @@ class Statements:
         found = self._found_running(id_, there)
         if found is None:
             return None
-        table = self.tables.get(statement.filled_table or "")
-        kept = table.options.get(_RETENTION, "") if table else ""
-        found = replace(found, keeps_for="" if kept in _FOR_EVER else kept)
         if found.state == "failed" or found.digest != wanted.digest:
             return found
         if not same_text(found.text, statement.text):

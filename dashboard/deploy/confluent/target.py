@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from dashboard.deploy.confluent.modes import Modes
+from dashboard.deploy.confluent.retention import Retention
 from dashboard.deploy.confluent.statements import TEXT, Statements
 from dashboard.deploy.confluent.tableflow import Lake
 from dashboard.deploy.confluent.versions import LABEL
@@ -60,6 +61,7 @@ class ConfluentTarget:
         self._statements = Statements(pipeline, flink, registry, patience)
         self._contracts = Contracts(declared_contracts(pipeline), registry, place.kms_key)
         self._lake = Lake(tableflow, place.storage, place.glue, patience)
+        self._retention = Retention(pipeline, kafka)
 
     def wanted(self) -> list[Wanted]:
         return self._wanted
@@ -75,6 +77,7 @@ class ConfluentTarget:
         with ThreadPoolExecutor() as pool:
             looks = [pool.submit(self._statements.look_at_tables)]
             looks += [pool.submit(one.look, noted) for one in (self._statements, self._contracts, self._lake)]
+            looks += [pool.submit(self._retention.look, one) for one in self._retention.topics & partitions.keys()]
         for look in looks:
             look.result()
         wanted = self.wanted()
@@ -85,6 +88,8 @@ class ConfluentTarget:
             if one.holds and one.id in found and one.comes_from - found.keys()
         }
         found |= self._statements.orphans()
+        given = (Id("topic", one.name) for one in self._pipeline.topics if one.given and one.name in partitions)
+        found |= {id_: Found(id_, False, None, "ready") for id_ in given}
         exists: Mapping[Kind, Collection[str]] = {
             "topic": partitions,
             "key": self._contracts.keys,
@@ -96,6 +101,8 @@ class ConfluentTarget:
         for id_ in noted.keys() - found.keys() - {one.id for one in wanted}:
             if id_.name in exists[id_.kind]:
                 found[id_] = Found(id_, True, noted[id_], "ready")
+        tables = self._statements.tables
+        found = {id_: replace(one, keeps_for=self._retention.keeps_for(id_, tables)) for id_, one in found.items()}
         return {id_: self._with_text(one, noted.get(id_)) for id_, one in found.items()}
 
     def _holds_data(self, wanted: Wanted) -> bool:

@@ -93,6 +93,7 @@ def _statement(pipeline: Pipeline, statement: Statement) -> Wanted:
         needs=frozenset(needs | _ids(before)) - {itself},
         comes_from=frozenset(_ids(_sources(pipeline, statement, used, makers)) | _inputs(pipeline, statement, reads))
         - {itself},
+        reads=_read_as_they_are(pipeline, reads) if statement.runs else frozenset(),
         holds=f"table {statement.created_table}, its topic and its contract" if statement.created_table else "",
         data=statement.created_table or "",
         keeps_state=statement.runs and not flow,
@@ -105,6 +106,12 @@ def _inputs(pipeline: Pipeline, statement: Statement, reads: list[str]) -> set[I
     """Topics of ours that a running statement reads."""
     ours = {topic.name for topic in pipeline.topics if not topic.given}
     return {Id("topic", name) for name in reads if name in ours} if statement.runs else set()
+
+
+def _read_as_they_are(pipeline: Pipeline, topics: Iterable[str]) -> frozenset[Id]:
+    """Those among them that the outside writes: nothing here fills them again."""
+    outside = {one.name for one in pipeline.topics}
+    return frozenset(Id("topic", name) for name in topics if name in outside)
 
 
 def _sources(pipeline: Pipeline, statement: Statement, used: list[str], makers: list[Statement]) -> Iterable[Statement]:
@@ -130,6 +137,7 @@ def _copy(pipeline: Pipeline, topic: str, storage: Storage) -> Wanted:
         digest_of(storage.body()),
         needs=frozenset(_ids(pipeline.makers([topic])) | {Id("topic", topic)}),
         comes_from=frozenset(_ids(pipeline.writers([topic]))),
+        reads=_read_as_they_are(pipeline, [topic]),
         holds=f"Iceberg table {topic}",
         text=readable(storage.body()),
     )
