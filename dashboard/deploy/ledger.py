@@ -29,10 +29,12 @@ class Ledger:
         self._kafka = kafka
         self.texts: dict[Id, str] = {}
         """What each thing was made of, as of the last `entries`; nothing for what was made before texts were kept."""
+        self._uids: dict[Id, tuple[str, ...]] = {}
+        self._digests: dict[Id, str] = {}
 
     def entries(self) -> dict[Id, str]:
         """The digest of each thing that is ours; empty where nothing was ever deployed."""
-        self.texts = {}
+        self.texts, self._uids, self._digests = {}, {}, {}
         if LEDGER_TOPIC not in self._kafka.topic_names():
             return {}
         entries: dict[Id, str] = {}
@@ -41,6 +43,7 @@ class Ledger:
                 fact = json.loads(value)
                 id_ = Id(fact["kind"], fact["name"])
                 digest = fact["digest"]
+                uids = tuple(fact.get("uids", ()))
                 text = _SECRET.sub(r"\1'***'", fact.get("text", ""))
             except (ValueError, KeyError, TypeError) as error:
                 raise DeployError(
@@ -50,10 +53,18 @@ class Ledger:
             if digest is None:
                 entries.pop(id_, None)
                 self.texts.pop(id_, None)
+                self._uids.pop(id_, None)
             else:
                 entries[id_] = digest
                 self.texts[id_] = text
+                self._uids[id_] = uids
+        self._digests = dict(entries)
         return entries
+
+    @property
+    def uids(self) -> frozenset[str]:
+        """By which the service knows our statements, as of the last `entries`, whatever the cluster is called now."""
+        return frozenset(uid for found in self._uids.values() for uid in found)
 
     @property
     def exists(self) -> bool:
@@ -70,9 +81,21 @@ class Ledger:
         Without a text the one that is known stays: what is half removed was still made of it.
         """
         self.texts |= {id_: texts[id_] for id_ in changes if id_ in texts}
+        self._digests |= {id_: digest for id_, digest in changes.items() if digest is not None}
+        for id_ in (id_ for id_, digest in changes.items() if digest is None):
+            self._digests.pop(id_, None)
+            self._uids.pop(id_, None)
         self._kafka.create_topics([_TOPIC])
         self._kafka.append(LEDGER_TOPIC, [(str(id_), self._record(id_, digest)) for id_, digest in changes.items()])
 
+    def note_uids(self, uids: Mapping[Id, tuple[str, ...]]) -> None:
+        """Says which statements of the service are ours, as far as they are noted and that is news."""
+        news = {id_: self._digests[id_] for id_ in uids.keys() & self._digests if self._uids.get(id_) != uids[id_]}
+        if news:
+            self._uids |= {id_: uids[id_] for id_ in news}
+            self.note(news)
+
     def _record(self, id_: Id, digest: str | None) -> str:
         text = "" if digest is None else self.texts.get(id_, "")
-        return json.dumps({"kind": id_.kind, "name": id_.name, "digest": digest, "text": text})
+        uids = {"uids": found} if (found := self._uids.get(id_)) else {}
+        return json.dumps({"kind": id_.kind, "name": id_.name, "digest": digest, "text": text} | uids)

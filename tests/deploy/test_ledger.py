@@ -56,3 +56,17 @@ def test_a_secret_that_an_older_version_noted_is_neither_read_nor_noted_again(ka
     assert "***" in newest
     assert "hu''sh" not in newest
     assert "quiet" not in newest
+
+
+def test_statements_are_known_by_their_uids_until_they_are_gone_and_what_is_not_noted_is_not(kafka: FakeKafka) -> None:
+    Ledger(kafka).note({FIRST: "1", SECOND: "2"}, {FIRST: "SELECT 1;"})
+    ledger = Ledger(kafka)
+    ledger.entries()
+    ledger.note_uids({FIRST: ("a", "b"), SECOND: ("c",), Id("statement", "third"): ("d",)})
+    ledger.note({FIRST: BEING_REMOVED, SECOND: None})
+    again = Ledger(kafka)
+    assert (again.entries(), again.texts) == ({FIRST: BEING_REMOVED}, {FIRST: "SELECT 1;"})
+    assert again.uids == {"a", "b"}
+    written = len(kafka.values(LEDGER_TOPIC))
+    again.note_uids({FIRST: ("a", "b")})
+    assert len(kafka.values(LEDGER_TOPIC)) == written

@@ -89,7 +89,7 @@ class FakeConfluentCloud:
         self._resources.close()
 
     def _build(self, folder: Path, stack: ExitStack) -> None:
-        place = Place(
+        place = self._place = Place(
             self.organization,
             self.environment,
             self.environment_name,
@@ -179,6 +179,11 @@ class FakeConfluentCloud:
         self._network.rate_limit = on
 
     # what a test makes happen
+
+    def rename_cluster(self, name: str) -> None:
+        """What runs goes on, with the name that it was made with among its properties."""
+        with self._lock:
+            self.cluster_name = self._place.cluster_name = name
 
     def add_topic(self, name: str) -> None:
         """A topic that another program made: a table by inference from its subjects."""

@@ -32,7 +32,7 @@ _MODES = ("append", "retract", "upsert")
 _RAW = "VARBINARY(2147483647)"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Place:
     """Where in Confluent Cloud the fake is."""
 

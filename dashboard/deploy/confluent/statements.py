@@ -6,7 +6,7 @@ INFORMATION_SCHEMA says of it, and that it is ours by the ledger.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 
 from dashboard.deploy.confluent import versions as confluent_versions
@@ -14,6 +14,7 @@ from dashboard.deploy.confluent.joins import check_interval_join
 from dashboard.deploy.confluent.modes import Modes
 from dashboard.deploy.confluent.versions import CARRY_OVER, LABEL, NAME_LABEL
 from dashboard.deploy.confluent.wait import STATEMENT_SECONDS, Patience
+from dashboard.deploy.confluent.whose import check_name_is_free, check_none_is_lost, divided, uids_of
 from dashboard.deploy.ledger import BEING_REMOVED
 from dashboard.deploy.pipeline import Pipeline, Statement
 from dashboard.deploy.plan import Action, Step
@@ -54,13 +55,20 @@ class Statements:
         """By name, which is taken: statements that work on another database of the environment."""
         self._noted: Mapping[Id, str] = {}
 
-    def look(self, noted: Mapping[Id, str]) -> None:
-        """All statements, in pages of 100: ours are found by label, and what is in their way by name."""
+    def look(self, noted: Mapping[Id, str], uids: Collection[str] = ()) -> None:
+        """All statements, in pages of 100: ours are found by label, or by `uids`, and what is in their way by name."""
         self._noted = noted
         # lists go on showing for a moment what is gone
         live = [one for one in self._flink.statements() if one.phase != cloud_statement.DELETING]
-        self.versions = confluent_versions.by_name(filter(self._flink.works_here, live))
-        self._elsewhere = {one.name: one for one in live if not self._flink.works_here(one)}
+        here, elsewhere = divided(self._flink, live, uids)
+        self.versions = confluent_versions.by_name(here)
+        self._elsewhere = {one.name: one for one in elsewhere}
+
+    def uids(self) -> dict[Id, tuple[str, ...]]:
+        return uids_of(self.versions)
+
+    def check_none_is_lost(self) -> None:
+        check_none_is_lost(self._elsewhere.values(), self._noted)
 
     def look_at_tables(self) -> None:
         """All tables, in one query."""
@@ -101,12 +109,7 @@ class Statements:
         Its name must not be that of a statement that works on another database.
         """
         statement = self._described[name]
-        if other := self._elsewhere.get(name):
-            where = other.properties[cloud_statement.DATABASE]
-            raise DeployError(
-                f"The statement {name} works on another database, {where}, and its name is taken in the environment.",
-                "Choose an environment without another pipeline of these names, or destroy the other one first.",
-            )
+        check_name_is_free(name, self._elsewhere)
         check_interval_join(self._pipeline, statement, self.tables)
         if statement.kind != "insert" or any(one not in self.tables for one in self._pipeline.used(statement)):
             return
@@ -209,6 +212,7 @@ class Statements:
 
     def remove(self, name: str, *, data: bool) -> bool:
         """Whether nothing is left; without `data` the table is, which then is no longer whole."""
+        check_none_is_lost(self._elsewhere.values(), self._noted.keys() & {Id("statement", name)})
         self._delete_all(name)
         statement = self._described.get(name)
         if statement is None:

@@ -76,7 +76,8 @@ class ConfluentTarget:
         # side by side: a query takes as long as ten pages of statements
         with ThreadPoolExecutor() as pool:
             looks = [pool.submit(self._statements.look_at_tables)]
-            looks += [pool.submit(one.look, noted) for one in (self._statements, self._contracts, self._lake)]
+            looks += [pool.submit(self._statements.look, noted, self._ledger.uids)]
+            looks += [pool.submit(one.look, noted) for one in (self._contracts, self._lake)]
             looks += [pool.submit(self._retention.look, one) for one in self._retention.topics & partitions.keys()]
         for look in looks:
             look.result()
@@ -152,6 +153,7 @@ class ConfluentTarget:
         match id_.kind:
             case "statement":
                 self._statements.wait_ready(id_.name, waits_for)
+                self._ledger.note_uids(self._statements.uids())
             case "tableflow":
                 self._lake.wait_ready(id_.name, waits_for)
             case "catalog":
@@ -182,12 +184,12 @@ class ConfluentTarget:
         return stoppable(self._pipeline, name)
 
     def stop(self, id_: Id, waits_for: Callable[[str], None]) -> str:
-        self._statements.look(self._ledger.entries())
+        self._look_at_statements()
         self._statements.stop(id_, waits_for)
         return "stopped"
 
     def resume(self, id_: Id, waits_for: Callable[[str], None]) -> None:
-        self._statements.look(self._ledger.entries())
+        self._look_at_statements()
         self._statements.resume(id_, waits_for)
 
     def runs(self, id_: Id) -> bool:
@@ -206,9 +208,13 @@ class ConfluentTarget:
         self._statements.of_ours(id_)
 
     def _newest(self, id_: Id) -> cloud_statement.Statement | None:
-        self._statements.look(self._ledger.entries())
+        self._look_at_statements()
         versions = self._statements.versions.get(id_.name)
         return versions[-1] if versions else None
+
+    def _look_at_statements(self) -> None:
+        noted = self._ledger.entries()
+        self._statements.look(noted, self._ledger.uids)
 
     def forget(self) -> None:
         self._statements.delete_helpers()
@@ -219,6 +225,7 @@ class ConfluentTarget:
                 self._statements.clear(id_)
             elif noted[id_] == BEING_REMOVED and id_.kind in ("contract", "key"):
                 self.remove(id_, data=True)
+        self._statements.check_none_is_lost()
         if not noted.keys() & found.keys():
             self._ledger.drop()
 
