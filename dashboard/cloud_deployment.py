@@ -141,6 +141,7 @@ class CloudDeployment(TargetDeployment):
         return f"{app.service} is being restarted: its old tasks go when the new ones run."
 
     def _carry_out(self, change: Change) -> None:
+        self.target.note_uids()  # older versions did not
         hold.carry_out(change.plan, change.run, self.target)
 
     def _stop(self, id_: Id, writer: Writer) -> str:

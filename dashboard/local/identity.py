@@ -17,7 +17,9 @@ def same_process(pid: int, noted: int) -> psutil.Process | None:
     """The running process that was noted with this pid and identity; None when it has ended, however it ended."""
     try:
         process = psutil.Process(pid)
-        return process if _identity(process) == noted and process.status() != psutil.STATUS_ZOMBIE else None
+        # what an older version started and noted by the second runs on
+        is_noted = noted in (_identity(process), hash(process))
+        return process if is_noted and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.NoSuchProcess:
         return None
 

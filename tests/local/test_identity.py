@@ -57,3 +57,7 @@ def test_after_a_restart_of_the_machine_a_process_of_that_pid_and_moment_is_anot
     noted = identity(child.pid)
     monkeypatch.setattr("dashboard.local.identity._boot", lambda: 1)
     assert same_process(child.pid, noted) is None
+
+
+def test_what_an_older_version_started_and_noted_is_known_again(child: subprocess.Popen[bytes]) -> None:
+    assert same_process(child.pid, hash(psutil.Process(child.pid))) is not None

@@ -19,7 +19,7 @@ def with_pause(plan: Plan, target: ConfluentTarget) -> Plan:
     """The plan with a step for the deduplication too, where it runs and the join is to be started."""
     steps = {step.id: step for step in plan.steps}
     held = steps.get(HELD_BACK)
-    starts = any(step.id == JOIN_ID for step in plan.acts)
+    starts = any(step.id == JOIN_ID and step.action is not Action.REMOVE for step in plan.acts)
     if held is None or not starts or held.action not in (Action.NONE, Action.DRIFTED) or not target.runs(HELD_BACK):
         return plan
     why = f"it rests until {JOIN} runs"
@@ -34,19 +34,21 @@ def carry_out(plan: Plan, run: Application, target: ConfluentTarget) -> None:
     """
     steps, acts = {step.id: step for step in plan.steps}, {step.id: step for step in plan.acts}
     held = acts.get(HELD_BACK)
-    if held is None or held.action not in (Action.PAUSE, Action.RESUME):
+    wanted = target.wanted()
+    is_described = any(one.id == JOIN_ID for one in wanted)
+    if held is None or held.action not in (Action.PAUSE, Action.RESUME) or not is_described:
         run.run()
         return
     run.remove()
-    before = _needed_for(JOIN_ID, target.wanted()) - {HELD_BACK}
+    before = _needed_for(JOIN_ID, wanted) - {HELD_BACK}
     run.make(before.__contains__)
     if JOIN_ID in acts:
         # one that somebody has asked to stop is waited for
         if target.runs(HELD_BACK):
             run.stop(held)
         run.make(lambda id_: id_ == JOIN_ID)
-    elif target.runs(JOIN_ID):
-        # it was started before, and may still be waiting for its turn
+    elif not target.rests(JOIN_ID):
+        # it was started before, and may still be waiting for its turn, or be about to fail
         run.wait_for(steps[JOIN_ID])
     run.make(lambda id_: id_ == HELD_BACK)
     run.make()

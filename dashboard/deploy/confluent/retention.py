@@ -41,5 +41,6 @@ class Retention:
         """
         topic = id_.name if id_.kind == "topic" else self._written.get(id_, "")
         option = tables[topic].options.get(_OPTION, "") if topic in tables else ""
-        kept = self._since.get(topic) or ("" if option in _FOR_EVER else option)
+        # the option first: with it the day moves on, and a plan of yesterday would be another one today
+        kept = self._since.get(topic, "") if option in _FOR_EVER else option
         return f"{kept} in {topic}" if kept else ""

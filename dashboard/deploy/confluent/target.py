@@ -149,11 +149,15 @@ class ConfluentTarget:
             case "catalog":
                 self._lake.make_catalog(id_.name)
 
+    def note_uids(self) -> None:
+        """By which ids statements are ours, whatever the cluster is called later; as at the last look."""
+        self._ledger.note_uids(self._statements.uids())
+
     def wait_ready(self, id_: Id, waits_for: Callable[[str], None]) -> None:
         match id_.kind:
             case "statement":
                 self._statements.wait_ready(id_.name, waits_for)
-                self._ledger.note_uids(self._statements.uids())
+                self.note_uids()
             case "tableflow":
                 self._lake.wait_ready(id_.name, waits_for)
             case "catalog":
@@ -204,7 +208,7 @@ class ConfluentTarget:
 
     def check_ours(self, id_: Id) -> None:
         """Raises DeployError for a statement that a stop or resume would refuse to touch."""
-        self._statements.look(self._ledger.entries())
+        self._look_at_statements()
         self._statements.of_ours(id_)
 
     def _newest(self, id_: Id) -> cloud_statement.Statement | None:

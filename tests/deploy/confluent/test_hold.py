@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from io import StringIO
 from typing import cast
 
@@ -11,8 +12,10 @@ from rich.console import Console
 
 from dashboard import cloud_deployment
 from dashboard.cloud_deployment import CloudDeployment
-from dashboard.deploy.apply import ApplyError
+from dashboard.deploy.apply import Application, ApplyError, plan_for
 from dashboard.deploy.audit import AuditLog, Writer
+from dashboard.deploy.confluent.hold import carry_out, with_pause
+from dashboard.deploy.pipeline import load_pipeline
 from dashboard.deploy.plan import Action
 from dashboard.errors import DeployError, SalesTrendsError
 from dashboard.narration import Narrator
@@ -20,7 +23,7 @@ from dashboard.remotes.registry import Registry
 from dashboard.settings import PipelineSettings
 from dashboard.target_fields import ConfluentTargetSettings
 from tests.conftest import eventually
-from tests.deploy.cloud import HASTE, KMS_KEY, applied, flink_of, target_on
+from tests.deploy.cloud import HASTE, KMS_KEY, Silent, applied, flink_of, target_on
 from tests.fakes.confluent_cloud import FakeConfluentCloud
 from tests.fakes.kafka import FakeKafka
 
@@ -257,3 +260,29 @@ def test_the_log_tells_of_the_one_that_was_resumed_without_being_named(
         ("resume", f"statement {other}"),
         ("resume ended", f"statement {named}"),
     ]
+
+
+def test_the_deduplication_is_not_let_go_while_the_join_is_about_to_fail(
+    cloud: FakeConfluentCloud, deployment: CloudDeployment
+) -> None:
+    cloud.stop_as(DEDUPLICATION, "u-999")
+    cloud.set_phase(JOIN, "FAILING", "out of memory")
+    with pytest.raises(ApplyError, match="out of memory"):
+        apply(deployment)
+    assert cloud.statements[DEDUPLICATION].phase == "STOPPED"
+
+
+def test_a_pipeline_whose_join_has_another_name_is_deployed_as_any_other(
+    cloud: FakeConfluentCloud, kafka: FakeKafka
+) -> None:
+    applied(target_on(cloud, kafka))
+    described = load_pipeline(PipelineSettings())
+    renamed = replace(
+        described,
+        statements=[replace(one, name="joined") if one.name == JOIN else one for one in described.statements],
+    )
+    target = target_on(cloud, kafka, renamed)
+    plan = with_pause(plan_for(target, prune=lambda id_: id_.name == JOIN), target)
+    carry_out(plan, Application(plan, target, Silent(), lose=plan.losses), target)
+    assert JOIN not in cloud.statements
+    assert cloud.statements["joined"].phase == "RUNNING"

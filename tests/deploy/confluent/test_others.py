@@ -89,6 +89,7 @@ def test_after_a_rename_of_the_cluster_its_statements_are_ours_still(
     applied(target_on(cloud, kafka))
     cloud.rename_cluster("sales-of-2027")
     assert plan_for(target_on(cloud, kafka)).changes == []
+    target_on(cloud, kafka).check_ours(Id("statement", "completed-orders-materializer"))
     destroyed(target_on(cloud, kafka), "unique_payments", "completed_orders", "revenue_summary")
     assert running(cloud) == set()
 
